@@ -1,0 +1,39 @@
+# `make train` and `make test` do all the set-up a fresh machine needs: Python 3.11 or newer and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help install train test check format clean
+
+help:
+	@echo "make train   set up, train on the embedded sample, show what to type next"
+	@echo "make test    set up, run all tests"
+	@echo "make check   lint and type-check"
+	@echo "make format  format the code"
+	@echo "make clean   remove the environment and caches"
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	@touch $@
+
+train: install
+	@$(BIN)/graphrec train
+	@echo "(The command is $(BIN)/graphrec, or just graphrec after: source $(BIN)/activate)"
+
+test: install
+	$(BIN)/python -m pytest
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

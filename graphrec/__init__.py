@@ -1,0 +1,69 @@
+"""graphrec: movie recommendations from a user-movie graph.
+
+The names below are the whole public interface; each is imported when it is first used, so that
+``import graphrec`` and ``graphrec --help`` stay quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from graphrec.data.sources import load_dataset
+    from graphrec.data.split import make_split
+    from graphrec.data.tables import read_movies, read_ratings
+    from graphrec.errors import GraphrecError
+    from graphrec.evaluate.report import evaluate_ranking
+    from graphrec.graph.build import build_graph, normalized_adjacency
+    from graphrec.graph.views import to_networkx
+    from graphrec.recommend.artefact import save_model
+    from graphrec.recommend.recommender import Recommender
+    from graphrec.train.config import ModelConfig, TrainConfig
+    from graphrec.train.trainer import fit
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "GraphrecError": "graphrec.errors",
+    "ModelConfig": "graphrec.train.config",
+    "Recommender": "graphrec.recommend.recommender",
+    "TrainConfig": "graphrec.train.config",
+    "build_graph": "graphrec.graph.build",
+    "evaluate_ranking": "graphrec.evaluate.report",
+    "fit": "graphrec.train.trainer",
+    "load_dataset": "graphrec.data.sources",
+    "make_split": "graphrec.data.split",
+    "normalized_adjacency": "graphrec.graph.build",
+    "read_movies": "graphrec.data.tables",
+    "read_ratings": "graphrec.data.tables",
+    "save_model": "graphrec.recommend.artefact",
+    "to_networkx": "graphrec.graph.views",
+}
+
+__all__ = [
+    "GraphrecError",
+    "ModelConfig",
+    "Recommender",
+    "TrainConfig",
+    "build_graph",
+    "evaluate_ranking",
+    "fit",
+    "load_dataset",
+    "make_split",
+    "normalized_adjacency",
+    "read_movies",
+    "read_ratings",
+    "save_model",
+    "to_networkx",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'graphrec' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,57 @@
+"""Everything that is chosen from a list: in configs, on the command line, in saved models."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class SplitKind(StrEnum):
+    """How watches are held out.
+
+    ``random``: a fifth of each user's watches. ``temporal``: the last fifth of all watches by time.
+    ``leave-last-out``: each user's last watch. ``given``: the data set's own test part.
+    ``none``: nothing is held out for testing; for the model that goes to work.
+    """
+
+    RANDOM = "random"
+    TEMPORAL = "temporal"
+    LEAVE_LAST_OUT = "leave-last-out"
+    GIVEN = "given"
+    NONE = "none"
+
+
+class NodeState(StrEnum):
+    """Which parts a movie's state is the sum of."""
+
+    ID_METADATA = "id+metadata"
+    ID = "id"
+    METADATA = "metadata"
+
+
+class Loss(StrEnum):
+    """What is minimised: sampled softmax on cosines, or BPR on inner products."""
+
+    SOFTMAX = "softmax"
+    BPR = "bpr"
+
+
+class Negatives(StrEnum):
+    """Where softmax negatives come from: the batch's own movies, or all movies alike."""
+
+    IN_BATCH = "in-batch"
+    SAMPLED = "sampled"
+
+
+class Scoring(StrEnum):
+    """How two embeddings make a score."""
+
+    DOT = "dot"
+    COSINE = "cosine"
+
+
+class Similarity(StrEnum):
+    """What movies are compared by: learned embeddings, metadata features, or the mean of both."""
+
+    BOTH = "both"
+    COMPANY = "company"
+    METADATA = "metadata"

@@ -1,0 +1,48 @@
+"""The command line: each command reads its options, calls a function or two, and prints."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from graphrec import __version__
+from graphrec.cli.asking import recommend, similar
+from graphrec.cli.looking import inspect
+from graphrec.cli.training import evaluate, train
+
+SUMMARY = "Movie recommendations from a user-movie graph: metadata and learned embeddings together."
+
+app = typer.Typer(
+    name="graphrec",
+    help=SUMMARY,
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+data_app = typer.Typer(help="Look at data before training.", no_args_is_help=True)
+
+for command in (train, evaluate, similar, recommend):
+    app.command()(command)
+data_app.command()(inspect)
+app.add_typer(data_app, name="data")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"graphrec {__version__}")
+        raise typer.Exit
+
+
+@app.callback(help=SUMMARY)
+def main(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Options that come before any command."""

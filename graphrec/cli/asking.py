@@ -1,0 +1,138 @@
+"""`graphrec similar` and `graphrec recommend`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from graphrec.choices import Similarity
+from graphrec.cli import options
+from graphrec.console import friendly, say, show_json, show_table
+from graphrec.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from graphrec.recommend.recommender import Recommender
+
+
+@friendly
+def similar(
+    title: Annotated[
+        str | None, typer.Argument(help="A movie's title, as you remember it.")
+    ] = None,
+    *,
+    movie_id: Annotated[str | None, typer.Option(help="The movie's id instead.")] = None,
+    k: Annotated[int, typer.Option(help="How many.")] = 10,
+    by: Annotated[
+        Similarity, typer.Option(help="What to compare: who watches them, what they are, or both.")
+    ] = Similarity.BOTH,
+    model: options.ModelDir = options.DEFAULT_MODEL,
+    as_json: options.AsJson = False,
+) -> None:
+    """List the movies closest to one movie, by the company they keep and by their metadata.
+
+    Examples:
+
+        graphrec similar "Toy Story"
+
+        graphrec similar "king kong 2005" --by company --k 5 --json
+    """
+    if (title is None) == (movie_id is None):
+        raise ConfigError("name one movie: a title, or --movie-id.")
+    recommender = _recommender(model)
+    if title is not None:
+        meant = recommender.movies.iloc[recommender.find(title)]
+        table = recommender.similar(movie_id=meant["movie_id"], k=k, by=by)
+    else:
+        wanted = recommender.movie_ids.parse(str(movie_id))
+        table = recommender.similar(movie_id=wanted, k=k, by=by)
+        meant = recommender.movies.iloc[recommender.movie_ids.to_internal([wanted])[0]]
+    if as_json:
+        asked = {"movie_id": meant["movie_id"], "title": meant["title"]}
+        show_json({"movie": asked, "similar": table.to_dict("records")})
+        return
+    say(f"Closest to {meant['title']}:")
+    show_table(list(table.columns), table.to_numpy(dtype=object).tolist())
+
+
+@friendly
+def recommend(
+    *,
+    user: Annotated[list[str] | None, typer.Option(help="A user's id; may be repeated.")] = None,
+    users: Annotated[str | None, typer.Option(help="'all' for every user.")] = None,
+    likes: Annotated[
+        list[str] | None,
+        typer.Option(help="A title that a new user likes; may be repeated. No training needed."),
+    ] = None,
+    k: Annotated[int, typer.Option(help="How many for each user.")] = 20,
+    among: Annotated[
+        Path | None, typer.Option(help="A table or list of the only movie ids to recommend.")
+    ] = None,
+    include_seen: Annotated[bool, typer.Option(help="Watched movies may come up too.")] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write a .csv or .parquet file instead.")
+    ] = None,
+    model: options.ModelDir = options.DEFAULT_MODEL,
+    as_json: options.AsJson = False,
+) -> None:
+    """Recommend movies to known users, or to a new one by what they like.
+
+    Examples:
+
+        graphrec recommend --user 42
+
+        graphrec recommend --likes "Heat" --likes "Alien"
+
+        graphrec recommend --users all --k 20 --output recs.parquet
+    """
+    if sum(bool(given) for given in (user, users, likes)) != 1:
+        raise ConfigError("say for whom: --user ID, --users all, or --likes TITLE.")
+    if users not in (None, "all"):
+        raise ConfigError(f"--users takes 'all', not {users!r}; use --user {users}.")
+    if output is not None and output.suffix not in (".csv", ".parquet"):
+        raise ConfigError(f"--output {output}: the file must end in .csv or .parquet.")
+    recommender = _recommender(model)
+    table = recommender.recommend(
+        [recommender.user_ids.parse(one) for one in user] if user else None,
+        history=likes,
+        k=k,
+        filter_viewed=not include_seen,
+        among=None if among is None else _ids_in(among, recommender),
+    )
+    if output is not None:
+        _write_table(table.drop(columns="title"), output)
+        say(f"{len(table):,} recommendations written to {output}.")
+    elif as_json:
+        show_json(table.to_dict("records"))
+    elif table.empty:
+        say("Nothing is left to recommend: every allowed movie has been watched.")
+    else:
+        show_table(list(table.columns), table.to_numpy(dtype=object).tolist())
+
+
+def _recommender(model: Path) -> Recommender:
+    from graphrec.recommend.recommender import Recommender
+
+    return Recommender.load(model)
+
+
+def _ids_in(path: Path, recommender: Recommender) -> list[Any]:
+    """Movie ids of a table with a movie id column, or of a list with one id a line."""
+    from graphrec.data.idlist import read_movie_ids
+    from graphrec.data.tables import MOVIE, like_ids
+
+    ids = read_movie_ids(path, note=lambda sentence: say(f"Note: {sentence}"))
+    return like_ids(ids, recommender.movies[MOVIE]).tolist()
+
+
+def _write_table(table: pd.DataFrame, path: Path) -> None:
+    try:
+        if path.suffix == ".csv":
+            table.to_csv(path, index=False)
+        else:
+            table.to_parquet(path, index=False)
+    except OSError as error:
+        raise DataError(f"{path} could not be written: {error}.") from error

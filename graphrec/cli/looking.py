@@ -1,0 +1,66 @@
+"""`graphrec data inspect`."""
+
+from __future__ import annotations
+
+import typer
+
+from graphrec.cli import options
+from graphrec.console import friendly, say, show_json, show_table
+
+
+@friendly
+def inspect(
+    *,
+    data: options.Data = None,
+    ratings: options.Ratings = None,
+    movies: options.Movies = None,
+    details: options.Details = None,
+    min_rating: options.MinRating = None,
+    encoding: options.Encoding = None,
+    user_column: options.UserColumn = None,
+    movie_column: options.MovieColumn = None,
+    rating_column: options.RatingColumn = None,
+    timestamp_column: options.TimestampColumn = None,
+    title_column: options.TitleColumn = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Print what was understood of the data: counts, column types, missing values, problems.
+
+    Examples:
+
+        graphrec data inspect --ratings ratings.csv --movies movies.csv
+
+        graphrec data inspect --data ml-latest-small --json
+    """
+    from graphrec.graph.describe import describe
+
+    dataset = options.load(
+        data=data,
+        ratings=ratings,
+        movies=movies,
+        details=details,
+        min_rating=min_rating,
+        encoding=encoding,
+        columns={
+            "user_id": user_column,
+            "movie_id": movie_column,
+            "rating": rating_column,
+            "timestamp": timestamp_column,
+            "title": title_column,
+        },
+    )
+    facts = describe(dataset)
+    if as_json:
+        show_json(facts)
+        return
+    columns = facts.pop("columns")
+    notes = facts.pop("notes")
+    show_table(["", ""], [[name, value] for name, value in facts.items()])
+    typer.echo()
+    if columns:
+        names = ["column", "kind", "missing", "features", "why"]
+        show_table(names, [[column[name] for name in names] for column in columns])
+    else:
+        typer.echo("No metadata columns: movies will be known by their ID alone.")
+    for note in notes:
+        say(f"Note: {note}")

@@ -1,0 +1,256 @@
+"""`graphrec train` and `graphrec evaluate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from graphrec.choices import Loss, Negatives, NodeState, Scoring, SplitKind
+from graphrec.cli import options
+from graphrec.console import duration, friendly, say, show_json, show_table, training_progress
+from graphrec.errors import ConfigError
+from graphrec.train.config import ModelConfig, TrainConfig
+
+if TYPE_CHECKING:
+    from graphrec.data.dataset import Dataset
+    from graphrec.data.split import Split
+    from graphrec.train.trainer import Fitted
+
+_MODEL, _TRAIN = ModelConfig(), TrainConfig()
+_SETTINGS = "Settings"
+
+
+@friendly
+def train(
+    *,
+    data: options.Data = None,
+    ratings: options.Ratings = None,
+    movies: options.Movies = None,
+    details: options.Details = None,
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", envvar="GRAPHREC_MODEL", help="Folder of the new model."),
+    ] = options.DEFAULT_MODEL,
+    split: Annotated[
+        SplitKind | None,
+        typer.Option(help="What to hold out for 'graphrec evaluate'; random unless the data say."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = _TRAIN.seed,
+    min_rating: options.MinRating = None,
+    ignore_column: options.Ignore = None,
+    encoding: options.Encoding = None,
+    user_column: options.UserColumn = None,
+    movie_column: options.MovieColumn = None,
+    rating_column: options.RatingColumn = None,
+    timestamp_column: options.TimestampColumn = None,
+    title_column: options.TitleColumn = None,
+    node_state: Annotated[
+        NodeState, typer.Option(help="What a movie's state is made of.", rich_help_panel=_SETTINGS)
+    ] = _MODEL.node_state,
+    num_layers: Annotated[
+        int,
+        typer.Option(help="LightGCN layers; 0 is matrix factorisation.", rich_help_panel=_SETTINGS),
+    ] = _MODEL.num_layers,
+    embedding_dim: Annotated[
+        int, typer.Option(help="Columns of every embedding.", rich_help_panel=_SETTINGS)
+    ] = _MODEL.embedding_dim,
+    loss: Annotated[Loss, typer.Option(rich_help_panel=_SETTINGS)] = _TRAIN.loss,
+    negatives: Annotated[
+        Negatives, typer.Option(help="Of the softmax loss.", rich_help_panel=_SETTINGS)
+    ] = _TRAIN.negatives,
+    temperature: Annotated[
+        float, typer.Option(help="Of the softmax loss.", rich_help_panel=_SETTINGS)
+    ] = _TRAIN.temperature,
+    popularity_correction: Annotated[
+        float,
+        typer.Option(
+            help="Of in-batch negatives: 0 as drawn, 1 all movies alike.", rich_help_panel=_SETTINGS
+        ),
+    ] = _TRAIN.popularity_correction,
+    scoring: Annotated[
+        Scoring | None,
+        typer.Option(
+            help="How to rank; chosen on validation by default.", rich_help_panel=_SETTINGS
+        ),
+    ] = None,
+    epochs: Annotated[
+        int, typer.Option(help="At most.", rich_help_panel=_SETTINGS)
+    ] = _TRAIN.epochs,
+    patience: Annotated[
+        int | None,
+        typer.Option(
+            help="Epochs to wait for a better one; from the data's size by default.",
+            rich_help_panel=_SETTINGS,
+        ),
+    ] = None,
+    batch_size: Annotated[
+        int, typer.Option(help="Watches per step.", rich_help_panel=_SETTINGS)
+    ] = _TRAIN.batch_size,
+    learning_rate: Annotated[
+        float, typer.Option(help="Of Adam.", rich_help_panel=_SETTINGS)
+    ] = _TRAIN.learning_rate,
+    device: Annotated[
+        str, typer.Option(help="cpu, cuda, ...", rich_help_panel=_SETTINGS)
+    ] = _TRAIN.device,
+    as_json: options.AsJson = False,
+) -> None:
+    """Learn from ratings and movies, and write a model.
+
+    Without data it trains on the embedded sample: real films, simulated viewers.
+
+    Examples:
+
+        graphrec train
+
+        graphrec train --ratings ratings.csv --movies movies.csv
+
+        graphrec train --data ml-latest-small --seed 1 --output small
+    """
+    from graphrec.recommend.artefact import check_target
+
+    check_target(output)
+    model_config = ModelConfig(
+        embedding_dim=embedding_dim, num_layers=num_layers, node_state=node_state
+    )
+    config = TrainConfig(
+        loss=loss,
+        negatives=negatives,
+        temperature=temperature,
+        popularity_correction=popularity_correction,
+        learning_rate=learning_rate,
+        batch_size=batch_size,
+        epochs=epochs,
+        patience=patience,
+        scoring=scoring,
+        seed=seed,
+        device=device,
+    )
+    dataset = options.load(
+        data=data,
+        ratings=ratings,
+        movies=movies,
+        details=details,
+        min_rating=min_rating,
+        encoding=encoding,
+        columns={
+            "user_id": user_column,
+            "movie_id": movie_column,
+            "rating": rating_column,
+            "timestamp": timestamp_column,
+            "title": title_column,
+        },
+    )
+    from graphrec.data.split import make_split
+
+    parts = make_split(dataset, split, seed=seed)
+    if not as_json:
+        _introduce(dataset, parts)
+    from graphrec.recommend.artefact import save_model
+    from graphrec.train.trainer import fit
+
+    with training_progress(epochs, quiet=as_json) as (on_batch, on_epoch):
+        fitted = fit(
+            dataset,
+            parts,
+            model_config,
+            config,
+            ignore=tuple(ignore_column or ()),
+            on_batch=on_batch,
+            on_epoch=on_epoch,
+        )
+    artefact = save_model(output, dataset, parts, fitted)
+    if as_json:
+        show_json({"model": str(output), **artefact.manifest})
+    else:
+        _conclude(output, dataset, fitted, len(parts.test))
+
+
+@friendly
+def evaluate(
+    model: options.ModelDir = options.DEFAULT_MODEL,
+    k: Annotated[
+        list[int] | None, typer.Option("--k", help="List length; may be repeated.")
+    ] = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Rank all movies for every user with held-out watches, beside simple baselines.
+
+    Examples:
+
+        graphrec evaluate
+
+        graphrec evaluate --model small --k 10 --k 20 --json
+    """
+    from graphrec.recommend.artefact import Artefact
+    from graphrec.recommend.comparison import GRAPHREC, compare
+
+    ks = tuple(k or (5, 10, 20, 50))
+    if min(ks) < 1:
+        raise ConfigError(f"--k is {min(ks)}; it must be 1 or more.")
+    artefact = Artefact.open(model)
+    reports = compare(artefact, ks)
+    data, split = artefact.manifest["data"], artefact.manifest["split"]["kind"]
+    counts = reports[GRAPHREC].counts()
+    metrics = {name: report.metrics for name, report in reports.items()}
+    if as_json:
+        own = metrics.pop(GRAPHREC)
+        show_json(
+            {"metrics": own, "baselines": metrics, "counts": counts, "data": data, "split": split}
+        )
+        return
+    say(
+        f"{data['name']}, {split} split: {counts['held_out_watches']:,} held-out watches of"
+        f" {counts['users']:,} users, all {data['movies']:,} movies ranked."
+    )
+    say(
+        f"{counts['cold_movies']:,} held-out movies ({counts['cold_watches']:,} watches) have no"
+        " training watch; they count too."
+    )
+    _simulated(data["simulated"])
+    shown = 20 if 20 in ks else ks[0]
+    names = ["ndcg", "recall", "precision", "hit_rate", "mrr", "map", "coverage"]
+    show_table(
+        [f"@{shown}", *names],
+        [[name, *(values[f"{n}@{shown}"] for n in names)] for name, values in metrics.items()],
+    )
+
+
+def _introduce(dataset: Dataset, parts: Split) -> None:
+    interactions = dataset.interactions
+    say(
+        f"{dataset.name}: {len(interactions):,} watches of {interactions.num_movies:,} movies by"
+        f" {interactions.num_users:,} users ({interactions.density:.2%} of all pairs)."
+    )
+    _simulated(dataset.simulated)
+    for note in dataset.notes:
+        say(f"Note: {note}")
+    say(
+        f"Split {parts.kind}: {len(parts.train):,} to learn from, {len(parts.valid):,} to choose"
+        f" with, {len(parts.test):,} held out."
+    )
+
+
+def _simulated(simulated: bool) -> None:
+    if simulated:
+        say("The films and their facts are real; the viewers are simulated.")
+
+
+def _conclude(output: Path, dataset: Dataset, fitted: Fitted, num_held_out: int) -> None:
+    last = fitted.history[-1]
+    say(
+        f"Trained {last.number} epochs in {duration(last.seconds)}; stopped: {fitted.stopped}."
+        f" Best epoch {fitted.best.number}: validation ndcg@20 {fitted.best.valid:.4f},"
+        f" ranked by {fitted.scoring}."
+    )
+    model = "" if output == options.DEFAULT_MODEL else f" --model {output}"
+    row = int(dataset.interactions.movie_degree().argmax())
+    movie = dataset.movies.iloc[row]
+    asked = f'"{movie["title"]}"' if dataset.has_titles else f"--movie-id {movie['movie_id']}"
+    user = dataset.interactions.users.ids[0]
+    say(f"Model written to {output}. Next:")
+    say(f"  graphrec similar {asked}{model}")
+    say(f"  graphrec recommend --user {user}{model}")
+    if num_held_out:
+        say(f"  graphrec evaluate{model}")

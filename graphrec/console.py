@@ -1,0 +1,145 @@
+"""What a person sees in the terminal: tables, sentences, progress; and JSON for machines.
+
+Results go to stdout, everything else to stderr. Away from a terminal there is no colour and no
+progress bar.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import typer
+
+from graphrec.errors import GraphrecError
+
+if TYPE_CHECKING:
+    from graphrec.train.trainer import Epoch
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def friendly(command: Command) -> Command:
+    """Turn graphrec's own errors into one sentence and exit code 2, and Ctrl-C into 130."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except GraphrecError as error:
+            fail(str(error))
+        except KeyboardInterrupt:
+            say("\nStopped. Nothing was written.")
+            raise typer.Exit(130) from None
+        except MemoryError:
+            fail("there is not enough memory for this; try a smaller --embedding-dim or less data.")
+
+    return wrapped  # type: ignore[return-value]
+
+
+def fail(sentence: str) -> None:
+    """Print an error and leave with code 2."""
+    typer.secho(f"Error: {sentence}", fg="red" if sys.stderr.isatty() else None, err=True)
+    raise typer.Exit(2)
+
+
+def say(sentence: str) -> None:
+    """Tell the person something that is not a result."""
+    typer.echo(sentence, err=True)
+
+
+def show_json(value: Any) -> None:
+    """Print a result for machines; numbers that JSON doesn't know become null."""
+    typer.echo(json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def show_table(
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str | None = None
+) -> None:
+    """Print an aligned table; columns whose first value is a number stand to the right."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, title_style="bold", title_justify="left", box=None, pad_edge=False)
+    for place, name in enumerate(columns):
+        is_number = bool(rows) and isinstance(rows[0][place], (int, float))
+        table.add_column(name, justify="right" if is_number else "left", header_style="dim")
+    for row in rows:
+        table.add_row(*(Text(_shown(value)) for value in row))
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=max(80, console.measure(table).maximum))
+    console.print(table)
+
+
+@contextmanager
+def training_progress(epochs: int, quiet: bool) -> Iterator[tuple[Any, Any]]:
+    """Callbacks for `graphrec.fit` that draw a bar on stderr while it is a terminal."""
+    if quiet or not sys.stderr.isatty():
+        yield None, None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
+        BarColumn(bar_width=20),
+        TextColumn("loss {task.fields[loss]:.3f}"),
+        TextColumn("valid ndcg@20 {task.fields[valid]} (best {task.fields[best]})"),
+        TimeRemainingColumn(compact=True),
+        TextColumn("left at most"),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(
+            "", total=None, epoch=1, epochs=epochs, loss=math.nan, valid="-", best="-"
+        )
+
+        def on_batch(epoch: int, done: int, num_batches: int, loss: float) -> None:
+            completed = (epoch - 1) * num_batches + done
+            bar.update(
+                task, completed=completed, total=epochs * num_batches, epoch=epoch, loss=loss
+            )
+
+        def on_epoch(epoch: Epoch) -> None:
+            bar.update(task, valid=f"{epoch.valid:.4f}")
+            if epoch.is_best:
+                bar.update(task, best=f"{epoch.valid:.4f}")
+
+        yield on_batch, on_epoch
+
+
+def duration(seconds: float) -> str:
+    """Time as a person says it.
+
+    >>> duration(3.21), duration(75), duration(7_300)
+    ('3.2 s', '1 min 15 s', '2 h 2 min')
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return "" if value is None else str(value)
+    if isinstance(value, int):
+        return str(value)
+    return f"{value:.4f}" if abs(value) >= 0.1 or value == 0 else f"{value:.3g}"
+
+
+def _plain(value: Any) -> Any:
+    """NumPy and pandas values as Python's own."""
+    if isinstance(value, dict):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,1 @@
+"""Tables in, integers out: ids, interactions, splits and the places that data comes from."""

@@ -1,0 +1,148 @@
+"""Ratings and movies brought together: one integer world, with what was repaired on the way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from graphrec.data.files import Note, warn
+from graphrec.data.ids import IdMap
+from graphrec.data.interactions import Interactions
+from graphrec.data.tables import MOVIE, RATING, TIMESTAMP, TITLE, USER, like_ids
+from graphrec.errors import DataError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """Everything that graphrec knows before it learns.
+
+    Attributes:
+        name: what the person called it.
+        interactions: all watches, of the given test part too.
+        movies: one row per internal movie, in that order: ``movie_id``, ``title``, metadata.
+        has_titles: False if the titles were made up from the ids.
+        given_test: rows of `interactions` that the data set itself holds out, or None.
+        notes: one sentence per repair.
+        simulated: True if the viewers are not real people.
+    """
+
+    name: str
+    interactions: Interactions
+    movies: pd.DataFrame
+    has_titles: bool
+    given_test: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
+    simulated: bool = False
+
+    @property
+    def metadata(self) -> pd.DataFrame:
+        """The movies table without the id: what features are made from."""
+        return self.movies.drop(columns=[MOVIE] if self.has_titles else [MOVIE, TITLE])
+
+
+def make_dataset(
+    ratings: pd.DataFrame,
+    movies: pd.DataFrame | None = None,
+    *,
+    test: pd.DataFrame | None = None,
+    name: str = "tables",
+    note: Note = warn,
+) -> Dataset:
+    """Join tables as `read_ratings` and `read_movies` return them.
+
+    Movies of the ratings that the movies table doesn't know are kept with missing metadata; movies
+    nobody rated are kept without edges. Both are counted in a note.
+
+    Args:
+        ratings: ``user_id``, ``movie_id`` and perhaps ``rating``, ``timestamp``.
+        movies: ``movie_id`` and perhaps ``title`` and metadata.
+        test: ratings held out by the data set itself.
+
+    Raises:
+        DataError: if there is one user or one movie only, or if the two tables share no movie.
+    """
+    everything, given = (ratings, None) if test is None else _with_test(ratings, test, note)
+    if movies is not None:
+        everything, movies = _meet(everything, movies, note)
+    users = IdMap.from_values(everything[USER], noun="user")
+    ids = [everything[MOVIE]] if movies is None else [everything[MOVIE], movies[MOVIE]]
+    known = IdMap.from_values(*ids, noun="movie")
+    for noun, count in (("user", len(users)), ("movie", len(known))):
+        if count < 2:
+            raise DataError(f"{name}: there is one {noun} only; a graph needs at least two.")
+    table, has_titles = _movie_table(known, movies)
+    return Dataset(name, _interactions(users, known, everything), table, has_titles, given)
+
+
+def with_notes(dataset: Dataset, notes: list[str], *, simulated: bool = False) -> Dataset:
+    """The same data set with the story of its repairs."""
+    return replace(dataset, notes=tuple(notes), simulated=simulated)
+
+
+def _interactions(users: IdMap, movies: IdMap, table: pd.DataFrame) -> Interactions:
+    def own(column: str, dtype: type[np.generic]) -> np.ndarray | None:
+        return table[column].to_numpy(dtype, copy=True) if column in table else None
+
+    return Interactions(
+        users,
+        movies,
+        user=users.to_internal(table[USER]).astype(np.int32),
+        movie=movies.to_internal(table[MOVIE]).astype(np.int32),
+        rating=own(RATING, np.float32),
+        timestamp=own(TIMESTAMP, np.int64),
+    )
+
+
+def _with_test(
+    train: pd.DataFrame, test: pd.DataFrame, note: Note
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Both parts in one table, no pair twice, and the rows of the test part."""
+    for key in (USER, MOVIE):
+        test = test.assign(**{key: like_ids(test[key], train[key])})
+        train = train.assign(**{key: like_ids(train[key], test[key])})
+    shared = [column for column in train.columns if column in test.columns]  # no half-known times
+    both = pd.concat([train[shared], test[shared]], ignore_index=True)
+    seen = both.duplicated([USER, MOVIE]).to_numpy()[len(train) :]
+    if seen.all():
+        raise DataError("the test part holds no pair that is not in the training part.")
+    if seen.any():
+        note(f"{seen.sum():,} pairs of the test part are in the training part too; left out there.")
+        both = both[np.append(np.ones(len(train), dtype=bool), ~seen)].reset_index(drop=True)
+    return both, np.arange(len(train), len(both))
+
+
+def _meet(
+    ratings: pd.DataFrame, movies: pd.DataFrame, note: Note
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Bring both tables' movie ids to one type and count who is missing where."""
+    ratings = ratings.assign(**{MOVIE: like_ids(ratings[MOVIE], movies[MOVIE])})
+    movies = movies.assign(**{MOVIE: like_ids(movies[MOVIE], ratings[MOVIE])})
+    rated = ratings[MOVIE].drop_duplicates()
+    unknown = ~rated.isin(movies[MOVIE])
+    if unknown.all():
+        raise DataError(
+            "the ratings and the movies table share no movie id (such as"
+            f" {rated.iloc[0]} there and {movies[MOVIE].iloc[0]} here); check --movie-column."
+        )
+    if unknown.any():
+        note(
+            f"{unknown.sum():,} rated movies are not in the movies table"
+            f" (first: {rated[unknown].iloc[0]}); kept, with all metadata missing."
+        )
+    unrated = ~movies[MOVIE].isin(rated)
+    if unrated.any():
+        note(f"{unrated.sum():,} movies have no ratings; kept, and judged by their metadata alone.")
+    return ratings, movies
+
+
+def _movie_table(known: IdMap, movies: pd.DataFrame | None) -> tuple[pd.DataFrame, bool]:
+    table = pd.DataFrame({MOVIE: known.ids})
+    if movies is not None:
+        table = movies.set_index(MOVIE).reindex(known.index).rename_axis(MOVIE).reset_index()
+    has_titles = TITLE in table
+    made_up = "movie " + table[MOVIE].astype(str)
+    titles = table[TITLE].where(table[TITLE].notna(), made_up) if has_titles else made_up
+    rest = table.drop(columns=[MOVIE, TITLE], errors="ignore")
+    return pd.concat([table[[MOVIE]], titles.astype(str).rename(TITLE), rest], axis=1), has_titles

@@ -1,0 +1,43 @@
+"""A file that only names movies: a table with a movie id column, or one id a line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from graphrec.data.files import PARQUET_SUFFIXES, Note, warn
+from graphrec.data.names import MOVIE, NAMES_IN_MOVIES, match
+from graphrec.data.tables import natural_ids, read_movies
+from graphrec.errors import DataError
+
+
+def read_movie_ids(path: Path, *, note: Note = warn) -> pd.Series[Any]:
+    """The movie ids that a file names, each once.
+
+    Args:
+        path: a table as for `graphrec.read_movies`, or a text file with one id a line.
+        note: told of each repair.
+
+    Raises:
+        DataError: if the file isn't there or names no movie.
+    """
+    words = _words(path)
+    is_header = bool(words) and match(words[:1], NAMES_IN_MOVIES[MOVIE]) is not None
+    if words and not is_header and not any(mark in word for word in words for mark in ",\t;|:"):
+        return natural_ids(pd.Series(words, dtype=object)).drop_duplicates()
+    return read_movies(path, note=note)[MOVIE].drop_duplicates()
+
+
+def _words(path: Path) -> list[str]:
+    """The lines of a text file; none of any other, whose fault `read_movies` tells."""
+    if path.suffix.lower() in PARQUET_SUFFIXES:
+        return []
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        return []
+    if not text.strip():
+        raise DataError(f"{path} names no movie.")
+    return [] if "\x00" in text else [line.strip() for line in text.splitlines() if line.strip()]

@@ -1,0 +1,142 @@
+"""``--data NAME_OR_FOLDER``: which files of a folder are meant, and how each layout is read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from graphrec.data.dataset import Dataset, make_dataset, with_notes
+from graphrec.data.download import CHECKSUMS, fetch
+from graphrec.data.files import PARQUET_SUFFIXES, TEXT_SUFFIXES
+from graphrec.data.layouts import read_adjacency, read_ml_100k_movies
+from graphrec.data.names import MOVIE, Reading
+from graphrec.data.tables import join_details, movies_of, ratings_of
+from graphrec.errors import DataError
+
+SAMPLE = "sample"
+NAMES = (SAMPLE, *CHECKSUMS)
+"""What ``--data`` takes besides a folder."""
+
+
+def load_dataset(
+    data: str | Path | None = None,
+    *,
+    ratings: Any = None,
+    movies: Any = None,
+    details: Any = None,
+    columns: Mapping[str, str] | None = None,
+    min_rating: float | None = None,
+    encoding: str | None = None,
+) -> Dataset:
+    """Read a named data set, a folder, or two tables.
+
+    Args:
+        data: a name of `NAMES` or a folder; or None with `ratings`.
+        ratings: a ratings table (path or frame), instead of `data`.
+        movies: a movies table that goes with `ratings` or with a folder that has none.
+        details: another metadata table, joined by movie id.
+        columns: unusual column names, see `read_ratings`.
+        min_rating: drop watches rated lower.
+        encoding: of the text files.
+
+    Raises:
+        DataError: if nothing there can be read as ratings.
+        DownloadError: if a named data set can't be fetched.
+    """
+    notes: list[str] = []
+    reading = Reading(columns or {}, encoding, notes.append, shared=True)
+    table, movie_table, test = _read_tables(data, ratings, movies, min_rating, reading)
+    if details is not None:
+        if movie_table is None:
+            movie_table = table[[MOVIE]].drop_duplicates().reset_index(drop=True)
+        called = str(details) if isinstance(details, (str, os.PathLike)) else "details"
+        more = movies_of(details, reading)
+        movie_table = join_details(movie_table, more, name=called, note=notes.append)
+    reading.check_used()
+    name = "tables" if data is None else str(data)
+    dataset = make_dataset(table, movie_table, test=test, name=name, note=notes.append)
+    simulated = data is not None and _is_sample(str(data))
+    return with_notes(dataset, notes, simulated=simulated)
+
+
+def sample_folder() -> Path:
+    """The embedded sample: inside the installed package, or ``data/`` of a checkout."""
+    package = Path(__file__).parents[1]
+    installed = package / "sample"
+    return installed if installed.is_dir() else package.parent / "data"
+
+
+def _read_tables(
+    data: str | Path | None, ratings: Any, movies: Any, min_rating: float | None, reading: Reading
+) -> tuple[pd.DataFrame, pd.DataFrame | None, pd.DataFrame | None]:
+    """Ratings, movies and given test part of whatever the person named."""
+    if data is not None and ratings is not None:
+        raise DataError("give either --data or --ratings, not both.")
+    table: pd.DataFrame
+    movie_table = test = None
+    if ratings is not None:
+        table = ratings_of(ratings, reading, min_rating)
+    elif data is None or not str(data):
+        raise DataError("say what to read: --data NAME_OR_FOLDER, or --ratings FILE.")
+    else:
+        folder = _folder(str(data))
+        try:
+            table, test = _read_folder_ratings(folder, min_rating, reading)
+            movie_table = None if movies is not None else _read_folder_movies(folder, reading)
+        except OSError as error:
+            raise DataError(f"{folder}: can't be read: {error.strerror or error}.") from error
+    return table, movie_table if movies is None else movies_of(movies, reading), test
+
+
+def _folder(data: str) -> Path:
+    path = Path(data)
+    if path.is_dir():
+        return path
+    if data == SAMPLE:
+        return sample_folder()
+    if data in CHECKSUMS:
+        return fetch(data)
+    if path.is_file():
+        raise DataError(f"{data} is a file; --data takes a folder or a name. Use --ratings {data}.")
+    raise DataError(f"{data!r} is neither a folder nor one of {', '.join(NAMES)}.")
+
+
+def _is_sample(data: str) -> bool:
+    return _folder(data).resolve() == sample_folder().resolve()
+
+
+def _read_folder_ratings(
+    folder: Path, min_rating: float | None, reading: Reading
+) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """Ratings and, where the folder has one, the test part, in any known layout."""
+    if (folder / "train.txt").is_file() and (folder / "test.txt").is_file():
+        if min_rating is not None:
+            raise DataError(f"{folder}: train.txt holds no ratings, so --min-rating can't be used.")
+        train = read_adjacency(folder / "train.txt", reading.note)
+        return train, read_adjacency(folder / "test.txt", reading.note)
+    file = folder / "u.data" if (folder / "u.data").is_file() else _table_file(folder, "ratings")
+    if file is None:
+        raise DataError(
+            f"{folder} holds no ratings: looked for ratings.csv, ratings.dat, u.data, or train.txt"
+            " with test.txt. Name the files with --ratings and --movies."
+        )
+    return ratings_of(file, reading, min_rating), None
+
+
+def _read_folder_movies(folder: Path, reading: Reading) -> pd.DataFrame | None:
+    if (folder / "u.data").is_file() and (folder / "u.item").is_file():
+        return read_ml_100k_movies(folder / "u.item")
+    file = _table_file(folder, "movies")
+    return None if file is None else movies_of(file, reading)
+
+
+def _table_file(folder: Path, stem: str) -> Path | None:
+    """The folder's file of that name in any format; CSV first where there are several."""
+    text = {f"{stem}{suffix}" for suffix in TEXT_SUFFIXES}
+    wanted = text | {f"{name}.gz" for name in text} | {f"{stem}{end}" for end in PARQUET_SUFFIXES}
+    files = [path for path in folder.iterdir() if path.name.lower() in wanted and path.is_file()]
+    return min(files, default=None)

@@ -1,0 +1,147 @@
+"""Which watches are learned from, which choose the settings, which judge: splits as row indices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from graphrec.choices import SplitKind
+from graphrec.data.dataset import Dataset
+from graphrec.data.interactions import Interactions
+from graphrec.errors import ConfigError
+
+TEST_FRACTION = 0.2
+VALID_FRACTION = 0.1
+MAX_VALID_USERS = 10_000
+"""Validation needs no more users than this: the rest keep all their watches for training."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """Row indices into `Interactions`, int64, disjoint, together all rows.
+
+    `train` makes the graph and the loss; `valid` chooses when to stop and how to rank; `test` is
+    looked at once, by `graphrec evaluate`.
+    """
+
+    kind: SplitKind
+    train: np.ndarray
+    valid: np.ndarray
+    test: np.ndarray
+
+    def __post_init__(self) -> None:
+        for rows in (self.train, self.valid, self.test):
+            rows.setflags(write=False)
+
+    @property
+    def known(self) -> np.ndarray:
+        """All rows a finished model may know: train and valid, sorted."""
+        return np.sort(np.concatenate([self.train, self.valid]))
+
+
+def make_split(dataset: Dataset, kind: SplitKind | None = None, *, seed: int = 0) -> Split:
+    """Split a data set; by default as it says itself, else at random within each user.
+
+    Args:
+        dataset: what to split.
+        kind: how; None means ``given`` where the data set has a test part, else ``random``.
+        seed: of the random choices.
+
+    Raises:
+        ConfigError: if the data set has no timestamps or no given part and the split needs them.
+    """
+    kind = kind or (SplitKind.RANDOM if dataset.given_test is None else SplitKind.GIVEN)
+    interactions, rng = dataset.interactions, np.random.default_rng(seed)
+    if kind in (SplitKind.TEMPORAL, SplitKind.LEAVE_LAST_OUT) and interactions.timestamp is None:
+        raise ConfigError(f"--split {kind} needs a timestamp column, and the ratings have none.")
+    test = _test_rows(dataset, kind, rng)
+    rest = _without(np.arange(len(interactions)), test)
+    match kind:
+        case SplitKind.TEMPORAL:
+            valid = _latest(interactions, rest, VALID_FRACTION, rng)
+        case SplitKind.LEAVE_LAST_OUT:
+            valid = _last_of_each_user(interactions, rest, rng)
+        case _:
+            valid = _holdout(interactions, rest, VALID_FRACTION, rng, MAX_VALID_USERS)
+    train = _without(rest, valid)
+    if not len(train):
+        raise ConfigError(
+            "nothing is left to train on; the data needs more watches, or --split none."
+        )
+    return Split(kind, train, np.sort(valid), np.sort(test))
+
+
+def _test_rows(dataset: Dataset, kind: SplitKind, rng: np.random.Generator) -> np.ndarray:
+    interactions = dataset.interactions
+    rows = np.arange(len(interactions))
+    match kind:
+        case SplitKind.GIVEN:
+            if dataset.given_test is None:
+                raise ConfigError("--split given needs data with its own test part (test.txt).")
+            return dataset.given_test
+        case SplitKind.RANDOM:
+            return _holdout(interactions, rows, TEST_FRACTION, rng)
+        case SplitKind.TEMPORAL:
+            return _latest(interactions, rows, TEST_FRACTION, rng)
+        case SplitKind.LEAVE_LAST_OUT:
+            return _last_of_each_user(interactions, rows, rng)
+        case SplitKind.NONE:
+            return rows[:0]
+
+
+def _without(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """The rows that aren't among the others; both distinct, the result sorted."""
+    left = np.zeros(max(rows.max(initial=-1), others.max(initial=-1)) + 1, dtype=bool)
+    left[rows] = True
+    left[others] = False
+    return np.flatnonzero(left)
+
+
+def _place_from_end(user: np.ndarray, order_key: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each row its place counted from its user's end (0 is last), and its user's row count."""
+    order = np.lexsort((order_key, user))
+    counts = np.bincount(user)
+    ends = np.cumsum(counts)
+    place = np.empty(len(user), dtype=np.int64)
+    place[order] = ends[user[order]] - 1 - np.arange(len(user))
+    return place, counts[user]
+
+
+def _holdout(
+    interactions: Interactions,
+    rows: np.ndarray,
+    fraction: float,
+    rng: np.random.Generator,
+    max_users: int | None = None,
+) -> np.ndarray:
+    """A random share of each user's rows, rounded at random, never a user's only row."""
+    user = interactions.user[rows]
+    place, count = _place_from_end(user, rng.random(len(rows)))
+    quota = np.floor(count * fraction + rng.random(interactions.num_users)[user])
+    chosen = place < np.minimum(quota, count - 1)
+    if max_users is not None and max_users < interactions.num_users:
+        allowed = np.zeros(interactions.num_users, dtype=bool)
+        allowed[rng.choice(interactions.num_users, max_users, replace=False)] = True
+        chosen &= allowed[user]
+    return np.compress(chosen, rows)
+
+
+def _latest(
+    interactions: Interactions, rows: np.ndarray, fraction: float, rng: np.random.Generator
+) -> np.ndarray:
+    """The latest share of all rows; rows of one second are shuffled."""
+    assert interactions.timestamp is not None
+    order = np.lexsort((rng.random(len(rows)), interactions.timestamp[rows]))
+    return rows[order[len(rows) - round(len(rows) * fraction) :]]
+
+
+def _last_of_each_user(
+    interactions: Interactions, rows: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Each user's last row, for users who have another; rows of one second are shuffled."""
+    assert interactions.timestamp is not None
+    shuffled = rng.permutation(len(rows))
+    rows = rows[shuffled]
+    place, count = _place_from_end(interactions.user[rows], interactions.timestamp[rows])
+    return np.compress((place == 0) & (count > 1), rows)

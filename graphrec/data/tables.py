@@ -1,0 +1,214 @@
+"""The ratings table and the movies table: columns found by name, rows checked and counted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from graphrec.data.cells import as_ratings, as_seconds, like_ids, natural_ids, with_ids
+from graphrec.data.files import Note, read_frame, warn
+from graphrec.data.names import (
+    MOVIE,
+    NAMES_IN_MOVIES,
+    RATING,
+    TIMESTAMP,
+    TITLE,
+    USER,
+    Reading,
+    find_columns,
+    listed,
+    parts_in,
+)
+from graphrec.errors import DataError
+
+__all__ = [
+    "MOVIE",
+    "RATING",
+    "TIMESTAMP",
+    "TITLE",
+    "USER",
+    "join_details",
+    "like_ids",
+    "natural_ids",
+    "read_movies",
+    "read_ratings",
+]
+
+
+def read_ratings(
+    source: Any,
+    *,
+    columns: Mapping[str, str] | None = None,
+    min_rating: float | None = None,
+    encoding: str | None = None,
+    note: Note = warn,
+) -> pd.DataFrame:
+    """Read who watched what.
+
+    Args:
+        source: path (CSV, TSV, ``::``-separated ``.dat``, Parquet; gzip too) or any data frame.
+        columns: the table's own names where unusual, e.g. ``{"user_id": "viewer"}``.
+        min_rating: drop rows rated lower than this, and rows without a rating.
+        encoding: of a text file; UTF-8 by default, Latin-1 where that fails.
+        note: told of each repair in one sentence; warns with `DataWarning` by default.
+
+    Returns:
+        Columns ``user_id``, ``movie_id`` and, where the table has them, ``rating`` (float32) and
+        ``timestamp`` (int64, seconds since 1970). One row per pair: the latest of duplicates.
+
+    Raises:
+        DataError: naming the file, column and first row that can't be used.
+
+    >>> read_ratings(pd.DataFrame({"userId": [7, 7], "movieId": [1, 2]}))
+       user_id  movie_id
+    0        7         1
+    1        7         2
+    """
+    return ratings_of(source, Reading(columns or {}, encoding, note), min_rating)
+
+
+def read_movies(
+    source: Any,
+    *,
+    columns: Mapping[str, str] | None = None,
+    encoding: str | None = None,
+    note: Note = warn,
+) -> pd.DataFrame:
+    """Read what is known of each movie: an id, a title if there is one, and any other columns.
+
+    Args:
+        source: path or data frame, as for `read_ratings`.
+        columns: the table's own names where unusual, e.g. ``{"movie_id": "code"}``.
+        encoding: of a text file.
+        note: told of each repair.
+
+    Returns:
+        ``movie_id`` first, then ``title`` where there is one, then the metadata columns unchanged.
+
+    Raises:
+        DataError: if no column holds the movie's id.
+    """
+    return movies_of(source, Reading(columns or {}, encoding, note))
+
+
+def ratings_of(source: Any, reading: Reading, min_rating: float | None = None) -> pd.DataFrame:
+    """`read_ratings` with what the person said in one object."""
+    note = reading.note
+    frame, name = read_frame(
+        source,
+        called="the ratings table",
+        dtypes=lambda names: dict.fromkeys(parts_in(names, (USER, MOVIE), reading), "str"),
+        positions=[USER, MOVIE, RATING, TIMESTAMP],
+        encoding=reading.encoding,
+        note=note,
+    )
+    found = find_columns(frame, name, reading, required=(USER, MOVIE), optional=(RATING, TIMESTAMP))
+    table = pd.DataFrame({key: frame[column] for key, column in found.items()})
+    for key in (USER, MOVIE):
+        table = with_ids(table, name, key, found[key], note)
+    if RATING in table:
+        table[RATING] = as_ratings(table[RATING], name, found[RATING])
+    if TIMESTAMP in table:
+        seconds = as_seconds(table.pop(TIMESTAMP), name, found[TIMESTAMP], note)
+        table = table if seconds is None else table.assign(**{TIMESTAMP: seconds})
+    if min_rating is not None:
+        table = _drop_weak(table, name, min_rating, note)
+    return _latest_of_duplicates(table, name, note)
+
+
+def movies_of(source: Any, reading: Reading) -> pd.DataFrame:
+    """`read_movies` with what the person said in one object."""
+    frame, name = read_frame(
+        source,
+        called="the movies table",
+        dtypes=lambda names: dict.fromkeys(
+            parts_in(names, (MOVIE, TITLE), reading, NAMES_IN_MOVIES), "str"
+        ),
+        positions=[MOVIE, TITLE, "genres"],
+        encoding=reading.encoding,
+        note=reading.note,
+    )
+    found = find_columns(
+        frame, name, reading, required=(MOVIE,), optional=(TITLE,), names=NAMES_IN_MOVIES
+    )
+    table = _with_metadata(frame, name, found, reading.note)
+    table = with_ids(table, name, MOVIE, found[MOVIE], reading.note)
+    if TITLE in table:
+        table = table.assign(**{TITLE: _as_titles(table[TITLE])})
+    repeated = table[MOVIE].duplicated()
+    if repeated.any():
+        reading.note(
+            f"{name}: {repeated.sum():,} rows repeat a movie id; the first of each was kept."
+        )
+    return table[~repeated].reset_index(drop=True)
+
+
+def join_details(
+    movies: pd.DataFrame, details: pd.DataFrame, *, name: str = "details", note: Note = warn
+) -> pd.DataFrame:
+    """Add the columns of another metadata table, matched by movie id.
+
+    Movies without a row there have missing values; rows of unknown movies are counted and left out.
+
+    Raises:
+        DataError: if the two tables share no movie.
+    """
+    details = details.assign(**{MOVIE: like_ids(details[MOVIE], movies[MOVIE])})
+    movies = movies.assign(**{MOVIE: like_ids(movies[MOVIE], details[MOVIE])})
+    shared = [column for column in details.columns if column in movies.columns and column != MOVIE]
+    if shared:
+        note(f"{name}: the movies table has {listed(shared)} already; that one was kept.")
+        details = details.drop(columns=shared)
+    unknown = ~details[MOVIE].isin(movies[MOVIE])
+    if unknown.all():
+        raise DataError(
+            f"{name}: none of its movie ids (such as {details[MOVIE].iloc[0]}) is known (ids are"
+            f" such as {movies[MOVIE].iloc[0]}); check --movie-column."
+        )
+    if unknown.any():
+        note(f"{name}: {unknown.sum():,} rows are of movies that no other table knows; left out.")
+    return movies.merge(details, on=MOVIE, how="left")
+
+
+def _with_metadata(
+    frame: pd.DataFrame, name: str, found: Mapping[str, str], note: Note
+) -> pd.DataFrame:
+    """The found columns by the names of their parts, then the rest."""
+    rest = [column for column in frame.columns if column not in found.values()]
+    hidden = [column for column in rest if column in found]
+    for column in hidden:
+        note(f"{name}: column {column!r} was left out, since {found[column]!r} is the {column}.")
+    parts = pd.DataFrame({key: frame[column] for key, column in found.items()})
+    return pd.concat([parts, frame[[c for c in rest if c not in hidden]]], axis=1)
+
+
+def _as_titles(titles: pd.Series[Any]) -> pd.Series[Any]:
+    """Text, missing where there is none."""
+    texts = titles.astype(object).map(str).str.strip()
+    return texts.where(titles.notna().to_numpy() & (texts != "").to_numpy(), None)
+
+
+def _drop_weak(table: pd.DataFrame, name: str, min_rating: float, note: Note) -> pd.DataFrame:
+    if RATING not in table:
+        raise DataError(f"{name}: --min-rating needs a rating column, and there is none.")
+    strong = table[RATING] >= min_rating
+    if not strong.any():
+        raise DataError(f"{name}: no row is rated {min_rating:g} or more; lower --min-rating.")
+    if not strong.all():
+        note(
+            f"{name}: {(~strong).sum():,} of {len(table):,} rows are not rated"
+            f" {min_rating:g} or more; dropped."
+        )
+    return table[strong]
+
+
+def _latest_of_duplicates(table: pd.DataFrame, name: str, note: Note) -> pd.DataFrame:
+    repeated = table.duplicated([USER, MOVIE])
+    if repeated.any():
+        note(f"{name}: {repeated.sum():,} rows repeat a user-movie pair; the latest was kept.")
+        if TIMESTAMP in table:
+            table = table.sort_values(TIMESTAMP, kind="stable")
+        table = table.drop_duplicates([USER, MOVIE], keep="last").sort_index()
+    return table.reset_index(drop=True)

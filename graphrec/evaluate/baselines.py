@@ -1,0 +1,132 @@
+"""The models to beat, each on the same watches and through the same ranking loop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+
+from graphrec.data.interactions import Interactions
+from graphrec.evaluate.ranking import EmbeddingScorer, Scorer
+from graphrec.evaluate.report import evaluate_ranking
+
+NEIGHBOURS = (20, 50, 100, 200)
+"""Neighbourhood sizes that item-kNN is tuned over, on validation."""
+_BLOCK_MOVIES = 1_024
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Popularity:
+    """Every user gets the most watched movies. `degree` is int [M]."""
+
+    degree: np.ndarray
+
+    @property
+    def num_movies(self) -> int:
+        return len(self.degree)
+
+    def score(self, users: np.ndarray) -> Tensor:
+        row = torch.from_numpy(self.degree.astype(np.float32))
+        return row.repeat(len(users), 1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ItemKNN:
+    r"""Movies that are watched together with the user's own.
+
+    .. math:: s_{ui} = \sum_{j \in H_u \cap N(i)} \frac{|U_i \cap U_j|}{\sqrt{|U_i| |U_j|}}
+
+    with N(i) the `num_neighbours` movies of highest cosine. (Deshpande & Karypis, TOIS 2004.)
+
+    Attributes:
+        watched: users x movies.
+        similarity: movies x movies, sparse, row i holds N(i).
+    """
+
+    watched: sp.csr_array
+    similarity: sp.csr_array
+
+    @classmethod
+    def fit(cls, watched: sp.csr_array, num_neighbours: int) -> ItemKNN:
+        """Compute the neighbours from a users x movies matrix of ones."""
+        num_movies = watched.shape[1]
+        root = np.sqrt(np.maximum(np.asarray(watched.sum(axis=0)).ravel(), 1))
+        unit = sp.csr_array(watched @ sp.diags_array(1 / root)).astype(np.float32)
+        by_movie = sp.csr_array(unit.T)
+        keep = min(num_neighbours, num_movies - 1)
+        blocks = []
+        for start in range(0, num_movies, _BLOCK_MOVIES):
+            cosine = (by_movie[start : start + _BLOCK_MOVIES] @ unit).toarray()
+            rows = np.arange(len(cosine))
+            cosine[rows, rows + start] = 0
+            best = np.argpartition(cosine, -keep, axis=1)[:, -keep:]
+            values = np.take_along_axis(cosine, best, axis=1)
+            row = np.repeat(rows, keep)
+            block = sp.csr_array((values.ravel(), (row, best.ravel())), shape=cosine.shape)
+            block.eliminate_zeros()
+            blocks.append(block)
+        return cls(watched, sp.csr_array(sp.vstack(blocks)))
+
+    @property
+    def num_movies(self) -> int:
+        return self.similarity.shape[0]
+
+    def score(self, users: np.ndarray) -> Tensor:
+        return torch.from_numpy((self.watched[users] @ self.similarity.T).toarray())
+
+
+def metadata_knn(watched: sp.csr_array, features: np.ndarray) -> EmbeddingScorer:
+    """Movies whose metadata resemble the user's own: the sum of the history's features."""
+    profile = np.asarray(watched @ features, dtype=np.float32)
+    return EmbeddingScorer.from_arrays(profile, features)
+
+
+def fit_baselines(
+    interactions: Interactions,
+    features: np.ndarray,
+    *,
+    train: np.ndarray,
+    valid: np.ndarray,
+    seed: int = 0,
+) -> dict[str, Scorer]:
+    """Every baseline, tuned on `valid` where it has a setting, then fitted on both parts.
+
+    Args:
+        interactions: all watches.
+        features: float32 [M, F]; metadata-kNN is left out where F is 0.
+        train: rows to learn from.
+        valid: rows to choose settings with.
+        seed: of the draw among equal scores.
+    """
+    known = interactions.to_csr(np.sort(np.concatenate([train, valid])))
+    scorers: dict[str, Scorer] = {
+        "popularity": Popularity(np.asarray(known.sum(axis=0)).ravel()),
+        "item-knn": ItemKNN.fit(known, _best_neighbourhood(interactions, train, valid, seed)),
+    }
+    if features.shape[1]:
+        scorers["metadata-knn"] = metadata_knn(known, features)
+    return scorers
+
+
+def _best_neighbourhood(
+    interactions: Interactions, train: np.ndarray, valid: np.ndarray, seed: int
+) -> int:
+    if not len(valid):
+        return NEIGHBOURS[1]
+    watched = interactions.to_csr(train)
+
+    def quality(size: int) -> float:
+        report = evaluate_ranking(
+            ItemKNN.fit(watched, size),
+            interactions,
+            known=train,
+            held_out=valid,
+            ks=(20,),
+            seed=seed,
+        )
+        return report.metrics["ndcg@20"]
+
+    return max(NEIGHBOURS, key=quality)

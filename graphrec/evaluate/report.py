@@ -1,0 +1,120 @@
+"""How well a scorer ranks the held-out watches, with everything that was counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import scipy.sparse as sp
+
+from graphrec.data.interactions import Interactions
+from graphrec.evaluate.metrics import METRICS
+from graphrec.evaluate.ranking import RankedBlock, Scorer, rank
+
+DEFAULT_KS = (5, 10, 20, 50)
+POPULAR_SHARE = 0.1  # "popular" are the most watched tenth of the movies
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Report:
+    """What was measured, and on what.
+
+    Attributes:
+        metrics: means over users by name, such as ``ndcg@20``; between 0 and 1, novelty in bits.
+        per_user: each per-user metric, float64 [users], in the order of `users`.
+        users: internal users who have held-out watches, int64.
+        num_held_out: held-out watches ranked.
+        num_cold_movies: held-out movies without a training watch; they are ranked like all others.
+        num_cold_watches: held-out watches of those movies.
+        num_cold_users: users with held-out watches but none in training.
+    """
+
+    metrics: dict[str, float]
+    per_user: dict[str, np.ndarray] = field(repr=False)
+    users: np.ndarray = field(repr=False)
+    num_held_out: int
+    num_cold_movies: int
+    num_cold_watches: int
+    num_cold_users: int
+
+    def counts(self) -> dict[str, int]:
+        """What was ranked, for people and for JSON."""
+        return {
+            "users": len(self.users),
+            "held_out_watches": self.num_held_out,
+            "cold_movies": self.num_cold_movies,
+            "cold_watches": self.num_cold_watches,
+            "cold_users": self.num_cold_users,
+        }
+
+
+def evaluate_ranking(
+    scorer: Scorer,
+    interactions: Interactions,
+    *,
+    known: np.ndarray,
+    held_out: np.ndarray,
+    ks: tuple[int, ...] = DEFAULT_KS,
+    seed: int = 0,
+) -> Report:
+    """Rank all movies for every user with held-out watches; known watches are masked.
+
+    Args:
+        scorer: what to judge.
+        interactions: all watches.
+        known: rows the scorer may have learned from, int64.
+        held_out: rows to find again, int64, disjoint from `known`.
+        ks: list lengths.
+        seed: of the draw among equal scores.
+    """
+    watched, target = interactions.to_csr(known), interactions.to_csr(held_out)
+    num_relevant = np.diff(target.indptr)
+    users = np.flatnonzero(num_relevant)
+    degree = interactions.movie_degree(known)
+    movies, hits = [], []
+    for block in rank(scorer, users, max(ks), watched=watched, seed=seed):
+        movies.append(np.where(np.isneginf(block.scores), -1, block.movies))
+        hits.append(_hits(block, target))
+    lists, found = np.concatenate(movies), np.concatenate(hits)
+    per_user = {
+        f"{name}@{k}": metric(found, num_relevant[users], k)
+        for k in ks
+        for name, metric in METRICS.items()
+    }
+    metrics = {name: float(values.mean()) for name, values in per_user.items()}
+    for k in ks:
+        metrics |= _beyond_accuracy(lists[:, :k], degree, interactions.num_users, k)
+    cold = degree[interactions.movie[held_out]] == 0
+    return Report(
+        metrics=metrics,
+        per_user=per_user,
+        users=users,
+        num_held_out=len(held_out),
+        num_cold_movies=len(np.unique(interactions.movie[held_out][cold])),
+        num_cold_watches=int(cold.sum()),
+        num_cold_users=int((np.diff(watched.indptr)[users] == 0).sum()),
+    )
+
+
+def _hits(block: RankedBlock, target: sp.csr_array) -> np.ndarray:
+    """Whether each ranked movie was held out for its user: bool [B, k]."""
+    num_movies = target.shape[1]
+    own = target[block.users].tocoo()
+    keys = own.row.astype(np.int64) * num_movies + own.col
+    listed = np.arange(len(block.users))[:, None] * num_movies + block.movies
+    return np.isin(listed, keys) & ~np.isneginf(block.scores)
+
+
+def _beyond_accuracy(
+    lists: np.ndarray, degree: np.ndarray, num_users: int, k: int
+) -> dict[str, float]:
+    """Coverage of the catalogue, novelty in bits, and the share that popular movies take."""
+    shown = lists[lists >= 0]
+    num_popular = max(1, round(len(degree) * POPULAR_SHARE))
+    popular = degree >= np.sort(degree)[-num_popular]
+    surprise = -np.log2(np.maximum(degree, 1) / num_users)
+    return {
+        f"coverage@{k}": len(np.unique(shown)) / len(degree),
+        f"novelty@{k}": float(surprise[shown].mean()),
+        f"popularity_share@{k}": float(popular[shown].mean()),
+    }

@@ -1,0 +1,1 @@
+"""Metadata -> node features, watches -> edges: the bipartite user-movie graph."""

@@ -1,0 +1,73 @@
+"""What was understood of a data set, in words and counts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from graphrec.data.dataset import Dataset
+from graphrec.graph.columns import as_values
+from graphrec.graph.features import fit_features
+
+
+def describe(dataset: Dataset) -> dict[str, Any]:
+    """Counts, the kind found for each metadata column, and the repairs.
+
+    Returns:
+        Values fit for JSON: ``name``, ``viewers``, ``watches``, ``users``, ``movies``, ``density``
+        in percent, ``watches_per_user`` and ``watches_per_movie`` (fewest, median, most),
+        ``ratings``, ``times``, ``test_part``, ``columns`` (a dict for each) and ``notes``.
+    """
+    interactions = dataset.interactions
+    encoder = fit_features(dataset.metadata)
+    return {
+        "name": dataset.name,
+        "viewers": "simulated" if dataset.simulated else "as given",
+        "watches": len(interactions),
+        "users": interactions.num_users,
+        "movies": interactions.num_movies,
+        "density": f"{interactions.density:.3%}",
+        "watches_per_user": _spread(interactions.user_degree()),
+        "watches_per_movie": _spread(interactions.movie_degree()),
+        "ratings": _range(interactions.rating),
+        "times": _period(interactions.timestamp),
+        "test_part": _test_part(dataset),
+        "columns": [
+            {
+                "column": column.name,
+                "kind": column.finding.kind.value,
+                "missing": _missing(dataset.metadata[column.name]),
+                "features": column.width,
+                "why": column.finding.reason,
+            }
+            for column in encoder.columns
+        ],
+        "notes": list(dataset.notes),
+    }
+
+
+def _missing(column: pd.Series[Any]) -> str:
+    return f"{as_values(column).isna().mean():.1%}"
+
+
+def _spread(degree: np.ndarray) -> str:
+    return f"{degree.min():,} to {degree.max():,}, median {np.median(degree):,.0f}"
+
+
+def _range(rating: np.ndarray | None) -> str:
+    if rating is None or np.isnan(rating).all():
+        return "none; each row is a watch"
+    return f"{np.nanmin(rating):g} to {np.nanmax(rating):g}, mean {np.nanmean(rating):.2f}"
+
+
+def _period(timestamp: np.ndarray | None) -> str:
+    if timestamp is None:
+        return "none"
+    first, last = (pd.Timestamp(int(t), unit="s") for t in (timestamp.min(), timestamp.max()))
+    return f"{first:%Y-%m-%d} to {last:%Y-%m-%d}"
+
+
+def _test_part(dataset: Dataset) -> str:
+    return "none" if dataset.given_test is None else f"{len(dataset.given_test):,} watches"

@@ -1,0 +1,1 @@
+"""Node states, propagation, losses and negative sampling: what learns."""

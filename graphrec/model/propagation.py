@@ -1,0 +1,84 @@
+"""LightGCN's propagation: a fixed, linear, symmetric smoothing over the graph."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+def propagate(adjacency: Tensor, state: Tensor, num_layers: int) -> Tensor:
+    r"""Mean over the layers of LightGCN.
+
+    .. math:: Z = \frac{1}{K+1} \sum_{k=0}^{K} \hat A^k E
+
+    (He et al., LightGCN, SIGIR 2020, eq. 8 with equal layer weights.)
+
+    Shapes:
+        - `adjacency`: sparse CSR [N, N], symmetric.
+        - `state`: [N, D].
+        - returns [N, D]; with `num_layers` 0 the state itself (matrix factorisation).
+    """
+    layer, total = state, state
+    for _ in range(num_layers):
+        layer = adjacency @ layer
+        total = total + layer
+    return total / (num_layers + 1)
+
+
+class _SymmetricPropagation(torch.autograd.Function):
+    """`propagate` is linear and symmetric, so its backward pass is itself: nothing is kept."""
+
+    @staticmethod
+    def forward(ctx: Any, state: Tensor, adjacency: Tensor, num_layers: int) -> Tensor:
+        ctx.adjacency, ctx.num_layers = adjacency, num_layers
+        return propagate(adjacency, state, num_layers)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> tuple[Tensor, None, None]:
+        return propagate(ctx.adjacency, gradients[0], ctx.num_layers), None, None
+
+
+class LightGCN(nn.Module):
+    """LightGCN's layers over one graph, with no parameters of their own.
+
+    Args:
+        adjacency: as `graphrec.graph.build.normalized_adjacency` returns it.
+        num_layers: 0 to 4; 0 leaves the state as it is.
+    """
+
+    adjacency: Tensor
+
+    def __init__(self, adjacency: Tensor, num_layers: int) -> None:
+        super().__init__()
+        self.register_buffer("adjacency", adjacency, persistent=False)
+        self.num_layers = num_layers
+
+    def forward(self, state: Tensor) -> Tensor:
+        """Propagated state [N, D] of a state [N, D]."""
+        apply: Any = _SymmetricPropagation.apply  # torch doesn't type it
+        result: Tensor = apply(state, self.adjacency, self.num_layers)
+        return result
+
+    def fold_in(self, state: Tensor, degree: Tensor, num_users: int) -> Tensor:
+        r"""What each watched movie gives to a user who has no ID state.
+
+        A user u without a state of their own is, by LightGCN's formula,
+
+        .. math:: z_u = \frac{1}{\sqrt{|H_u|}} \sum_{i \in H_u} f_i, \qquad
+                  f_i = \frac{1}{K+1} \sum_{k=0}^{K-1} (\hat A^k E)_i / \sqrt{d_i}
+
+        where H_u is the history. Without layers there is no formula; then f is the movie's state
+        over :math:`\sqrt{d_i}` likewise, which points where the history points.
+
+        Shapes:
+            - `state`: [N, D]; `degree`: [M], edges of each movie.
+            - returns f, [M, D]; movies without edges count as if they had one.
+        """
+        layer, total = state, torch.zeros_like(state)
+        for place in range(max(1, self.num_layers)):
+            layer = self.adjacency @ layer if place else layer
+            total = total + layer
+        root = degree.clamp(min=1).to(state.dtype).rsqrt()
+        return total[num_users:] * root[:, None] / (self.num_layers + 1)

@@ -1,0 +1,88 @@
+"""Batches of watches, and movies that their users haven't watched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WatchLists:
+    """Every user's watched movies, in CSR form, on the device that trains.
+
+    Attributes:
+        pointer: int64 [U + 1], where each user's movies begin and end.
+        movie: int64 [E], movies by user, ascending.
+        log_popularity: ln of each movie's watches, 0 for none, float32 [M].
+    """
+
+    pointer: Tensor
+    movie: Tensor
+    log_popularity: Tensor
+
+    @property
+    def num_movies(self) -> int:
+        return len(self.log_popularity)
+
+    @classmethod
+    def from_edges(cls, edge_index: Tensor, num_users: int, num_movies: int) -> WatchLists:
+        """From edges [2, E] sorted by user, then movie."""
+        pointer = torch.zeros(num_users + 1, dtype=torch.int64, device=edge_index.device)
+        pointer[1:] = torch.bincount(edge_index[0], minlength=num_users).cumsum(0)
+        popularity = torch.bincount(edge_index[1], minlength=num_movies)
+        return cls(pointer, edge_index[1], popularity.clamp(min=1).float().log())
+
+    def degree(self, users: Tensor) -> Tensor:
+        """Movies watched by each user, [len(users)]."""
+        return self.pointer[users + 1] - self.pointer[users]
+
+    def expand(self, users: Tensor) -> tuple[Tensor, Tensor]:
+        """All watches of these users: place in `users`, and movie; both [sum of degrees]."""
+        degree = self.degree(users)
+        row = torch.repeat_interleave(torch.arange(len(users), device=users.device), degree)
+        offset = torch.arange(len(row), device=users.device)
+        offset = offset - torch.repeat_interleave(degree.cumsum(0) - degree, degree)
+        return row, self.movie[self.pointer[users][row] + offset]
+
+    def mark_watched(self, users: Tensor, candidates: Tensor) -> Tensor:
+        """Which candidates each user has watched: bool [len(users), len(candidates)].
+
+        `candidates` must be distinct.
+        """
+        column = torch.full((self.num_movies,), -1, device=users.device)
+        column[candidates] = torch.arange(len(candidates), device=users.device)
+        row, movie = self.expand(users)
+        place = column[movie]
+        marked = torch.zeros(len(users), len(candidates), dtype=torch.bool, device=users.device)
+        marked[row[place >= 0], place[place >= 0]] = True
+        return marked
+
+    def sample_unwatched(self, users: Tensor, generator: torch.Generator) -> Tensor:
+        """One uniformly drawn movie per user that the user hasn't watched, int64 [len(users)].
+
+        Draws a rank r among the unwatched and steps over the watched: with watched movies
+        p_0 < p_1 < ..., the r-th unwatched movie is r plus the number of k with p_k - k <= r. Exact
+        and without trial and error. Users who watched everything must not be asked for.
+        """
+        degree = self.degree(users)
+        free = self.num_movies - degree
+        uniform = torch.rand(len(users), generator=generator, dtype=torch.float64)
+        rank = (uniform.to(users.device) * free).long().clamp(max=free - 1)
+        low, high = torch.zeros_like(degree), degree
+        start = self.pointer[users]
+        while bool((low < high).any()):  # a binary search in each user's own list
+            middle = (low + high) // 2
+            inside = (start + middle).clamp(max=len(self.movie) - 1)
+            step = (self.movie[inside] - middle <= rank) & (low < high)
+            low = torch.where(step, middle + 1, low)
+            high = torch.where(step, high, middle)
+        return rank + low
+
+
+def edge_batches(num_edges: int, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
+    """Every edge once, in random order, `batch_size` at a time."""
+    order = torch.randperm(num_edges, generator=generator)
+    yield from order.split(batch_size)

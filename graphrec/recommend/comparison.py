@@ -1,0 +1,50 @@
+"""A saved model beside the baselines, on the watches that were held out from all of them."""
+
+from __future__ import annotations
+
+from graphrec.choices import Scoring
+from graphrec.errors import ConfigError
+from graphrec.evaluate.baselines import fit_baselines
+from graphrec.evaluate.ranking import EmbeddingScorer, Scorer
+from graphrec.evaluate.report import DEFAULT_KS, Report, evaluate_ranking
+from graphrec.recommend.artefact import EMBEDDINGS, Artefact
+
+GRAPHREC = "graphrec"
+
+
+def compare(artefact: Artefact, ks: tuple[int, ...] = DEFAULT_KS) -> dict[str, Report]:
+    """Judge a model and the baselines by one ranking loop on the test part of its own split.
+
+    Baselines learn from the same watches (training and validation) and are tuned on validation.
+
+    Args:
+        artefact: the model.
+        ks: list lengths.
+
+    Returns:
+        A report by name: ``graphrec`` first, then the baselines.
+
+    Raises:
+        ConfigError: if the model was trained on everything, so that nothing is held out.
+    """
+    dataset, split = artefact.dataset()
+    if not len(split.test):
+        raise ConfigError(
+            f"{artefact.folder} was trained with --split {split.kind}: no watch is held out to"
+            " evaluate on. Train with another split to measure."
+        )
+    arrays = artefact.arrays(EMBEDDINGS)
+    scoring = Scoring(artefact.manifest["scoring"])
+    model: Scorer = EmbeddingScorer.from_arrays(arrays["user"], arrays["movie"], scoring)
+    baselines = fit_baselines(
+        dataset.interactions,
+        arrays["features"],
+        train=split.train,
+        valid=split.valid,
+    )
+    return {
+        name: evaluate_ranking(
+            scorer, dataset.interactions, known=split.known, held_out=split.test, ks=ks
+        )
+        for name, scorer in {GRAPHREC: model, **baselines}.items()
+    }

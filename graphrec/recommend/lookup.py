@@ -1,0 +1,175 @@
+"""From what a person types to the movie they mean: case, articles, years and typos forgiven."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from graphrec.data.tables import MOVIE, TITLE
+from graphrec.errors import AmbiguousTitleError, UnknownIdError
+
+GOOD_ENOUGH = 80.0  # similarity of 100 from which a misspelt title is taken for meant
+CLEAR_LEAD = 4.0  # by which the best must beat the next
+MOST_SHOWN = 8
+
+YEAR_COLUMNS = ("release_date", "release_year", "year", "date")
+
+_YEAR = re.compile(r"\((1[89]\d\d|20\d\d)\)\s*$")
+_TYPED_YEAR = re.compile(r"\s\(?(1[89]\d\d|20\d\d)\)?\s*$")
+_BRACKETS = re.compile(r"\(([^()]*)\)")
+_ALSO_KNOWN_AS = re.compile(r"^a\.?k\.?a\.?\s*", re.IGNORECASE)
+_ARTICLES = (
+    *("the", "a", "an", "la", "le", "les", "l", "el", "los", "las", "lo", "il", "gli", "i"),
+    *("der", "die", "das", "den", "det", "un", "une", "una", "ein", "eine", "o", "os", "as"),
+)
+_TRAILING_ARTICLE = re.compile(rf"^(.*), ({'|'.join(_ARTICLES)}|l')$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The movie meant.
+
+    Attributes:
+        row: internal movie.
+        is_exact: False if the title had to be guessed from a misspelling or a part.
+    """
+
+    row: int
+    is_exact: bool
+
+
+class TitleLookup:
+    """Finds movies of one table by title.
+
+    >>> movies = pd.DataFrame({"movie_id": [1, 2], "title": ["Matrix, The (1999)", "Heat (1995)"]})
+    >>> lookup = TitleLookup(movies)
+    >>> lookup.find("the matrix").row, lookup.find("matrx").row, lookup.find("HEAT 1995").row
+    (0, 0, 1)
+    """
+
+    def __init__(self, movies: pd.DataFrame) -> None:
+        self.movies = movies
+        self.years = _years(movies)
+        self.names: list[str] = []  # every name of every movie; a movie may have several
+        rows: list[int] = []
+        for row, title in enumerate(movies[TITLE]):
+            for name in dict.fromkeys(_names(title)):
+                self.names.append(name)
+                rows.append(row)
+        self.keys = [_without_article(name) for name in self.names]
+        self.rows = np.array(rows, dtype=np.int64)
+
+    def find(self, title: str) -> Match:
+        """The one movie that `title` means.
+
+        Raises:
+            AmbiguousTitleError: if it means several.
+            UnknownIdError: if no title is like it; names the nearest.
+        """
+        typed = _TYPED_YEAR.search(title)
+        year = int(typed.group(1)) if typed else None
+        candidates = [self._exactly(title)]
+        if typed:
+            named = self._exactly(title[: typed.start()])
+            candidates.insert(0, [row for row in named if self.years[row] == year])
+        for rows in candidates:
+            if len(rows) == 1:
+                return Match(rows[0], is_exact=True)
+            if rows:
+                raise self._ambiguous(title, rows)
+        return self._guess(title, year)
+
+    def _exactly(self, title: str) -> list[int]:
+        """Movies of that very name; if there are none, those that differ in an article only."""
+        name = _name(title)
+        for names, wanted in ((self.names, name), (self.keys, _without_article(name))):
+            found = {int(self.rows[place]) for place, one in enumerate(names) if one == wanted}
+            if found:
+                return sorted(found)
+        return []
+
+    def _guess(self, title: str, year: int | None) -> Match:
+        from rapidfuzz import fuzz, process
+
+        name = _without_article(_name(_TYPED_YEAR.sub("", title)))
+        scores = process.cdist([name], self.keys, scorer=fuzz.ratio)[0].astype(float)
+        if year:
+            of_year = np.array([self.years[row] == year for row in self.rows])
+            scores = np.where(of_year, scores, scores - 2 * CLEAR_LEAD)
+        best_of = {int(row): 0.0 for row in self.rows}
+        for row, score in zip(self.rows.tolist(), scores.tolist(), strict=True):
+            best_of[row] = max(best_of[row], score)
+        ranked = sorted(best_of, key=lambda row: -best_of[row])
+        best, lead = best_of[ranked[0]], [best_of[row] for row in ranked[1:2]] or [0.0]
+        if best >= GOOD_ENOUGH and best - lead[0] >= CLEAR_LEAD:
+            return Match(ranked[0], is_exact=False)
+        holding = self._holding(name)
+        if len(holding) == 1:
+            return Match(holding[0], is_exact=False)
+        if holding:
+            raise self._ambiguous(title, holding)
+        close = [row for row in ranked if best_of[row] >= GOOD_ENOUGH]
+        if close:
+            raise self._ambiguous(title, close)
+        nearest = ", ".join(self._shown(row) for row in ranked[:3])
+        raise UnknownIdError(f"no movie is called {title!r}. The nearest titles: {nearest}.")
+
+    def _holding(self, name: str) -> list[int]:
+        """Movies whose title holds every word that was typed."""
+        words = set(name.split())
+        if not words:
+            return []
+        found = [self.rows[p] for p, key in enumerate(self.keys) if words <= set(key.split())]
+        return sorted({int(row) for row in found})
+
+    def _ambiguous(self, title: str, rows: list[int]) -> AmbiguousTitleError:
+        ids = self.movies[MOVIE].to_numpy()
+        shown = [f"{self._shown(row)} is id {ids[row]}" for row in rows[:MOST_SHOWN]]
+        more = f" and {len(rows) - MOST_SHOWN} more" if len(rows) > MOST_SHOWN else ""
+        return AmbiguousTitleError(
+            f"{title!r} could be {len(rows)} movies; name one with its year or by its id:"
+            f" {'; '.join(shown)}{more}.",
+            [(ids[row], self._shown(row)) for row in rows],
+        )
+
+    def _shown(self, row: int) -> str:
+        title, year = str(self.movies[TITLE].iloc[row]), self.years[row]
+        return title if year is None or _YEAR.search(title) else f"{title} ({year})"
+
+
+def _years(movies: pd.DataFrame) -> list[int | None]:
+    """Each movie's year: the one at the end of its title, else from a column of dates or years."""
+    column = next((name for name in YEAR_COLUMNS if name in movies), None)
+    texts = (
+        [""] * len(movies) if column is None else movies[column].astype(object).map(str).tolist()
+    )
+    years: list[int | None] = []
+    for title, text in zip(movies[TITLE], texts, strict=True):
+        found = _YEAR.search(str(title).strip()) or re.match(r"(1[89]\d\d|20\d\d)", text)
+        years.append(int(found.group(1)) if found else None)
+    return years
+
+
+def _names(title: str) -> list[str]:
+    """Every name in a title, plain: without its year, and the ones in brackets on their own."""
+    bare = _YEAR.sub("", str(title).strip()).strip()
+    inside = [_ALSO_KNOWN_AS.sub("", part.strip()) for part in _BRACKETS.findall(bare)]
+    names = [_name(name) for name in (_BRACKETS.sub(" ", bare), *inside)]
+    return [name for name in names if name] or [_name(str(title))]
+
+
+def _name(title: str) -> str:
+    """Lower-case words without accents or punctuation, a trailing article back in front."""
+    title = _TRAILING_ARTICLE.sub(r"\2 \1", _YEAR.sub("", title).strip())
+    plain = unicodedata.normalize("NFKD", title.casefold().replace("&", " and "))
+    letters = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    return " ".join(re.sub(r"[^\w\s]|_", " ", re.sub(r"['’]", "", letters)).split())
+
+
+def _without_article(name: str) -> str:
+    first, _, rest = name.partition(" ")
+    return rest if rest and first in _ARTICLES else name

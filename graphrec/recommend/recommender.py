@@ -1,0 +1,239 @@
+"""Asking a trained model: similar movies, and recommendations for known and new users."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from graphrec.choices import Scoring, Similarity
+from graphrec.data.ids import IdMap
+from graphrec.data.tables import MOVIE, TITLE, USER
+from graphrec.errors import ConfigError, UnknownIdError
+from graphrec.recommend.artefact import EMBEDDINGS, Artefact
+from graphrec.recommend.lookup import TitleLookup
+
+
+class Recommender:
+    """A trained model, ready to be asked.
+
+    Example::
+
+        recommender = graphrec.Recommender.load("graphrec-model")
+        recommender.similar("Toy Story", k=5)
+        recommender.recommend([42], k=10)
+        recommender.recommend(history=["Heat", "Alien"])
+    """
+
+    def __init__(self, artefact: Artefact) -> None:
+        self.artefact = artefact
+        self.movies = artefact.movies()
+        ids = self.movies[MOVIE]
+        self.movie_ids = IdMap(pd.Index(ids.to_numpy(), dtype=ids.to_numpy().dtype), "movie")
+
+    @classmethod
+    def load(cls, folder: str | Path = "graphrec-model") -> Recommender:
+        """Load the model that `graphrec train` wrote to `folder`.
+
+        Raises:
+            ArtefactError: if there is none, or it is damaged or newer than this graphrec.
+        """
+        return cls(Artefact.open(folder))
+
+    def __repr__(self) -> str:
+        data = self.artefact.manifest["data"]
+        return (
+            f"Recommender({str(self.artefact.folder)!r}: {data['users']:,} users,"
+            f" {data['movies']:,} movies, {data['watches']:,} watches)"
+        )
+
+    @cached_property
+    def lookup(self) -> TitleLookup:
+        """Finds movies by title."""
+        return TitleLookup(self.movies)
+
+    @cached_property
+    def user_ids(self) -> IdMap:
+        """The users of the training tables."""
+        return self.artefact.users()
+
+    @cached_property
+    def watched(self) -> sp.csr_array:
+        """Users x movies: the watches the model knows (training and validation)."""
+        interactions, split = self.artefact.interactions(self.user_ids, self.movie_ids)
+        return interactions.to_csr(split.known)
+
+    def find(self, movie: Any) -> int:
+        """The internal row of a movie given by title or by id.
+
+        Text is looked up as a title first, then read as an id.
+
+        Raises:
+            AmbiguousTitleError: if several movies have that title.
+            UnknownIdError: if no movie has it.
+        """
+        if not isinstance(movie, str):
+            return self._row(movie)
+        try:
+            return self.lookup.find(movie).row
+        except UnknownIdError:
+            with suppress(UnknownIdError):
+                return self._row(self.movie_ids.parse(movie))
+            raise
+
+    def _row(self, movie_id: Any) -> int:
+        return int(self.movie_ids.to_internal([movie_id])[0])
+
+    def similar(
+        self,
+        movie: Any = None,
+        k: int = 10,
+        *,
+        movie_id: Any = None,
+        by: Similarity = Similarity.BOTH,
+    ) -> pd.DataFrame:
+        """The movies closest to one movie.
+
+        By ``company`` it is the cosine of the learned embeddings: who watches them, and what else
+        those people watch. By ``metadata`` it is the cosine of the features. By ``both`` it is the
+        mean of the two, so that sequels that share few viewers and strangers that share only a
+        genre both stand behind what is alike in either way.
+
+        Args:
+            movie: title (forgiving) or id.
+            k: how many.
+            movie_id: the id, instead of `movie`, where a title could look the same.
+            by: what to compare; without metadata it is always ``company``.
+
+        Returns:
+            Columns ``movie_id``, ``title``, ``score`` (-1 to 1) and, where there is metadata,
+            its two sides ``company`` and ``metadata``; closest first.
+        """
+        _check_k(k)
+        if (movie is None) == (movie_id is None):
+            raise ConfigError("name one movie: by title or by id.")
+        row = self.find(movie) if movie_id is None else self._row(movie_id)
+        sides = {Similarity.COMPANY: _cosine_to(self._embeddings["movie"], row)}
+        if self._embeddings["features"].shape[1]:
+            sides[Similarity.METADATA] = _cosine_to(self._embeddings["features"], row)
+        elif by is Similarity.METADATA:
+            raise ConfigError("this model has no metadata to compare movies by.")
+        chosen = sides.get(by)
+        score = np.mean(list(sides.values()), axis=0) if chosen is None else chosen
+        others = np.delete(np.arange(len(score)), row)
+        best = others[np.argsort(-score[others], kind="stable")[:k]]
+        table = self._table(best, score[best])
+        if len(sides) > 1:
+            table = table.assign(**{name.value: side[best] for name, side in sides.items()})
+        return table
+
+    def recommend(
+        self,
+        users: Sequence[Any] | None = None,
+        *,
+        history: Iterable[Any] | None = None,
+        k: int = 20,
+        filter_viewed: bool = True,
+        among: Iterable[Any] | None = None,
+    ) -> pd.DataFrame:
+        """The best movies for users of the tables, or for a new user with a history.
+
+        A new user needs no training: their embedding is LightGCN's formula over the history.
+
+        Args:
+            users: ids; all users where both `users` and `history` are None.
+            history: titles or ids a new user likes, instead of `users`.
+            k: how many for each; fewer where fewer are left.
+            filter_viewed: leave out what the user is known to have watched.
+            among: ids of the only movies that may be recommended.
+
+        Returns:
+            Columns ``user_id`` (not with `history`), ``movie_id``, ``title``, ``rank`` from 1,
+            ``score``; users in the order given.
+
+        Raises:
+            UnknownIdError: if a user or movie isn't in the tables.
+        """
+        _check_k(k)
+        allowed = None if among is None else self._allowed(among)
+        if history is not None:
+            if users is not None:
+                raise ConfigError("give either users or a history, not both.")
+            return self._recommend_new(list(history), k, filter_viewed, allowed)
+        everyone = np.arange(len(self.user_ids))
+        rows = everyone if users is None else self.user_ids.to_internal(users)
+        watched = self.watched if filter_viewed else None
+        return self._rank(self._embeddings["user"], rows, k, watched, allowed)
+
+    def _recommend_new(
+        self, history: list[Any], k: int, filter_viewed: bool, allowed: np.ndarray | None
+    ) -> pd.DataFrame:
+        if not history:
+            raise ConfigError("a history needs at least one movie.")
+        rows = np.unique([self.find(movie) for movie in history])
+        embedding = self._embeddings["fold_in"][rows].sum(axis=0) / len(rows) ** 0.5
+        ones = np.ones(len(rows), dtype=np.float32)
+        shape = (1, len(self.movies))
+        watched = sp.csr_array((ones, (np.zeros(len(rows), dtype=int), rows)), shape=shape)
+        table = self._rank(
+            embedding[None], np.zeros(1, dtype=int), k, watched if filter_viewed else None, allowed
+        )
+        return table.drop(columns=USER)
+
+    def _rank(
+        self,
+        user: np.ndarray,
+        rows: np.ndarray,
+        k: int,
+        watched: sp.csr_array | None,
+        allowed: np.ndarray | None,
+    ) -> pd.DataFrame:
+        from graphrec.evaluate.ranking import EmbeddingScorer, rank
+
+        scoring = Scoring(self.artefact.manifest["scoring"])
+        scorer = EmbeddingScorer.from_arrays(user, self._embeddings["movie"], scoring)
+        blocks = list(rank(scorer, rows, k, watched=watched, allowed=allowed))
+        movies = np.concatenate([block.movies for block in blocks])
+        scores = np.concatenate([block.scores for block in blocks])
+        listed = ~np.isneginf(scores)
+        place = np.broadcast_to(np.arange(1, movies.shape[1] + 1), movies.shape)
+        table = self._table(movies[listed], scores[listed])
+        table.insert(2, "rank", place[listed])
+        ids = self.user_ids.to_external(np.repeat(rows, listed.sum(axis=1)))
+        table.insert(0, USER, ids)
+        return table
+
+    def _table(self, rows: np.ndarray, scores: np.ndarray) -> pd.DataFrame:
+        return pd.DataFrame(
+            {
+                MOVIE: self.movies[MOVIE].to_numpy()[rows],
+                TITLE: self.movies[TITLE].to_numpy()[rows],
+                "score": scores.astype(np.float64),
+            }
+        )
+
+    def _allowed(self, movie_ids: Iterable[Any]) -> np.ndarray:
+        allowed = np.zeros(len(self.movies), dtype=bool)
+        allowed[self.movie_ids.to_internal(list(movie_ids))] = True
+        return allowed
+
+    @cached_property
+    def _embeddings(self) -> dict[str, np.ndarray]:
+        return self.artefact.arrays(EMBEDDINGS)
+
+
+def _cosine_to(vectors: np.ndarray, row: int) -> np.ndarray:
+    """Cosine of every row with one row, float64 [n]; 0 where a row is zero."""
+    length = np.maximum(np.linalg.norm(vectors, axis=1), np.finfo(np.float32).tiny)
+    return np.asarray((vectors @ vectors[row]) / (length * length[row]), dtype=np.float64)
+
+
+def _check_k(k: int) -> None:
+    if k < 1:
+        raise ConfigError(f"k is {k}; it must be 1 or more.")

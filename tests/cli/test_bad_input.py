@@ -1,0 +1,300 @@
+"""Bad input through the command line: one clear sentence, exit code 2, no traceback."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from graphrec.cli import app
+
+GOOD_RATINGS = "userId,movieId,rating,timestamp\n1,10,4,100\n1,11,3.5,101\n2,10,5,102\n2,12,1,103\n"
+GOOD_MOVIES = "movieId,title,genres\n10,Heat (1995),Crime\n11,Alien (1979),Sci-Fi\n12,Big (1988),\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Good tables that a case may spoil."""
+    (tmp_path / "ratings.csv").write_text(GOOD_RATINGS, encoding="utf-8")
+    (tmp_path / "movies.csv").write_text(GOOD_MOVIES, encoding="utf-8")
+    return tmp_path
+
+
+def failure(*arguments: object) -> str:
+    """The one sentence that a command fails with."""
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    assert result.exit_code == 2, result.output
+    assert "Traceback" not in result.output
+    assert result.stdout == ""
+    return " ".join(result.stderr.split())
+
+
+def write(name: str, content: str | bytes) -> Callable[[Path], None]:
+    """A case that spoils one file."""
+    raw = content.encode() if isinstance(content, str) else content
+    return lambda folder: (folder / name).write_bytes(raw) and None
+
+
+HEAD = "userId,movieId,rating,timestamp\n"
+RATINGS_CASES: dict[str, tuple[Callable[[Path], object], tuple[str, ...]]] = {
+    "missing file": (lambda f: (f / "ratings.csv").unlink(), ("ratings.csv does not exist",)),
+    "empty file": (write("ratings.csv", ""), ("ratings.csv is empty",)),
+    "header only": (write("ratings.csv", HEAD), ("ratings.csv", "no rows")),
+    "no user column": (
+        write("ratings.csv", "movieId,rating\n1,2\n"),
+        ("no column for user_id", "it has movieId, rating", "--user-column"),
+    ),
+    "no movie column": (
+        write("ratings.csv", "userId,rating\n1,2\n"),
+        ("no column for movie_id", "--movie-column"),
+    ),
+    "rating is a word": (
+        write("ratings.csv", HEAD + "1,10,4,100\n1,11,five,101\n2,10,1,1\n"),
+        ("ratings.csv", "row 2", "'rating'", "five", "not a number"),
+    ),
+    "time is a word": (
+        write("ratings.csv", HEAD + "1,10,4,100\n1,11,5,yesterday\n2,10,1,1\n"),
+        ("ratings.csv", "row 2", "'timestamp'", "yesterday"),
+    ),
+    "all user ids missing": (
+        write("ratings.csv", "userId,movieId\n,1\n,2\n"),
+        ("ratings.csv", "no row has a user_id"),
+    ),
+    "all movie ids missing": (
+        write("ratings.csv", "userId,movieId\n1,\n2,NaN\n"),
+        ("ratings.csv", "no row has a movie_id"),
+    ),
+    "one user only": (
+        write("ratings.csv", "userId,movieId\n1,10\n1,11\n"),
+        ("one user only", "at least two"),
+    ),
+    "one movie only": (write("ratings.csv", "userId,movieId\n1,10\n2,10\n"), ()),
+    "binary file": (write("ratings.csv", bytes(range(256)) * 20), ("ratings.csv",)),
+    "ragged rows": (
+        write("ratings.csv", HEAD + "1,10,4,100\n1,11,5,101,7,8,9\n"),
+        ("ratings.csv", "line 3"),
+    ),
+    "no movies shared": (
+        write("ratings.csv", "userId,movieId\n1,90\n2,91\n"),
+        ("share no movie id", "--movie-column"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", [name for name, (_, words) in RATINGS_CASES.items() if words])
+@pytest.mark.parametrize("command", ["train", "inspect"])
+def test_bad_ratings(case: str, command: str, folder: Path) -> None:
+    spoil, words = RATINGS_CASES[case]
+    spoil(folder)
+    start = ["train", "--output", folder / "m"] if command == "train" else ["data", "inspect"]
+    tables = ["--ratings", folder / "ratings.csv", "--movies", folder / "movies.csv"]
+    sentence = failure(*start, *tables)
+    for word in words:
+        assert word in sentence, sentence
+    assert not (folder / "m").exists()
+
+
+def test_one_movie_only(tmp_path: Path) -> None:
+    (tmp_path / "r.csv").write_text("user,movie\n1,10\n2,10\n", encoding="utf-8")
+    sentence = failure("train", "--ratings", tmp_path / "r.csv", "--output", tmp_path / "m")
+    assert "one movie only" in sentence
+
+
+FILE_CASES: dict[str, tuple[str, Callable[[Path], object], tuple[str, ...]]] = {
+    "folder as ratings": ("ratings", lambda p: p.mkdir(), ("is a folder", "--data")),
+    "unknown ending": ("ratings.docx", lambda p: p.touch(), ("unknown kind of file '.docx'",)),
+    "not gzip": ("ratings.csv.gz", lambda p: p.write_text("user,movie"), ()),
+    "gzip cut short": (
+        "ratings.csv.gz",
+        lambda p: p.write_bytes(gzip.compress(GOOD_RATINGS.encode() * 50)[:-20]),
+        ("damaged or cut short",),
+    ),
+    "not Parquet": ("ratings.parquet", lambda p: p.write_text("hello"), ("can't be read",)),
+}
+
+
+@pytest.mark.parametrize("case", FILE_CASES)
+def test_bad_files(case: str, tmp_path: Path) -> None:
+    name, make, words = FILE_CASES[case]
+    make(tmp_path / name)
+    sentence = failure("train", "--ratings", tmp_path / name, "--output", tmp_path / "m")
+    assert name in sentence
+    for word in words:
+        assert word in sentence, sentence
+
+
+def _train(folder: Path, *arguments: object) -> tuple[object, ...]:
+    return ("train", "--data", folder, "--output", folder / "model", *arguments)
+
+
+OPTION_CASES: dict[str, tuple[Callable[[Path], tuple[object, ...]], tuple[str, ...]]] = {
+    "unknown data name": (
+        lambda f: ("train", "--data", "netflix", "--output", f / "m"),
+        ("'netflix' is neither a folder nor one of sample",),
+    ),
+    "file as data": (
+        lambda f: ("train", "--data", f / "ratings.csv", "--output", f / "m"),
+        ("is a file", "--ratings"),
+    ),
+    "folder without ratings": (
+        lambda f: ((f / "ratings.csv").unlink(), _train(f))[1],
+        ("holds no ratings", "--ratings"),
+    ),
+    "data and ratings": (
+        lambda f: _train(f, "--ratings", f / "ratings.csv"),
+        ("either --data or --ratings",),
+    ),
+    "movies alone": (
+        lambda f: ("train", "--movies", f / "movies.csv", "--output", f / "m"),
+        ("need --ratings or --data",),
+    ),
+    "unknown mapped column": (
+        lambda f: _train(f, "--rating-column", "stars"),
+        ("column 'stars'", "--rating-column"),
+    ),
+    "details of other movies": (
+        lambda f: (
+            (f / "d.csv").write_text("movieId,budget\n900,1\n901,2\n", encoding="utf-8"),
+            _train(f, "--details", f / "d.csv"),
+        )[1],
+        ("d.csv", "none of its movie ids"),
+    ),
+    "details missing": (lambda f: _train(f, "--details", f / "d.csv"), ("d.csv does not exist",)),
+    "rating too strict": (lambda f: _train(f, "--min-rating", 9), ("no row is rated 9 or more",)),
+    "unknown encoding": (lambda f: _train(f, "--encoding", "klingon"), ("klingon",)),
+    "wrong encoding": (
+        lambda f: (
+            (f / "movies.csv").write_bytes("movieId,title\n10,Amélie\n".encode("latin-1")),
+            _train(f, "--encoding", "utf-8"),
+        )[1],
+        ("movies.csv", "can't be read as utf-8"),
+    ),
+    "given split without one": (lambda f: _train(f, "--split", "given"), ("--split given",)),
+    "unknown split": (lambda f: _train(f, "--split", "fair"), ("fair", "random")),
+    "no timestamps": (
+        lambda f: (
+            (f / "ratings.csv").write_text("user,movie\n1,10\n1,11\n2,10\n", encoding="utf-8"),
+            _train(f, "--split", "temporal"),
+        )[1],
+        ("--split temporal needs a timestamp column",),
+    ),
+    "too many layers": (lambda f: _train(f, "--num-layers", 9), ("--num-layers is 9", "0 to 4")),
+    "no columns": (lambda f: _train(f, "--embedding-dim", 0), ("--embedding-dim is 0",)),
+    "cold": (lambda f: _train(f, "--temperature", 0), ("--temperature is 0.0",)),
+    "number is a word": (lambda f: _train(f, "--epochs", "many"), ("--epochs", "integer")),
+    "unknown device": (lambda f: _train(f, "--device", "toaster"), ("--device toaster",)),
+    "output is a file": (
+        lambda f: ("train", "--data", f, "--output", f / "movies.csv"),
+        ("movies.csv is a file",),
+    ),
+    "output holds other things": (
+        lambda f: ("train", "--data", f, "--output", f),
+        ("holds other files",),
+    ),
+    "unknown option": (lambda f: _train(f, "--speed", "fast"), ("--speed",)),
+    "no model": (lambda f: ("similar", "Heat", "--model", f / "x"), ("there is no model",)),
+    "folder is no model": (lambda f: ("evaluate", "--model", f), ("is not a graphrec model",)),
+}
+
+
+@pytest.mark.parametrize("case", OPTION_CASES)
+def test_bad_options(case: str, folder: Path) -> None:
+    make, words = OPTION_CASES[case]
+    sentence = failure(*make(folder))
+    for word in words:
+        assert word in sentence, sentence
+    assert not (folder / "model").exists()
+
+
+ASKING_CASES: dict[str, tuple[tuple[object, ...], tuple[str, ...]]] = {
+    "unknown title": (("similar", "xyzzy"), ("no movie is called 'xyzzy'", "nearest titles")),
+    "title of many": (("similar", "story"), ("could be", "by its id")),
+    "no title": (("similar",), ("name one movie",)),
+    "title and id": (("similar", "odd story 1", "--movie-id", 1), ("name one movie",)),
+    "unknown movie id": (("similar", "--movie-id", 999), ("movie 999 is not in the data",)),
+    "movie id is a word": (("similar", "--movie-id", "abc"), ("'abc'", "whole numbers")),
+    "no list": (("similar", "odd story 1", "--k", 0), ("k is 0",)),
+    "unknown way": (("similar", "odd story 1", "--by", "magic"), ("magic",)),
+    "unknown user": (("recommend", "--user", 999), ("user 999 is not in the data",)),
+    "user id is a word": (("recommend", "--user", "bob"), ("'bob'", "whole numbers")),
+    "nobody": (("recommend",), ("say for whom",)),
+    "two kinds of user": (("recommend", "--user", 1, "--likes", "odd story 1"), ("say for whom",)),
+    "some users": (("recommend", "--users", "some"), ("--users takes 'all'",)),
+    "unknown liked title": (("recommend", "--likes", "xyzzy"), ("no movie is called 'xyzzy'",)),
+    "output ending": (("recommend", "--user", 1, "--output", "r.xlsx"), (".csv or .parquet",)),
+    "output nowhere": (
+        ("recommend", "--user", 1, "--output", "/nonexistent/r.csv"),
+        ("could not be written",),
+    ),
+    "among missing": (("recommend", "--user", 1, "--among", "nope.csv"), ("does not exist",)),
+    "evaluate nothing": (("evaluate", "--k", 0), ("--k is 0",)),
+}
+
+
+@pytest.mark.parametrize("case", ASKING_CASES)
+def test_bad_questions(case: str, model_folder: Path) -> None:
+    arguments, words = ASKING_CASES[case]
+    sentence = failure(*arguments, "--model", model_folder)
+    for word in words:
+        assert word in sentence, sentence
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("", ("names no movie",)), ("1\n999\n", ("movie 999 is not in the data",))],
+)
+def test_bad_among(text: str, words: tuple[str, ...], model_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "ids.txt").write_text(text, encoding="utf-8")
+    sentence = failure(
+        "recommend", "--user", 1, "--among", tmp_path / "ids.txt", "--model", model_folder
+    )
+    for word in words:
+        assert word in sentence, sentence
+
+
+def test_evaluating_a_model_that_saw_everything(folder: Path) -> None:
+    made = CliRunner().invoke(
+        app, [str(a) for a in _train(folder, "--split", "none", "--epochs", 1)]
+    )
+    assert made.exit_code == 0, made.output
+    sentence = failure("evaluate", "--model", folder / "model")
+    assert "--split none: no watch is held out" in sentence
+
+
+REPAIRS: dict[str, tuple[str, str, str]] = {
+    "duplicate pairs": (GOOD_RATINGS + "1,10,2,200\n", GOOD_MOVIES, "1 rows repeat a user-movie"),
+    "user id missing": (GOOD_RATINGS + ",10,2,200\n", GOOD_MOVIES, "1 rows without a user_id"),
+    "movie id missing": (GOOD_RATINGS + "1,,2,200\n", GOOD_MOVIES, "1 rows without a movie_id"),
+    "unknown movie": (GOOD_RATINGS + "1,99,2,200\n", GOOD_MOVIES, "1 rated movies are not in"),
+    "movie nobody rated": (GOOD_RATINGS, GOOD_MOVIES + "55,Up (2009),\n", "1 movies have no"),
+    "movie twice": (GOOD_RATINGS, GOOD_MOVIES + "10,Heat 2,\n", "1 rows repeat a movie id"),
+}
+
+
+@pytest.mark.parametrize("case", REPAIRS)
+def test_harmless_repairs_are_counted(case: str, folder: Path) -> None:
+    ratings, movies, words = REPAIRS[case]
+    (folder / "ratings.csv").write_text(ratings, encoding="utf-8")
+    (folder / "movies.csv").write_text(movies, encoding="utf-8")
+    done = CliRunner().invoke(app, ["data", "inspect", "--data", str(folder)])
+    assert done.exit_code == 0, done.output
+    assert words in " ".join(done.stderr.split())
+
+
+def test_latin_1_is_read_and_said(folder: Path) -> None:
+    movies = "movieId,title\n10,Heat\n11,Amélie\n12,Big\n"
+    (folder / "movies.csv").write_bytes(movies.encode("latin-1"))
+    done = CliRunner().invoke(app, ["data", "inspect", "--data", str(folder)])
+    assert done.exit_code == 0
+    assert "line 3 is not UTF-8" in done.stderr
+
+
+def test_parquet_with_nothing_in_it(tmp_path: Path) -> None:
+    pd.DataFrame({"user_id": [], "movie_id": []}).to_parquet(tmp_path / "r.parquet")
+    sentence = failure("data", "inspect", "--ratings", tmp_path / "r.parquet")
+    assert "no rows" in sentence

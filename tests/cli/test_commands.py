@@ -1,0 +1,232 @@
+"""The commands as a person uses them, on the checkerboard."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner, Result
+
+from graphrec import __version__
+from graphrec.cli import app
+
+QUICK = ["--epochs", "2", "--batch-size", "64", "--embedding-dim", "8"]
+
+
+def run(*arguments: object) -> Result:
+    """A command's result; an unexpected error fails the test with its traceback."""
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+@pytest.fixture
+def tables(tmp_path: Path, checkerboard: tuple[pd.DataFrame, pd.DataFrame]) -> Path:
+    """A folder with ratings.csv and movies.csv."""
+    ratings, movies = checkerboard
+    ratings.to_csv(tmp_path / "ratings.csv", index=False)
+    movies.to_csv(tmp_path / "movies.csv", index=False)
+    return tmp_path
+
+
+def test_train_then_ask(tables: Path) -> None:
+    model = tables / "model"
+    done = run("train", "--data", tables, "--output", model, *QUICK)
+    assert done.exit_code == 0, done.output
+    assert "watches of 32 movies by 40 users" in done.stderr
+    assert f"Model written to {model}" in done.stderr
+    assert "graphrec similar" in done.stderr
+    assert run("similar", "even story 4", "--model", model).exit_code == 0
+    assert run("recommend", "--user", 3, "--model", model).exit_code == 0
+    assert run("evaluate", "--model", model).exit_code == 0
+
+
+def test_train_from_two_tables_with_mapped_columns(tables: Path) -> None:
+    ratings = pd.read_csv(tables / "ratings.csv").rename(columns={"user_id": "who"})
+    ratings.to_csv(tables / "seen.tsv", sep="\t", index=False)
+    done = run(
+        "train", "--ratings", tables / "seen.tsv", "--movies", tables / "movies.csv",
+        "--user-column", "who", "--output", tables / "m", "--json", *QUICK,
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    manifest = json.loads(done.stdout)
+    assert manifest["data"]["users"] == 40
+    assert manifest["training"]["epochs"] == 2
+    assert done.stderr == ""
+
+
+def test_model_folder_from_the_environment(tables: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRAPHREC_MODEL", str(tables / "here"))
+    assert run("train", "--data", tables, *QUICK).exit_code == 0
+    assert (tables / "here" / "manifest.json").is_file()
+    assert run("similar", "odd story 3").exit_code == 0
+
+
+@pytest.mark.parametrize("split", ["random", "temporal", "leave-last-out", "none"])
+def test_every_split_trains(tables: Path, split: str) -> None:
+    done = run("train", "--data", tables, "--output", tables / "m", "--split", split, *QUICK)
+    assert done.exit_code == 0, done.output
+    assert f"Split {split}:" in done.stderr
+
+
+def test_similar_as_json(model_folder: Path) -> None:
+    done = run("similar", "Even Story 4", "--model", model_folder, "--k", 3, "--json")
+    answer = json.loads(done.stdout)
+    assert answer["movie"] == {"movie_id": 4, "title": "Even story 4 (1990)"}
+    assert len(answer["similar"]) == 3
+    assert {"movie_id", "title", "score"} <= set(answer["similar"][0])
+
+
+def test_similar_by_id(model_folder: Path) -> None:
+    by_id = run("similar", "--movie-id", 4, "--model", model_folder, "--json")
+    by_title = run("similar", "even story 4", "--model", model_folder, "--json")
+    assert by_id.stdout == by_title.stdout
+
+
+def test_similar_for_people_is_a_plain_table(model_folder: Path) -> None:
+    done = run("similar", "even story 4", "--model", model_folder, "--k", 2)
+    lines = done.stdout.splitlines()
+    assert lines[0].split() == ["movie_id", "title", "score", "company", "metadata"]
+    assert len(lines) == 3
+    assert "\x1b" not in done.output
+    assert "Closest to Even story 4 (1990)" in done.stderr
+
+
+def test_recommend_to_one_several_and_new_users(model_folder: Path) -> None:
+    one = json.loads(
+        run("recommend", "--user", 3, "--k", 2, "--model", model_folder, "--json").stdout
+    )
+    assert [row["rank"] for row in one] == [1, 2]
+    assert {row["user_id"] for row in one} == {3}
+    two = run("recommend", "--user", 3, "--user", 5, "--k", 2, "--model", model_folder, "--json")
+    assert len(json.loads(two.stdout)) == 4
+    new = run(
+        "recommend", "--likes", "even story 4", "--likes", "even story 6", "--k", 3,
+        "--model", model_folder, "--json",
+    )  # fmt: skip
+    assert all(row["movie_id"] % 2 == 0 for row in json.loads(new.stdout))
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_recommend_to_all_into_a_file(model_folder: Path, tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"recs.{ending}"
+    done = run("recommend", "--users", "all", "--k", 2, "--output", path, "--model", model_folder)
+    assert done.exit_code == 0
+    table = pd.read_csv(path) if ending == "csv" else pd.read_parquet(path)
+    assert list(table.columns) == ["user_id", "movie_id", "rank", "score"]
+    assert len(table) == 80
+
+
+@pytest.mark.parametrize("text", ["1\n3\n\n5\n", "movie_id,title\n1,a\n3,b\n5,c\n"])
+def test_recommend_among(model_folder: Path, tmp_path: Path, text: str) -> None:
+    (tmp_path / "only.csv").write_text(text, encoding="utf-8")
+    done = run(
+        "recommend",
+        "--user",
+        0,
+        "--among",
+        tmp_path / "only.csv",
+        "--model",
+        model_folder,
+        "--json",
+    )
+    assert {row["movie_id"] for row in json.loads(done.stdout)} == {1, 3, 5}
+
+
+def test_recommend_when_nothing_is_left(model_folder: Path, tmp_path: Path) -> None:
+    seen = run("recommend", "--user", 0, "--k", 32, "--model", model_folder, "--json")
+    unseen = {row["movie_id"] for row in json.loads(seen.stdout)}
+    (tmp_path / "seen.txt").write_text(str(min(set(range(32)) - unseen)), encoding="utf-8")
+    arguments = (
+        "recommend",
+        "--user",
+        0,
+        "--among",
+        tmp_path / "seen.txt",
+        "--model",
+        model_folder,
+    )
+    done = run(*arguments)
+    assert done.exit_code == 0
+    assert "Nothing is left to recommend" in done.stderr
+    assert len(json.loads(run(*arguments, "--include-seen", "--json").stdout)) == 1
+
+
+def test_evaluate_as_json(model_folder: Path) -> None:
+    answer = json.loads(run("evaluate", "--model", model_folder, "--json").stdout)
+    assert set(answer["baselines"]) == {"popularity", "item-knn", "metadata-knn"}
+    for metrics in (answer["metrics"], *answer["baselines"].values()):
+        assert {"recall@20", "ndcg@20"} <= set(metrics)
+    assert answer["counts"]["users"] > 0
+
+
+def test_evaluate_with_other_lengths(model_folder: Path) -> None:
+    done = run("evaluate", "--model", model_folder, "--k", 3)
+    assert done.stdout.splitlines()[0].startswith("@3")
+    assert len(done.stdout.splitlines()) == 5
+
+
+def test_inspect(tables: Path) -> None:
+    done = run("data", "inspect", "--data", tables)
+    assert done.exit_code == 0
+    assert "multi-label" in done.stdout
+    facts = json.loads(run("data", "inspect", "--data", tables, "--json").stdout)
+    assert facts["users"] == 40
+    assert [column["column"] for column in facts["columns"]] == ["title", "genres"]
+    alone = run("data", "inspect", "--ratings", tables / "ratings.csv")
+    assert "No metadata columns" in alone.stdout
+
+
+def test_sample_is_the_default_and_says_what_it_is(tmp_path: Path) -> None:
+    facts = run("data", "inspect", "--json")
+    assert json.loads(facts.stdout)["viewers"] == "simulated"
+    done = run("train", "--output", tmp_path / "m", "--epochs", 1, "--embedding-dim", 4)
+    assert "the viewers are simulated" in done.stderr
+    assert "the viewers are simulated" in run("evaluate", "--model", tmp_path / "m").stderr
+
+
+def test_version_and_help() -> None:
+    assert run("--version").stdout.strip() == f"graphrec {__version__}"
+    for command in ([], ["train"], ["evaluate"], ["similar"], ["recommend"], ["data", "inspect"]):
+        done = run(*command, "--help")
+        assert done.exit_code == 0
+        if command:
+            assert "Examples" in done.stdout
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals differ on Windows")
+@pytest.mark.parametrize("launcher", [["-m", "graphrec"], ["cli.py"]])
+def test_ctrl_c_keeps_the_best_so_far(tmp_path: Path, launcher: list[str]) -> None:
+    """A real process, interrupted in the middle of training, leaves a whole model or none."""
+    model = tmp_path / "model"
+    command = [sys.executable, *launcher, "train", "--output", str(model)]
+    with subprocess.Popen(
+        [*command, "--epochs", "100000", "--patience", "100000"],
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("Split"):
+                break
+        time.sleep(6)
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read()
+        process.wait(timeout=60)
+    assert "Traceback" not in rest
+    if model.exists():
+        assert process.returncode == 0, rest
+        assert "stopped: interrupted" in rest
+        assert run("similar", "Toy Story", "--model", model).exit_code == 0
+    else:
+        assert process.returncode == 130, rest
+    assert not [path for path in tmp_path.iterdir() if path != model]

@@ -1,0 +1,113 @@
+"""Shared fixtures: small worlds whose right answers are known, and the real data if it is there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from graphrec.data.dataset import Dataset, make_dataset
+from graphrec.data.split import Split, make_split
+from graphrec.recommend.artefact import save_model
+from graphrec.train.config import ModelConfig, TrainConfig
+from graphrec.train.trainer import Fitted, fit
+
+REAL_DATA = Path(
+    os.environ.get("GRAPHREC_REAL_DATA") or Path(__file__).parents[2] / "shared" / "data"
+)
+
+
+def _real_folder(name: str) -> Path:
+    folder = REAL_DATA / name
+    if not folder.is_dir():
+        pytest.skip(f"real data not found at {folder}; set GRAPHREC_REAL_DATA to its parent folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def movielens_folder() -> Path:
+    """MovieLens' ml-latest-small with details.csv."""
+    return _real_folder("ml-latest-small")
+
+
+@pytest.fixture(scope="session")
+def gowalla_folder() -> Path:
+    """LightGCN's public split of Gowalla."""
+    return _real_folder("gowalla")
+
+
+@pytest.fixture(scope="session")
+def checkerboard() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Ratings and movies of a world where even users watch even movies and odd users odd ones.
+
+    Every user has watched three quarters of their colour, so what they will like next is known: the
+    rest of it. The genre tells the colour too.
+    """
+    rng = np.random.default_rng(0)
+    rows = [
+        (user, movie, 4.0, 1_000_000 + int(rng.integers(1_000)))
+        for user in range(40)
+        for movie in range(user % 2, 32, 2)
+        if rng.random() < 0.75
+    ]
+    ratings = pd.DataFrame(rows, columns=["user_id", "movie_id", "rating", "timestamp"])
+    movies = pd.DataFrame(
+        {
+            "movie_id": range(32),
+            "title": [
+                f"{'Odd' if movie % 2 else 'Even'} story {movie} (1990)" for movie in range(32)
+            ],
+            "genres": ["Drama|War" if movie % 2 else "Comedy" for movie in range(32)],
+        }
+    )
+    return ratings, movies
+
+
+@pytest.fixture(scope="session")
+def small_world(checkerboard: tuple[pd.DataFrame, pd.DataFrame]) -> tuple[Dataset, Split]:
+    """The checkerboard as a data set with a random split."""
+    ratings, movies = checkerboard
+    dataset = make_dataset(ratings, movies, name="checkerboard", note=lambda _: None)
+    return dataset, make_split(dataset, seed=0)
+
+
+QuickFit = Callable[..., Fitted]
+
+
+@pytest.fixture(scope="session")
+def quick_fit(small_world: tuple[Dataset, Split]) -> QuickFit:
+    """Train on the checkerboard in a second; keyword arguments go to the two configs."""
+
+    def quick(
+        model: ModelConfig | None = None, train: TrainConfig | None = None, **options: object
+    ) -> Fitted:
+        dataset, split = small_world
+        return fit(
+            dataset,
+            split,
+            model or ModelConfig(embedding_dim=16),
+            train or TrainConfig(epochs=30, batch_size=64, learning_rate=0.01, patience=30),
+            **options,  # type: ignore[arg-type]
+        )
+
+    return quick
+
+
+@pytest.fixture(scope="session")
+def fitted(quick_fit: QuickFit) -> Fitted:
+    """A model trained on the checkerboard."""
+    return quick_fit()
+
+
+@pytest.fixture(scope="session")
+def model_folder(
+    tmp_path_factory: pytest.TempPathFactory, small_world: tuple[Dataset, Split], fitted: Fitted
+) -> Path:
+    """The saved model of the checkerboard; tests must not change it."""
+    folder = tmp_path_factory.mktemp("models") / "checkerboard"
+    save_model(folder, *small_world, fitted)
+    return folder

@@ -1,0 +1,171 @@
+"""Two tables brought together: one integer world, and who is missing where."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from graphrec.data.dataset import make_dataset, with_notes
+from graphrec.data.interactions import Interactions
+from graphrec.errors import DataError
+
+RATINGS = pd.DataFrame(
+    {
+        "user_id": [9, 7, 7],
+        "movie_id": [20, 10, 20],
+        "rating": np.array([4.5, np.nan, 3], dtype=np.float32),
+        "timestamp": [30, 10, 20],
+    }
+)
+MOVIES = pd.DataFrame({"movie_id": [20, 10], "title": ["Heat", "It"], "runtime": [170, 90]})
+
+
+def pairs(interactions: Interactions, rows: Any = slice(None)) -> list[tuple[Any, Any]]:
+    """The edges by the user's own ids."""
+    users = interactions.users.to_external(interactions.user[rows]).tolist()
+    return list(zip(users, interactions.movies.to_external(interactions.movie[rows]), strict=True))
+
+
+def test_edges_by_row_number() -> None:
+    dataset = make_dataset(RATINGS, MOVIES)
+
+    edges = dataset.interactions
+    assert (edges.num_users, edges.num_movies, len(edges)) == (2, 2, 3)
+    assert (edges.user.tolist(), edges.movie.tolist()) == ([1, 0, 0], [1, 0, 1])
+    assert (edges.user.dtype, edges.movie.dtype) == (np.int32, np.int32)
+    np.testing.assert_array_equal(edges.rating, [4.5, np.nan, 3])  # type: ignore[arg-type]
+    assert edges.timestamp is not None
+    assert edges.timestamp.tolist() == [30, 10, 20]
+    assert edges.density == 0.75
+
+
+def test_movies_come_in_the_order_of_their_rows() -> None:
+    dataset = make_dataset(RATINGS, MOVIES)
+
+    assert dataset.movies["movie_id"].tolist() == dataset.interactions.movies.ids.tolist()
+    assert dataset.movies["title"].tolist() == ["It", "Heat"]
+    assert dataset.metadata.to_dict("list") == {"title": ["It", "Heat"], "runtime": [90, 170]}
+
+
+def test_edges_can_not_be_written_to() -> None:
+    edges = make_dataset(RATINGS).interactions
+
+    with pytest.raises(ValueError, match="read-only"):
+        edges.user[0] = 1
+    with pytest.raises(ValueError, match="read-only"):
+        edges.timestamp[0] = 1  # type: ignore[index]
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.text(max_size=2)), min_size=2, unique=True))
+def test_edges_stand_for_the_same_pairs(rows: list[tuple[int, str]]) -> None:
+    table = pd.DataFrame(rows, columns=["user_id", "movie_id"])
+    if min(table.nunique()) < 2:
+        return
+
+    assert pairs(make_dataset(table).interactions) == rows
+
+
+def test_degrees_and_matrix() -> None:
+    edges = make_dataset(RATINGS, MOVIES).interactions
+    first = np.array([0])
+
+    assert edges.user_degree().tolist() == [2, 1]
+    assert edges.movie_degree().tolist() == [1, 2]
+    assert (edges.user_degree(first).tolist(), edges.movie_degree(first).tolist()) == ([0, 1],) * 2
+    assert edges.to_csr().toarray().tolist() == [[1, 1], [0, 1]]
+    assert edges.to_csr(first).toarray().tolist() == [[0, 0], [0, 1]]
+
+
+def test_movies_that_one_table_lacks_are_kept_and_counted(notes: list[str]) -> None:
+    movies = pd.DataFrame({"movie_id": [10, 30], "title": ["It", "Alien"], "runtime": [90, 117]})
+
+    dataset = make_dataset(RATINGS, movies, note=notes.append)
+
+    assert dataset.movies["title"].tolist() == ["It", "movie 20", "Alien"]
+    np.testing.assert_array_equal(dataset.movies["runtime"], [90, np.nan, 117])
+    assert dataset.interactions.movie_degree().tolist() == [1, 2, 0]
+    assert notes == [
+        "1 rated movies are not in the movies table (first: 20); kept, with all metadata missing.",
+        "1 movies have no ratings; kept, and judged by their metadata alone.",
+    ]
+
+
+def test_titles_are_made_up_where_there_are_none() -> None:
+    for movies in (None, MOVIES.drop(columns="title")):
+        dataset = make_dataset(RATINGS, movies)
+
+        assert not dataset.has_titles
+        assert dataset.movies["title"].tolist() == ["movie 10", "movie 20"]
+        assert "title" not in dataset.metadata
+
+
+@pytest.mark.parametrize("kind", ["ratings", "movies"])
+def test_ids_that_are_numbers_in_one_table_and_text_in_the_other(kind: str) -> None:
+    as_text = {"movie_id": lambda table: table["movie_id"].astype(str).astype(object)}
+    ratings, movies = RATINGS, MOVIES
+    if kind == "ratings":
+        ratings = ratings.assign(**as_text)
+    else:
+        movies = movies.assign(**as_text)
+
+    dataset = make_dataset(ratings, movies)
+
+    assert dataset.movies["title"].tolist() == ["It", "Heat"]
+    assert dataset.interactions.movies.ids.tolist() == ["10", "20"]
+
+
+def test_tables_that_share_no_movie() -> None:
+    movies = pd.DataFrame({"movie_id": ["tt10"], "title": ["It"]})
+
+    with pytest.raises(DataError) as caught:
+        make_dataset(RATINGS, movies)
+    assert str(caught.value) == (
+        "the ratings and the movies table share no movie id (such as 20 there and tt10 here); check"
+        " --movie-column."
+    )
+
+
+@pytest.mark.parametrize(("column", "noun"), [("user_id", "user"), ("movie_id", "movie")])
+def test_a_graph_needs_two_of_each(column: str, noun: str) -> None:
+    with pytest.raises(DataError) as caught:
+        make_dataset(RATINGS.assign(**{column: 1}), name="mine")
+    assert str(caught.value) == f"mine: there is one {noun} only; a graph needs at least two."
+
+
+def test_a_given_test_part(notes: list[str]) -> None:
+    test = pd.DataFrame({"user_id": [9, 7], "movie_id": [10, 10]})
+
+    dataset = make_dataset(RATINGS, test=test, note=notes.append)
+
+    assert dataset.given_test is not None
+    assert pairs(dataset.interactions, dataset.given_test) == [(9, 10)]
+    assert pairs(dataset.interactions)[:3] == [(9, 20), (7, 10), (7, 20)]
+    assert dataset.interactions.timestamp is None  # the test part has none
+    assert notes == ["1 pairs of the test part are in the training part too; left out there."]
+
+
+def test_a_test_part_that_is_all_training() -> None:
+    with pytest.raises(
+        DataError, match=r"^the test part holds no pair that is not in the training"
+    ):
+        make_dataset(RATINGS, test=RATINGS)
+
+
+def test_a_test_part_whose_ids_are_text() -> None:
+    test = pd.DataFrame({"user_id": ["9", "bob"], "movie_id": [10, 20]})
+
+    dataset = make_dataset(RATINGS, test=test)
+
+    assert dataset.interactions.users.ids.tolist() == ["7", "9", "bob"]
+    assert len(dataset.interactions) == 5
+
+
+def test_notes_are_kept() -> None:
+    dataset = with_notes(make_dataset(RATINGS), ["a", "b"], simulated=True)
+
+    assert (dataset.notes, dataset.simulated) == (("a", "b"), True)

@@ -1,0 +1,179 @@
+"""Splits: every row in exactly one part, and the right ones held out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from graphrec.data import split as split_module
+from graphrec.data.dataset import Dataset, make_dataset
+from graphrec.data.split import Split, SplitKind, make_split
+from graphrec.errors import ConfigError
+
+PAIRS = st.lists(
+    st.tuples(st.integers(0, 5), st.integers(0, 30), st.integers(0, 9)),
+    min_size=4,
+    max_size=80,
+    unique_by=lambda row: row[:2],
+).filter(lambda rows: min(len({row[place] for row in rows}) for place in (0, 1)) > 1)
+SEEDS = st.integers(0, 2**32)
+
+
+def dataset_of(rows: list[tuple[int, int, int]], *, given_test: bool = False) -> Dataset:
+    """A data set of (user, movie, second), its last quarter held out if wanted."""
+    table = pd.DataFrame(rows, columns=["user_id", "movie_id", "timestamp"])
+    cut = len(table) - len(table) // 4 if given_test else len(table)
+    return make_dataset(table[:cut], test=table[cut:] if given_test else None)
+
+
+def all_rows(split: Split) -> list[int]:
+    return sorted(np.concatenate([split.train, split.valid, split.test]).tolist())
+
+
+@given(PAIRS, st.sampled_from(SplitKind), SEEDS)
+def test_parts_are_disjoint_and_complete(
+    rows: list[tuple[int, int, int]], kind: SplitKind, seed: int
+) -> None:
+    dataset = dataset_of(rows, given_test=kind is SplitKind.GIVEN)
+
+    split = make_split(dataset, kind, seed=seed)
+
+    assert split.kind is kind
+    assert all_rows(split) == list(range(len(dataset.interactions)))
+    assert len(split.train)
+    for part in (split.train, split.valid, split.test):
+        assert part.dtype == np.int64
+        assert np.all(np.diff(part) > 0)
+        assert not part.flags.writeable
+    assert split.known.tolist() == sorted([*split.train.tolist(), *split.valid.tolist()])
+
+
+@given(PAIRS, st.sampled_from([SplitKind.RANDOM, SplitKind.LEAVE_LAST_OUT, SplitKind.NONE]), SEEDS)
+def test_no_user_loses_all_training_rows(
+    rows: list[tuple[int, int, int]], kind: SplitKind, seed: int
+) -> None:
+    dataset = dataset_of(rows)
+
+    split = make_split(dataset, kind, seed=seed)
+
+    assert np.all(dataset.interactions.user_degree(split.train) > 0)
+
+
+@given(PAIRS, SEEDS)
+def test_a_temporal_split_learns_from_the_past(rows: list[tuple[int, int, int]], seed: int) -> None:
+    dataset = dataset_of(rows)
+
+    split = make_split(dataset, SplitKind.TEMPORAL, seed=seed)
+
+    time = dataset.interactions.timestamp
+    assert time is not None
+    assert len(split.test) == round(len(rows) * 0.2)
+    assert time[split.train].max() <= time[split.valid].min(initial=99)
+    assert time[split.known].max() <= time[split.test].min(initial=99)
+
+
+@given(PAIRS, SEEDS)
+def test_leave_last_out_holds_out_each_user_s_last(
+    rows: list[tuple[int, int, int]], seed: int
+) -> None:
+    dataset = dataset_of(rows)
+    edges = dataset.interactions
+
+    split = make_split(dataset, SplitKind.LEAVE_LAST_OUT, seed=seed)
+
+    assert edges.timestamp is not None
+    assert edges.user_degree(split.test).tolist() == (edges.user_degree() > 1).astype(int).tolist()
+    assert edges.user_degree(split.valid).tolist() == (edges.user_degree() > 2).astype(int).tolist()
+    for user in range(edges.num_users):
+        parts = [rows[edges.user[rows] == user] for rows in (split.train, split.valid, split.test)]
+        latest = [edges.timestamp[part].max() for part in parts if len(part)]
+        assert latest == sorted(latest)
+
+
+@given(PAIRS, st.sampled_from(SplitKind), SEEDS)
+def test_the_same_seed_gives_the_same_split(
+    rows: list[tuple[int, int, int]], kind: SplitKind, seed: int
+) -> None:
+    dataset = dataset_of(rows, given_test=kind is SplitKind.GIVEN)
+
+    first, second = (make_split(dataset, kind, seed=seed) for _ in range(2))
+
+    assert first.train.tolist() == second.train.tolist()
+    assert first.test.tolist() == second.test.tolist()
+
+
+def grid(users: int, movies: int) -> Dataset:
+    """Everybody has watched everything, one movie a second."""
+    return dataset_of([(user, movie, movie) for user in range(users) for movie in range(movies)])
+
+
+def test_shares_of_a_random_split() -> None:
+    dataset = grid(40, 50)
+
+    split = make_split(dataset, SplitKind.RANDOM, seed=3)
+
+    assert set(dataset.interactions.user_degree(split.test).tolist()) <= {10, 11}
+    assert abs(len(split.valid) - 0.1 * 0.8 * 2000) < 20
+    assert split.train.tolist() != make_split(dataset, SplitKind.RANDOM, seed=4).train.tolist()
+
+
+def test_nothing_is_held_out_for_testing_by_none() -> None:
+    split = make_split(grid(4, 20), SplitKind.NONE)
+
+    assert (len(split.test), len(split.train) + len(split.valid)) == (0, 80)
+
+
+def test_a_given_part_is_the_test_part_and_the_default() -> None:
+    dataset = dataset_of([(u, m, 0) for u in range(4) for m in range(8)], given_test=True)
+
+    split = make_split(dataset)
+
+    assert split.kind is SplitKind.GIVEN
+    assert split.test.tolist() == list(range(24, 32))
+    assert make_split(grid(3, 3)).kind is SplitKind.RANDOM
+
+
+def test_rows_of_one_second_are_shuffled() -> None:
+    rows = [(user, movie, 0) for user in range(30) for movie in range(5)]
+
+    split = make_split(dataset_of(rows), SplitKind.LEAVE_LAST_OUT)
+
+    assert len({rows[row][1] for row in split.test}) > 1
+
+
+def test_validation_looks_at_a_limited_number_of_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(split_module, "MAX_VALID_USERS", 5)
+    dataset = grid(20, 30)
+
+    split = make_split(dataset, SplitKind.RANDOM)
+
+    assert np.count_nonzero(dataset.interactions.user_degree(split.valid)) == 5
+
+
+@pytest.mark.parametrize("kind", [SplitKind.TEMPORAL, SplitKind.LEAVE_LAST_OUT])
+def test_time_is_needed_to_split_by_time(kind: SplitKind) -> None:
+    dataset = make_dataset(pd.DataFrame({"user_id": [1, 2], "movie_id": [1, 2]}))
+
+    with pytest.raises(ConfigError) as caught:
+        make_split(dataset, kind)
+    assert str(caught.value) == (
+        f"--split {kind.value} needs a timestamp column, and the ratings have none."
+    )
+
+
+def test_a_given_part_is_needed_to_split_as_given() -> None:
+    with pytest.raises(
+        ConfigError, match=r"--split given needs data with its own test part \(test"
+    ):
+        make_split(grid(2, 2), SplitKind.GIVEN)
+
+
+def test_something_must_be_left_to_train_on() -> None:
+    train = pd.DataFrame({"user_id": [], "movie_id": []}, dtype=np.int64)
+    test = pd.DataFrame({"user_id": [1, 2], "movie_id": [1, 2]})
+
+    with pytest.raises(ConfigError, match=r"^nothing is left to train on"):
+        make_split(make_dataset(train, test=test))

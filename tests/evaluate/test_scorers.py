@@ -1,0 +1,106 @@
+"""One contract for every scorer, and the known answer that each must find."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from graphrec.data.dataset import Dataset
+from graphrec.data.split import Split
+from graphrec.evaluate.baselines import ItemKNN, Popularity, fit_baselines, metadata_knn
+from graphrec.evaluate.ranking import EmbeddingScorer, Scorer, rank
+from graphrec.graph.features import fit_features
+from graphrec.train.trainer import Fitted
+
+World = tuple[Dataset, Split]
+
+
+def _watched(world: World) -> sp.csr_array:
+    dataset, split = world
+    return dataset.interactions.to_csr(split.known)
+
+
+def _features(world: World) -> np.ndarray:
+    dataset, _ = world
+    return fit_features(dataset.metadata).transform(dataset.metadata)
+
+
+def _graphrec(_: World, fitted: Fitted) -> Scorer:
+    embeddings = fitted.embeddings
+    return EmbeddingScorer.from_arrays(embeddings.user, embeddings.movie, fitted.scoring)
+
+
+def _item_knn(world: World, _: Fitted) -> Scorer:
+    return ItemKNN.fit(_watched(world), 10)
+
+
+def _metadata_knn(world: World, _: Fitted) -> Scorer:
+    return metadata_knn(_watched(world), _features(world))
+
+
+def _popularity(world: World, _: Fitted) -> Scorer:
+    return Popularity(np.asarray(_watched(world).sum(axis=0)).ravel())
+
+
+MAKERS: dict[str, Callable[[World, Fitted], Scorer]] = {
+    "graphrec": _graphrec,
+    "item-knn": _item_knn,
+    "metadata-knn": _metadata_knn,
+    "popularity": _popularity,
+}
+
+
+@pytest.mark.parametrize("name", list(MAKERS))
+def test_contract(name: str, small_world: World, fitted: Fitted) -> None:
+    scorer = MAKERS[name](small_world, fitted)
+    num_movies = small_world[0].interactions.num_movies
+    users = np.array([3, 0, 3])
+    scores = scorer.score(users)
+    assert scorer.num_movies == num_movies
+    assert scores.shape == (3, num_movies)
+    assert scores.dtype.is_floating_point
+    assert bool(scores.isfinite().all())
+    np.testing.assert_array_equal(scores[0], scores[2])
+    scores.fill_(0)  # fresh every time: nobody else's scores change
+    assert bool((scorer.score(users) != 0).any())
+
+
+@pytest.mark.parametrize("name", ["graphrec", "item-knn", "metadata-knn"])
+def test_finds_the_checkerboard(name: str, small_world: World, fitted: Fitted) -> None:
+    """Whoever has a skill recommends movies of the user's own colour."""
+    dataset, split = small_world
+    scorer = MAKERS[name](small_world, fitted)
+    users = np.arange(dataset.interactions.num_users)
+    for block in rank(scorer, users, 3, watched=dataset.interactions.to_csr(split.known)):
+        assert (block.movies % 2 == block.users[:, None] % 2).mean() >= 0.99
+
+
+def test_item_knn_by_hand() -> None:
+    watched = sp.csr_array(np.array([[1, 1, 0], [1, 1, 1], [0, 0, 1]], dtype=np.float32))
+    similarity = ItemKNN.fit(watched, 1).similarity.toarray()
+    expected = np.zeros((3, 3))
+    expected[0, 1] = expected[1, 0] = 2 / 2
+    expected[2, 0] = expected[2, 1] = 1 / 2
+    assert similarity[:2] == pytest.approx(expected[:2])
+    assert similarity[2].sum() == pytest.approx(0.5)  # one of its two equal neighbours
+    expected[0, 2] = expected[1, 2] = 1 / 2
+    assert ItemKNN.fit(watched, 2).similarity.toarray() == pytest.approx(expected)
+
+
+def test_baselines_leave_metadata_out_where_there_is_none(small_world: World) -> None:
+    dataset, split = small_world
+    nothing = np.zeros((dataset.interactions.num_movies, 0), dtype=np.float32)
+    names = fit_baselines(dataset.interactions, nothing, train=split.train, valid=split.valid)
+    assert set(names) == {"popularity", "item-knn"}
+
+
+def test_baselines_without_validation_take_a_middle_neighbourhood(small_world: World) -> None:
+    dataset, split = small_world
+    none = np.empty(0, dtype=np.int64)
+    scorers = fit_baselines(
+        dataset.interactions, _features(small_world), train=split.known, valid=none
+    )
+    assert set(scorers) == {"popularity", "item-knn", "metadata-knn"}

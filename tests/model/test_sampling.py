@@ -1,0 +1,70 @@
+"""Negatives are never positives, and every unwatched movie is drawn equally often."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from graphrec.model.sampling import WatchLists, edge_batches
+
+NUM_USERS, NUM_MOVIES = 6, 12
+
+watch_sets = st.lists(
+    st.sets(st.integers(0, NUM_MOVIES - 1), max_size=NUM_MOVIES - 1),
+    min_size=NUM_USERS,
+    max_size=NUM_USERS,
+)
+
+
+def _lists(watched: list[set[int]]) -> WatchLists:
+    pairs = [(user, movie) for user, movies in enumerate(watched) for movie in sorted(movies)]
+    edges = torch.tensor(pairs, dtype=torch.int64).reshape(-1, 2).T
+    return WatchLists.from_edges(edges, NUM_USERS, NUM_MOVIES)
+
+
+@given(watch_sets, st.integers(0, 2**31))
+@settings(deadline=None, max_examples=100)
+def test_negatives_are_never_positives(watched: list[set[int]], seed: int) -> None:
+    users = torch.arange(NUM_USERS).repeat(20)
+    drawn = _lists(watched).sample_unwatched(users, torch.Generator().manual_seed(seed))
+    for user, movie in zip(users.tolist(), drawn.tolist(), strict=True):
+        assert 0 <= movie < NUM_MOVIES
+        assert movie not in watched[user]
+
+
+def test_negatives_are_uniform_over_the_unwatched() -> None:
+    watched: list[set[int]] = [{0, 1, 5, 11}, set(), {3}, set(range(10)), {0}, {11}]
+    lists = _lists(watched)
+    generator = torch.Generator().manual_seed(0)
+    for user, own in enumerate(watched):
+        drawn = lists.sample_unwatched(torch.full((20_000,), user), generator)
+        counts = np.bincount(drawn.numpy(), minlength=NUM_MOVIES)
+        free = [movie for movie in range(NUM_MOVIES) if movie not in own]
+        assert counts.sum() == counts[free].sum()
+        assert stats.chisquare(counts[free]).pvalue > 1e-4
+
+
+@given(watch_sets, st.sets(st.integers(0, NUM_MOVIES - 1), min_size=1))
+@settings(deadline=None, max_examples=100)
+def test_marks_exactly_the_watched(watched: list[set[int]], candidates: set[int]) -> None:
+    chosen = sorted(candidates)
+    marked = _lists(watched).mark_watched(torch.arange(NUM_USERS), torch.tensor(chosen))
+    expected = [[movie in own for movie in chosen] for own in watched]
+    assert marked.tolist() == expected
+
+
+def test_expand_lists_every_watch_of_the_users_asked_for() -> None:
+    row, movie = _lists([{1, 2}, set(), {0}, set(), set(), set()]).expand(torch.tensor([2, 0, 1]))
+    assert row.tolist() == [0, 1, 1]
+    assert movie.tolist() == [0, 1, 2]
+
+
+@given(st.integers(1, 200), st.integers(1, 64))
+@settings(deadline=None)
+def test_batches_hold_every_edge_once(num_edges: int, batch_size: int) -> None:
+    batches = list(edge_batches(num_edges, batch_size, torch.Generator().manual_seed(0)))
+    assert all(len(batch) <= batch_size for batch in batches)
+    assert sorted(torch.cat(batches).tolist()) == list(range(num_edges))

@@ -1,0 +1,186 @@
+"""The saved model: the same when read back, whole or not there, and honest about damage."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from graphrec.data.dataset import Dataset
+from graphrec.data.split import Split
+from graphrec.errors import ArtefactError
+from graphrec.recommend import artefact as module
+from graphrec.recommend.artefact import (
+    EMBEDDINGS,
+    INTERACTIONS,
+    MANIFEST,
+    WEIGHTS,
+    Artefact,
+    check_target,
+    save_model,
+)
+from graphrec.recommend.comparison import compare
+from graphrec.recommend.recommender import Recommender
+from graphrec.train.config import TrainConfig
+from graphrec.train.trainer import Fitted
+
+World = tuple[Dataset, Split]
+
+
+@pytest.fixture
+def copy(model_folder: Path, tmp_path: Path) -> Path:
+    """A model that a test may break."""
+    return Path(shutil.copytree(model_folder, tmp_path / "model"))
+
+
+def test_round_trip(model_folder: Path, small_world: World, fitted: Fitted) -> None:
+    dataset, split = small_world
+    artefact = Artefact.open(model_folder)
+    again, again_split = artefact.dataset()
+    np.testing.assert_array_equal(again.interactions.user, dataset.interactions.user)
+    np.testing.assert_array_equal(again.interactions.movie, dataset.interactions.movie)
+    assert again.interactions.rating is not None
+    np.testing.assert_array_equal(again.interactions.rating, dataset.interactions.rating)
+    np.testing.assert_array_equal(again.interactions.users.ids, dataset.interactions.users.ids)
+    for part in ("train", "valid", "test"):
+        np.testing.assert_array_equal(getattr(again_split, part), getattr(split, part))
+    pd.testing.assert_frame_equal(again.movies, dataset.movies, check_dtype=False)
+    for name, weight in artefact.arrays(WEIGHTS).items():
+        np.testing.assert_array_equal(weight, fitted.weights[name])
+    np.testing.assert_array_equal(artefact.arrays(EMBEDDINGS)["user"], fitted.embeddings.user)
+    np.testing.assert_array_equal(
+        artefact.encoder().transform(again.metadata), fitted.embeddings.features
+    )
+
+
+def test_gives_the_same_rankings_after_a_copy(model_folder: Path, copy: Path) -> None:
+    first, second = Recommender.load(model_folder), Recommender.load(copy)
+    pd.testing.assert_frame_equal(first.recommend(k=5), second.recommend(k=5))
+
+
+def test_manifest_tells_what_happened(model_folder: Path, fitted: Fitted) -> None:
+    manifest = json.loads((model_folder / MANIFEST).read_text(encoding="utf-8"))
+    assert manifest["format_version"] == 1
+    assert manifest["model"]["embedding_dim"] == 16
+    assert manifest["training"]["stopped"] == fitted.stopped
+    assert manifest["metrics"]["valid"]["ndcg@20"] == fitted.best.valid
+    assert set(manifest["files"]) == {
+        path.name for path in model_folder.iterdir() if path.name != MANIFEST
+    }
+
+
+def test_holds_no_pickle(model_folder: Path) -> None:
+    assert {path.suffix for path in model_folder.iterdir()} == {".json", ".parquet", ".safetensors"}
+
+
+def test_same_seed_same_checksums(
+    small_world: World, quick_fit: Callable[..., Fitted], tmp_path: Path
+) -> None:
+    sums = []
+    for seed in (0, 0, 1):
+        config = TrainConfig(epochs=2, batch_size=64, seed=seed)
+        saved = save_model(tmp_path / "m", *small_world, quick_fit(train=config))
+        sums.append(
+            {name: saved.manifest["files"][name]["sha256"] for name in (WEIGHTS, EMBEDDINGS)}
+        )
+    assert sums[0] == sums[1]
+    assert sums[0][WEIGHTS] != sums[2][WEIGHTS]
+    assert sums[0][EMBEDDINGS] != sums[2][EMBEDDINGS]
+
+
+def test_comparison_shows_baselines_on_the_same_split(model_folder: Path) -> None:
+    reports = compare(Artefact.open(model_folder), (20,))
+    assert list(reports) == ["graphrec", "popularity", "item-knn", "metadata-knn"]
+    assert len({report.num_held_out for report in reports.values()}) == 1
+    assert reports["graphrec"].metrics["ndcg@20"] > reports["popularity"].metrics["ndcg@20"]
+
+
+def test_missing_model(tmp_path: Path) -> None:
+    with pytest.raises(
+        ArtefactError, match=r"there is no model at .* Make one with 'graphrec train"
+    ):
+        Artefact.open(tmp_path / "nowhere")
+    with pytest.raises(ArtefactError, match=r"is not a graphrec model .it has no manifest.json"):
+        Artefact.open(tmp_path)
+
+
+def test_foreign_and_damaged_manifest(copy: Path) -> None:
+    (copy / MANIFEST).write_text('{"format": "cake"}', encoding="utf-8")
+    with pytest.raises(ArtefactError, match="is not a graphrec model"):
+        Artefact.open(copy)
+    (copy / MANIFEST).write_text('{"format":', encoding="utf-8")
+    with pytest.raises(ArtefactError, match=r"is damaged: .* Train again"):
+        Artefact.open(copy)
+
+
+def test_newer_format(copy: Path) -> None:
+    manifest = json.loads((copy / MANIFEST).read_text(encoding="utf-8"))
+    manifest |= {"format_version": 99, "graphrec_version": "9.9"}
+    (copy / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    with pytest.raises(ArtefactError, match=r"graphrec 9\.9 in a newer format; upgrade"):
+        Artefact.open(copy)
+
+
+@pytest.mark.parametrize("name", [EMBEDDINGS, INTERACTIONS])
+def test_damaged_and_missing_files(copy: Path, name: str) -> None:
+    whole = (copy / name).read_bytes()
+    (copy / name).write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    with pytest.raises(ArtefactError, match=rf"{name} is damaged .its checksum is wrong"):
+        Recommender.load(copy).recommend([1])
+    (copy / name).unlink()
+    with pytest.raises(ArtefactError, match=rf"is incomplete: {name} can't be read"):
+        Recommender.load(copy).recommend([1])
+
+
+def test_failed_writing_leaves_the_old_model(
+    copy: Path, small_world: World, fitted: Fitted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {path.name: path.read_bytes() for path in copy.iterdir()}
+
+    def full(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(module, "_interactions_table", full)
+    with pytest.raises(ArtefactError, match="could not be written: no space left"):
+        save_model(copy, *small_world, fitted)
+    assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
+    assert [path.name for path in copy.parent.iterdir()] == ["model"]
+
+
+def test_replaces_an_old_model_whole(copy: Path, small_world: World, fitted: Fitted) -> None:
+    (copy / "left-over").touch()
+    save_model(copy, *small_world, fitted)
+    assert not (copy / "left-over").exists()
+    assert [path.name for path in copy.parent.iterdir()] == ["model"]
+
+
+def test_target_is_checked_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ArtefactError, match="is a file; --output needs a folder"):
+        check_target(tmp_path / "file")
+    with pytest.raises(ArtefactError, match="holds other files"):
+        check_target(tmp_path)
+    check_target(tmp_path / "new" / "deep")
+
+
+def test_movies_of_mixed_types_can_be_saved(
+    checkerboard: tuple[pd.DataFrame, pd.DataFrame],
+    tmp_path: Path,
+) -> None:
+    from graphrec.data.dataset import make_dataset
+    from graphrec.data.split import make_split
+    from graphrec.train.config import ModelConfig
+    from graphrec.train.trainer import fit
+
+    ratings, movies = checkerboard
+    movies = movies.assign(mixed=[1, "two", None, 4.5] * 8, labels=[["a", "b"], ["a"]] * 16)
+    dataset = make_dataset(ratings, movies, note=lambda _: None)
+    split = make_split(dataset)
+    fitted = fit(dataset, split, ModelConfig(8), TrainConfig(epochs=1))
+    saved = save_model(tmp_path / "m", dataset, split, fitted)
+    assert saved.movies()["mixed"].tolist()[:2] == ["1", "two"]

@@ -1,0 +1,141 @@
+"""Asking the model of the checkerboard, where even users like even movies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from graphrec import Recommender
+from graphrec.choices import Similarity
+from graphrec.data.dataset import Dataset
+from graphrec.data.split import Split
+from graphrec.errors import ConfigError, UnknownIdError
+from graphrec.recommend.artefact import save_model
+from graphrec.train.config import ModelConfig, TrainConfig
+from graphrec.train.trainer import Fitted, fit
+
+
+@pytest.fixture(scope="module")
+def recommender(model_folder: Path) -> Recommender:
+    return Recommender.load(model_folder)
+
+
+@pytest.mark.parametrize("by", list(Similarity))
+def test_similar_movies_have_the_same_colour(recommender: Recommender, by: Similarity) -> None:
+    table = recommender.similar("even story 4", k=15, by=by)
+    assert len(table) == 15
+    assert (table["movie_id"] % 2 == 0).all()
+    assert 4 not in set(table["movie_id"])
+    assert table["score"].is_monotonic_decreasing
+    assert table["score"].between(-1.0001, 1.0001).all()
+
+
+def test_both_is_the_mean_of_its_sides(recommender: Recommender) -> None:
+    table = recommender.similar(movie_id=7, k=31)
+    assert list(table.columns) == ["movie_id", "title", "score", "company", "metadata"]
+    np.testing.assert_allclose(table["score"], (table["company"] + table["metadata"]) / 2)
+    by_company = recommender.similar(7, k=31, by=Similarity.COMPANY)
+    np.testing.assert_allclose(by_company["score"], by_company["company"])
+
+
+def test_similar_never_gives_more_than_there_are(recommender: Recommender) -> None:
+    assert len(recommender.similar(0, k=500)) == 31
+
+
+def test_recommends_the_rest_of_the_colour(
+    recommender: Recommender, small_world: tuple[Dataset, Split]
+) -> None:
+    table = recommender.recommend([0, 1], k=3)
+    assert table["user_id"].tolist() == [0, 0, 0, 1, 1, 1]
+    assert table["rank"].tolist() == [1, 2, 3, 1, 2, 3]
+    assert (table["movie_id"] % 2 == table["user_id"] % 2).all()
+    dataset, split = small_world
+    known = dataset.interactions.to_csr(split.known).toarray() > 0
+    assert not known[table["user_id"], table["movie_id"]].any()
+
+
+def test_all_users_at_once_equals_one_by_one(recommender: Recommender) -> None:
+    everyone = recommender.recommend(k=4)
+    assert everyone["user_id"].nunique() == 40
+    one = recommender.recommend([17], k=4)
+    same = everyone[everyone["user_id"] == 17].reset_index(drop=True)
+    pd.testing.assert_frame_equal(same, one)
+
+
+def test_watched_movies_may_be_kept(recommender: Recommender) -> None:
+    table = recommender.recommend([3], k=32, filter_viewed=False)
+    assert sorted(table["movie_id"]) == list(range(32))
+
+
+def test_only_movies_that_are_allowed(recommender: Recommender) -> None:
+    table = recommender.recommend([0], k=10, among=[1, 3, 5])
+    assert set(table["movie_id"]) == {1, 3, 5}
+    with pytest.raises(UnknownIdError, match="movie 99 is not in the data"):
+        recommender.recommend([0], among=[1, 99])
+
+
+def test_new_user_by_titles_and_ids(recommender: Recommender) -> None:
+    table = recommender.recommend(history=["odd story 1", 3, "5"], k=8)
+    assert list(table.columns) == ["movie_id", "title", "rank", "score"]
+    assert (table["movie_id"] % 2 == 1).all()
+    assert not set(table["movie_id"]) & {1, 3, 5}
+
+
+def test_wrong_questions(recommender: Recommender) -> None:
+    with pytest.raises(UnknownIdError, match=r"user 4711 is not in the data .40 users are"):
+        recommender.recommend([4711])
+    with pytest.raises(UnknownIdError, match="no movie is called 'xyzzy'"):
+        recommender.similar("xyzzy")
+    with pytest.raises(ConfigError, match="k is 0; it must be 1 or more"):
+        recommender.similar("odd story 1", k=0)
+    with pytest.raises(ConfigError, match="not both"):
+        recommender.recommend([1], history=[1])
+    with pytest.raises(ConfigError, match="at least one movie"):
+        recommender.recommend(history=[])
+    with pytest.raises(ConfigError, match="by title or by id"):
+        recommender.similar()
+
+
+def test_says_what_it_is(recommender: Recommender) -> None:
+    assert "40 users, 32 movies" in repr(recommender)
+
+
+def test_folded_in_history_resembles_the_trained_user(
+    recommender: Recommender, small_world: tuple[Dataset, Split], fitted: Fitted
+) -> None:
+    """Same history, no ID of their own: mostly the same recommendations."""
+    dataset, split = small_world
+    user = 6
+    history = dataset.interactions.movie[split.known][
+        dataset.interactions.user[split.known] == user
+    ]
+    folded = recommender.recommend(history=[int(movie) for movie in history], k=3)
+    trained = recommender.recommend([user], k=3)
+    assert set(folded["movie_id"]) & set(trained["movie_id"])
+    assert fitted.embeddings.fold_in.shape == (32, 16)
+
+
+def test_string_ids_stay_as_they_are(
+    checkerboard: tuple[pd.DataFrame, pd.DataFrame], tmp_path: Path
+) -> None:
+    from graphrec.data.dataset import make_dataset
+    from graphrec.data.split import make_split
+
+    ratings, _ = checkerboard
+    ratings = ratings.assign(
+        user_id="u" + ratings["user_id"].astype(str), movie_id="0" + ratings["movie_id"].astype(str)
+    )
+    dataset = make_dataset(ratings, note=lambda _: None)
+    split = make_split(dataset)
+    config = TrainConfig(epochs=2, batch_size=64)
+    save_model(tmp_path / "m", dataset, split, fit(dataset, split, ModelConfig(8), config))
+    recommender = Recommender.load(tmp_path / "m")
+    assert recommender.recommend(["u3"], k=2)["user_id"].tolist() == ["u3", "u3"]
+    assert recommender.similar(movie_id="07", k=1)["movie_id"].iloc[0].startswith("0")
+    assert recommender.similar("movie 07", k=1)["title"].iloc[0].startswith("movie 0")
+    assert list(recommender.similar("07", k=1).columns) == ["movie_id", "title", "score"]
+    with pytest.raises(ConfigError, match="no metadata to compare"):
+        recommender.similar("07", by=Similarity.METADATA)

@@ -1,0 +1,216 @@
+"""The training loop: it learns, stops, repeats itself, and never looks at the test part."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from graphrec.choices import Loss, Negatives, NodeState, Scoring, SplitKind
+from graphrec.data.dataset import Dataset
+from graphrec.data.split import Split, make_split
+from graphrec.errors import ConfigError
+from graphrec.evaluate.ranking import EmbeddingScorer, rank
+from graphrec.train.config import ModelConfig, TrainConfig
+from graphrec.train.trainer import Epoch, Fitted, fit
+
+World = tuple[Dataset, Split]
+SHORT = TrainConfig(epochs=3, batch_size=64, learning_rate=0.01)
+
+
+def _own_colour(fitted: Fitted, world: World) -> float:
+    """Share of the first three recommendations that have the user's own colour."""
+    dataset, split = world
+    embeddings = fitted.embeddings
+    scorer = EmbeddingScorer.from_arrays(embeddings.user, embeddings.movie, fitted.scoring)
+    users = np.arange(dataset.interactions.num_users)
+    watched = dataset.interactions.to_csr(split.known)
+    blocks = list(rank(scorer, users, 3, watched=watched))
+    right = [block.movies % 2 == block.users[:, None] % 2 for block in blocks]
+    return float(np.concatenate(right).mean())
+
+
+@pytest.mark.parametrize(
+    "train",
+    [
+        TrainConfig(loss=Loss.BPR, epochs=40, batch_size=64, learning_rate=0.02, patience=40),
+        TrainConfig(
+            negatives=Negatives.SAMPLED,
+            num_negatives=16,
+            epochs=30,
+            batch_size=64,
+            learning_rate=0.01,
+            patience=30,
+        ),
+    ],
+    ids=["bpr", "sampled"],
+)
+@pytest.mark.parametrize("num_layers", [0, 2])
+def test_every_loss_finds_the_checkerboard(
+    train: TrainConfig, num_layers: int, small_world: World, quick_fit: Callable[..., Fitted]
+) -> None:
+    fitted = quick_fit(ModelConfig(embedding_dim=16, num_layers=num_layers), train)
+    assert _own_colour(fitted, small_world) >= 0.99
+
+
+@pytest.mark.parametrize("node_state", list(NodeState))
+def test_every_node_state_finds_the_checkerboard(
+    node_state: NodeState, small_world: World, quick_fit: Callable[..., Fitted]
+) -> None:
+    fitted = quick_fit(ModelConfig(embedding_dim=16, node_state=node_state))
+    assert _own_colour(fitted, small_world) >= 0.99
+
+
+def test_same_seed_same_weights(quick_fit: Callable[..., Fitted]) -> None:
+    first, again = quick_fit(train=SHORT), quick_fit(train=SHORT)
+    other = quick_fit(train=replace(SHORT, seed=1))
+    for name, weight in first.weights.items():
+        np.testing.assert_array_equal(weight, again.weights[name])
+        assert not np.array_equal(weight, other.weights[name])
+
+
+def test_test_rows_change_nothing(small_world: World) -> None:
+    """Whatever the held-out watches are, the trained model is the same, bit by bit."""
+    dataset, split = small_world
+    keep = np.sort(np.concatenate([split.known, split.test[::2]]))
+    interactions = replace(
+        dataset.interactions,
+        user=dataset.interactions.user[keep],
+        movie=dataset.interactions.movie[keep],
+        rating=None,
+        timestamp=None,
+    )
+    smaller = Split(
+        split.kind,
+        np.searchsorted(keep, split.train),
+        np.searchsorted(keep, split.valid),
+        np.searchsorted(keep, split.test[::2]),
+    )
+    whole = fit(dataset, split, ModelConfig(embedding_dim=8), SHORT)
+    part = fit(
+        replace(dataset, interactions=interactions), smaller, ModelConfig(embedding_dim=8), SHORT
+    )
+    np.testing.assert_array_equal(whole.embeddings.movie, part.embeddings.movie)
+
+
+def test_keeps_the_best_epoch_and_says_why_it_stopped(small_world: World) -> None:
+    seen: list[Epoch] = []
+    fitted = fit(
+        *small_world,
+        ModelConfig(embedding_dim=8),
+        TrainConfig(epochs=60, patience=3, batch_size=64, learning_rate=0.05),
+        on_epoch=seen.append,
+    )
+    assert fitted.history == tuple(seen)
+    assert fitted.best.valid == max(epoch.valid for epoch in seen)
+    assert [epoch.is_best for epoch in seen].count(True) >= 1
+    if len(seen) < 60:
+        assert fitted.stopped == "validation did not improve for 3 epochs"
+        assert seen[-1].number == fitted.best.number + 3
+
+
+def test_reports_batches(quick_fit: Callable[..., Fitted]) -> None:
+    calls: list[tuple[int, int, int, float]] = []
+    quick_fit(train=replace(SHORT, epochs=2), on_batch=lambda *call: calls.append(call))
+    assert {epoch for epoch, *_ in calls} == {1, 2}
+    _, done, num_batches, loss = calls[-1]
+    assert done == num_batches
+    assert math.isfinite(loss)
+
+
+def test_interrupt_keeps_the_best_so_far(small_world: World) -> None:
+    def stop(epoch: Epoch) -> None:
+        if epoch.number == 2:
+            raise KeyboardInterrupt
+
+    fitted = fit(*small_world, ModelConfig(embedding_dim=8), SHORT, on_epoch=stop)
+    assert fitted.stopped == "interrupted"
+    assert len(fitted.history) == 2
+
+
+def test_interrupt_before_the_first_epoch_is_over_leaves_nothing(small_world: World) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(*small_world, ModelConfig(embedding_dim=8), SHORT, on_batch=stop)
+
+
+def test_trains_on_everything_and_without_validation(small_world: World) -> None:
+    dataset, _ = small_world
+    split = make_split(dataset, SplitKind.NONE)
+    assert not len(split.test)
+    nothing = np.empty(0, dtype=np.int64)
+    everything = Split(split.kind, split.known, nothing, nothing)
+    fitted = fit(dataset, everything, ModelConfig(embedding_dim=8), SHORT)
+    assert fitted.best.number == 3
+    assert math.isnan(fitted.best.valid)
+    assert fitted.scoring is Scoring.DOT
+
+
+def test_metadata_part_and_rest_make_the_embedding(quick_fit: Callable[..., Fitted]) -> None:
+    of_id = quick_fit(ModelConfig(embedding_dim=8, node_state=NodeState.ID), SHORT).embeddings
+    assert not of_id.movie_metadata.any()
+    of_both = quick_fit(ModelConfig(embedding_dim=8), SHORT).embeddings
+    assert of_both.movie_metadata.any()
+    assert of_both.user_metadata.any()  # it reaches users by propagation
+    assert of_both.features.shape == (32, len(of_both.features[0]))
+
+
+def test_ignored_columns_give_no_features(small_world: World) -> None:
+    fitted = fit(*small_world, ModelConfig(embedding_dim=8), SHORT, ignore=("genres", "title"))
+    assert fitted.encoder.num_features == 0
+
+
+def test_diverging_training_is_said_plainly(small_world: World) -> None:
+    config = replace(SHORT, learning_rate=1e30, loss=Loss.BPR, epochs=20)
+    with pytest.raises(ConfigError, match=r"no longer a number in epoch .* --learning-rate"):
+        fit(*small_world, ModelConfig(embedding_dim=8), config)
+
+
+def test_unknown_device_is_said_plainly(small_world: World) -> None:
+    with pytest.raises(ConfigError, match="--device banana can't be used here"):
+        fit(*small_world, ModelConfig(embedding_dim=8), replace(SHORT, device="banana"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"embedding_dim": 0}, "--embedding-dim is 0; it must be 1 or more."),
+        ({"num_layers": 5}, "--num-layers is 5; it must be 0 to 4."),
+        ({"init_std": 0.0}, "init_std is 0.0; it must be above 0."),
+    ],
+)
+def test_model_settings_are_checked(settings: dict[str, float], sentence: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        ModelConfig(**settings)  # type: ignore[arg-type]
+    assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"temperature": 0.0}, "--temperature is 0.0; it must be above 0."),
+        ({"popularity_correction": 2}, "--popularity-correction is 2; it must be 0 to 1."),
+        ({"learning_rate": -1}, "--learning-rate is -1; it must be above 0."),
+        ({"batch_size": 1}, "--batch-size is 1; it must be 2 or more."),
+        ({"epochs": 0}, "--epochs is 0; it must be 1 or more."),
+        ({"patience": 0}, "--patience is 0; it must be 1 or more."),
+        ({"seed": -1}, "--seed is -1; it must be 0 to 2^63 - 1."),
+    ],
+)
+def test_training_settings_are_checked(settings: dict[str, float], sentence: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        TrainConfig(**settings)  # type: ignore[arg-type]
+    assert str(caught.value) == sentence
+
+
+def test_patience_grows_where_epochs_are_short() -> None:
+    config = TrainConfig(batch_size=100)
+    assert config.patience_for(1_000) == 20
+    assert config.patience_for(5_000) == 8
+    assert config.patience_for(10_000_000) == 3
+    assert replace(config, patience=7).patience_for(1_000) == 7
