@@ -69,12 +69,19 @@ def show_table(
     table = Table(title=title, title_style="bold", title_justify="left", box=None, pad_edge=False)
     for place, name in enumerate(columns):
         is_number = bool(rows) and isinstance(rows[0][place], (int, float))
-        table.add_column(name, justify="right" if is_number else "left", header_style="dim")
+        table.add_column(
+            name,
+            justify="right" if is_number else "left",
+            header_style="dim",
+            no_wrap=True,
+            overflow="ellipsis",
+        )
     for row in rows:
         table.add_row(*(Text(_shown(value)) for value in row))
     console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=max(80, console.measure(table).maximum))
+    if not console.is_terminal:  # nothing is cut short for a program that reads along
+        console = Console(highlight=False, width=10_000)
+        console.width = max(80, console.measure(table).maximum)
     console.print(table)
 
 

@@ -90,6 +90,13 @@ def test_item_knn_by_hand() -> None:
     assert ItemKNN.fit(watched, 2).similarity.toarray() == pytest.approx(expected)
 
 
+def test_keeping_few_neighbours_equals_fitting_few(small_world: World) -> None:
+    watched = _watched(small_world)
+    few = ItemKNN.fit(watched, 3).similarity.toarray()
+    kept = ItemKNN.fit(watched, 20).keep(3).similarity.toarray()
+    assert np.sort(kept, axis=1) == pytest.approx(np.sort(few, axis=1))  # ties may differ
+
+
 def test_baselines_leave_metadata_out_where_there_is_none(small_world: World) -> None:
     dataset, split = small_world
     nothing = np.zeros((dataset.interactions.num_movies, 0), dtype=np.float32)
