@@ -24,7 +24,7 @@ train: install
 	@echo "(The command is $(BIN)/graphrec, or just graphrec after: source $(BIN)/activate)"
 
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --cov
 
 check: install
 	$(BIN)/ruff check .

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from graphrec.evaluate.report import evaluate_ranking
     from graphrec.graph.build import build_graph, normalized_adjacency
     from graphrec.graph.views import to_networkx
-    from graphrec.recommend.artefact import save_model
     from graphrec.recommend.recommender import Recommender
+    from graphrec.recommend.saving import save_model
     from graphrec.train.config import ModelConfig, TrainConfig
     from graphrec.train.trainer import fit
 
@@ -37,7 +37,7 @@ _HOMES = {
     "normalized_adjacency": "graphrec.graph.build",
     "read_movies": "graphrec.data.tables",
     "read_ratings": "graphrec.data.tables",
-    "save_model": "graphrec.recommend.artefact",
+    "save_model": "graphrec.recommend.saving",
     "to_networkx": "graphrec.graph.views",
 }
 

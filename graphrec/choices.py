@@ -3,6 +3,26 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TypeVar
+
+from graphrec.errors import ConfigError
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
+def choice(kind: type[Choice], value: str, name: str) -> Choice:
+    """The member that `value` names, be it a member already or a plain string.
+
+    Raises:
+        ConfigError: listing the members if there is no such one.
+
+    >>> choice(Loss, "bpr", "loss")
+    <Loss.BPR: 'bpr'>
+    """
+    try:
+        return kind(value)
+    except ValueError:
+        raise ConfigError(f"{name} is {value!r}; it must be one of {', '.join(kind)}.") from None
 
 
 class SplitKind(StrEnum):

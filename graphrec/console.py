@@ -9,10 +9,12 @@ from __future__ import annotations
 import functools
 import json
 import math
+import re
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import typer
 
@@ -21,6 +23,7 @@ from graphrec.errors import GraphrecError
 if TYPE_CHECKING:
     from graphrec.train.trainer import Epoch
 
+_NO_MEMORY = re.compile("can't allocate memory|out of memory")  # torch's words
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -36,13 +39,15 @@ def friendly(command: Command) -> Command:
         except KeyboardInterrupt:
             say("\nStopped. Nothing was written.")
             raise typer.Exit(130) from None
-        except MemoryError:
+        except (MemoryError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and not _NO_MEMORY.search(str(error)):
+                raise
             fail("there is not enough memory for this; try a smaller --embedding-dim or less data.")
 
     return wrapped  # type: ignore[return-value]
 
 
-def fail(sentence: str) -> None:
+def fail(sentence: str) -> NoReturn:
     """Print an error and leave with code 2."""
     typer.secho(f"Error: {sentence}", fg="red" if sys.stderr.isatty() else None, err=True)
     raise typer.Exit(2)
@@ -121,10 +126,20 @@ def training_progress(epochs: int, quiet: bool) -> Iterator[tuple[Any, Any]]:
         yield on_batch, on_epoch
 
 
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Let Ctrl-C wait: what was trained is written before anything else."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def duration(seconds: float) -> str:
     """Time as a person says it.
 
-    >>> duration(3.21), duration(75), duration(7_300)
+    >>> duration(3.21), duration(75), duration(7_320)
     ('3.2 s', '1 min 15 s', '2 h 2 min')
     """
     if seconds < 60:

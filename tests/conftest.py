@@ -12,7 +12,7 @@ import pytest
 
 from graphrec.data.dataset import Dataset, make_dataset
 from graphrec.data.split import Split, make_split
-from graphrec.recommend.artefact import save_model
+from graphrec.recommend.saving import save_model
 from graphrec.train.config import ModelConfig, TrainConfig
 from graphrec.train.trainer import Fitted, fit
 

@@ -73,7 +73,8 @@ def recommend(
     ] = None,
     include_seen: Annotated[bool, typer.Option(help="Watched movies may come up too.")] = False,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write a .csv or .parquet file instead.")
+        Path | None,
+        typer.Option("--output", "-o", help="Write a .csv or .parquet file instead."),
     ] = None,
     model: options.ModelDir = options.DEFAULT_MODEL,
     as_json: options.AsJson = False,
@@ -94,10 +95,15 @@ def recommend(
         raise ConfigError(f"--users takes 'all', not {users!r}; use --user {users}.")
     if output is not None and output.suffix not in (".csv", ".parquet"):
         raise ConfigError(f"--output {output}: the file must end in .csv or .parquet.")
+    if users and output is None and not as_json:
+        raise ConfigError("--users all needs --output FILE (.csv or .parquet), or --json.")
     recommender = _recommender(model)
+    liked = None if likes is None else [recommender.find(title) for title in likes]
+    if liked:
+        say(f"For somebody who likes {', '.join(recommender.lookup.show(row) for row in liked)}:")
     table = recommender.recommend(
-        [recommender.user_ids.parse(one) for one in user] if user else None,
-        history=likes,
+        [recommender.user_ids.parse(one) for one in dict.fromkeys(user)] if user else None,
+        history=None if liked is None else recommender.movie_ids.to_external(liked).tolist(),
         k=k,
         filter_viewed=not include_seen,
         among=None if among is None else _ids_in(among, recommender),
@@ -105,6 +111,8 @@ def recommend(
     if output is not None:
         _write_table(table.drop(columns="title"), output)
         say(f"{len(table):,} recommendations written to {output}.")
+        if as_json:
+            show_json({"output": str(output), "recommendations": len(table)})
     elif as_json:
         show_json(table.to_dict("records"))
     elif table.empty:
@@ -125,7 +133,13 @@ def _ids_in(path: Path, recommender: Recommender) -> list[Any]:
     from graphrec.data.tables import MOVIE, like_ids
 
     ids = read_movie_ids(path, note=lambda sentence: say(f"Note: {sentence}"))
-    return like_ids(ids, recommender.movies[MOVIE]).tolist()
+    ids = like_ids(ids, recommender.movies[MOVIE])
+    known = ids.isin(recommender.movies[MOVIE])
+    if not known.any():
+        raise DataError(f"{path}: none of its {len(ids):,} movie ids is in the model.")
+    if not known.all():
+        say(f"Note: {path}: {(~known).sum():,} movie ids are not in the model; left out.")
+    return ids[known].tolist()
 
 
 def _write_table(table: pd.DataFrame, path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +11,15 @@ import typer
 
 from graphrec.choices import Loss, Negatives, NodeState, Scoring, SplitKind
 from graphrec.cli import options
-from graphrec.console import duration, friendly, say, show_json, show_table, training_progress
+from graphrec.console import (
+    duration,
+    friendly,
+    say,
+    show_json,
+    show_table,
+    training_progress,
+    undisturbed,
+)
 from graphrec.errors import ConfigError
 from graphrec.train.config import ModelConfig, TrainConfig
 
@@ -108,7 +118,7 @@ def train(
 
         graphrec train --data ml-latest-small --seed 1 --output small
     """
-    from graphrec.recommend.artefact import check_target
+    from graphrec.recommend.saving import check_target
 
     check_target(output)
     model_config = ModelConfig(
@@ -147,7 +157,7 @@ def train(
     parts = make_split(dataset, split, seed=seed)
     if not as_json:
         _introduce(dataset, parts)
-    from graphrec.recommend.artefact import save_model
+    from graphrec.recommend.saving import save_model
     from graphrec.train.trainer import fit
 
     with training_progress(epochs, quiet=as_json) as (on_batch, on_epoch):
@@ -160,7 +170,8 @@ def train(
             on_batch=on_batch,
             on_epoch=on_epoch,
         )
-    artefact = save_model(output, dataset, parts, fitted)
+    with undisturbed():
+        artefact = save_model(output, dataset, parts, fitted)
     if as_json:
         show_json({"model": str(output), **artefact.manifest})
     else:
@@ -183,10 +194,11 @@ def evaluate(
 
         graphrec evaluate --model small --k 10 --k 20 --json
     """
+    from graphrec.evaluate.report import DEFAULT_KS
     from graphrec.recommend.artefact import Artefact
     from graphrec.recommend.comparison import GRAPHREC, compare
 
-    ks = tuple(k or (5, 10, 20, 50))
+    ks = tuple(k or DEFAULT_KS)
     if min(ks) < 1:
         raise ConfigError(f"--k is {min(ks)}; it must be 1 or more.")
     artefact = Artefact.open(model)
@@ -209,12 +221,12 @@ def evaluate(
         " training watch; they count too."
     )
     _simulated(data["simulated"])
-    shown = 20 if 20 in ks else ks[0]
     names = ["ndcg", "recall", "precision", "hit_rate", "mrr", "map", "coverage"]
-    show_table(
-        [f"@{shown}", *names],
-        [[name, *(values[f"{n}@{shown}"] for n in names)] for name, values in metrics.items()],
-    )
+    for shown in k or [20]:
+        show_table(
+            [f"@{shown}", *names],
+            [[name, *(values[f"{n}@{shown}"] for n in names)] for name, values in metrics.items()],
+        )
 
 
 def _introduce(dataset: Dataset, parts: Split) -> None:
@@ -237,18 +249,26 @@ def _simulated(simulated: bool) -> None:
         say("The films and their facts are real; the viewers are simulated.")
 
 
+def _quality(fitted: Fitted) -> str:
+    if math.isnan(fitted.best.valid):
+        return ", unmeasured: there were too few watches to choose with"
+    rule = fitted.rule
+    popularity = f" plus {rule.popularity_weight:g} ln popularity" * bool(rule.popularity_weight)
+    return f": validation ndcg@20 {fitted.best.valid:.4f}, ranked by {rule.scoring}{popularity}"
+
+
 def _conclude(output: Path, dataset: Dataset, fitted: Fitted, num_held_out: int) -> None:
     last = fitted.history[-1]
     say(
         f"Trained {last.number} epochs in {duration(last.seconds)}; stopped: {fitted.stopped}."
-        f" Best epoch {fitted.best.number}: validation ndcg@20 {fitted.best.valid:.4f},"
-        f" ranked by {fitted.scoring}."
+        f" Best epoch {fitted.best.number}{_quality(fitted)}."
     )
-    model = "" if output == options.DEFAULT_MODEL else f" --model {output}"
+    model = "" if output == options.DEFAULT_MODEL else f" --model {shlex.quote(str(output))}"
     row = int(dataset.interactions.movie_degree().argmax())
     movie = dataset.movies.iloc[row]
-    asked = f'"{movie["title"]}"' if dataset.has_titles else f"--movie-id {movie['movie_id']}"
-    user = dataset.interactions.users.ids[0]
+    title, movie_id = shlex.quote(movie["title"]), shlex.quote(str(movie["movie_id"]))
+    asked = title if dataset.has_titles else f"--movie-id {movie_id}"
+    user = shlex.quote(str(dataset.interactions.users.ids[0]))
     say(f"Model written to {output}. Next:")
     say(f"  graphrec similar {asked}{model}")
     say(f"  graphrec recommend --user {user}{model}")

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from graphrec.choices import SplitKind
+from graphrec.choices import SplitKind, choice
 from graphrec.data.dataset import Dataset
 from graphrec.data.interactions import Interactions
 from graphrec.errors import ConfigError
 
 TEST_FRACTION = 0.2
 VALID_FRACTION = 0.1
-MAX_VALID_USERS = 10_000
+MAX_VALID_USERS = 5_000
 """Validation needs no more users than this: the rest keep all their watches for training."""
 
 
@@ -40,18 +40,20 @@ class Split:
         return np.sort(np.concatenate([self.train, self.valid]))
 
 
-def make_split(dataset: Dataset, kind: SplitKind | None = None, *, seed: int = 0) -> Split:
+def make_split(dataset: Dataset, kind: str | None = None, *, seed: int = 0) -> Split:
     """Split a data set; by default as it says itself, else at random within each user.
 
     Args:
         dataset: what to split.
-        kind: how; None means ``given`` where the data set has a test part, else ``random``.
+        kind: how, a `SplitKind` or its name; None means ``given`` where the data set has a test
+            part, else ``random``.
         seed: of the random choices.
 
     Raises:
         ConfigError: if the data set has no timestamps or no given part and the split needs them.
     """
-    kind = kind or (SplitKind.RANDOM if dataset.given_test is None else SplitKind.GIVEN)
+    usual = SplitKind.RANDOM if dataset.given_test is None else SplitKind.GIVEN
+    kind = usual if kind is None else choice(SplitKind, kind, "split")
     interactions, rng = dataset.interactions, np.random.default_rng(seed)
     if kind in (SplitKind.TEMPORAL, SplitKind.LEAVE_LAST_OUT) and interactions.timestamp is None:
         raise ConfigError(f"--split {kind} needs a timestamp column, and the ratings have none.")

@@ -43,7 +43,7 @@ class ItemKNN:
 
     Attributes:
         watched: users x movies.
-        similarity: movies x movies, sparse, row i holds N(i).
+        similarity: movies x movies, sparse, column i holds N(i).
     """
 
     watched: sp.csr_array
@@ -68,14 +68,14 @@ class ItemKNN:
             block = sp.csr_array((values.ravel(), (row, best.ravel())), shape=cosine.shape)
             block.eliminate_zeros()
             blocks.append(block)
-        return cls(watched, sp.csr_array(sp.vstack(blocks)))
+        return cls(watched, sp.csr_array(sp.vstack(blocks).T))
 
     def keep(self, num_neighbours: int) -> ItemKNN:
         """The same with only the nearest of each movie's neighbours."""
         coo = self.similarity.tocoo()
-        order = np.lexsort((-coo.data, coo.row))
-        row = coo.row[order]
-        place = np.arange(len(row)) - np.searchsorted(row, row)
+        order = np.lexsort((-coo.data, coo.col))
+        column = coo.col[order]
+        place = np.arange(len(column)) - np.searchsorted(column, column)
         near = order[place < num_neighbours]
         kept = (coo.data[near], (coo.row[near], coo.col[near]))
         return ItemKNN(self.watched, sp.csr_array(kept, shape=coo.shape))
@@ -85,13 +85,13 @@ class ItemKNN:
         return self.similarity.shape[0]
 
     def score(self, users: np.ndarray) -> Tensor:
-        return torch.from_numpy((self.watched[users] @ self.similarity.T).toarray())
+        return torch.from_numpy((self.watched[users] @ self.similarity).toarray())
 
 
 def metadata_knn(watched: sp.csr_array, features: np.ndarray) -> EmbeddingScorer:
     """Movies whose metadata resemble the user's own: the sum of the history's features."""
     profile = np.asarray(watched @ features, dtype=np.float32)
-    return EmbeddingScorer.from_arrays(profile, features)
+    return EmbeddingScorer(torch.from_numpy(profile), torch.from_numpy(features))
 
 
 def fit_baselines(

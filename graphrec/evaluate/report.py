@@ -8,6 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from graphrec.data.interactions import Interactions
+from graphrec.errors import ConfigError
 from graphrec.evaluate.metrics import METRICS
 from graphrec.evaluate.ranking import RankedBlock, Scorer, rank
 
@@ -66,7 +67,14 @@ def evaluate_ranking(
         held_out: rows to find again, int64, disjoint from `known`.
         ks: list lengths.
         seed: of the draw among equal scores.
+
+    Raises:
+        ConfigError: if nothing is held out, or a length is below 1.
     """
+    if not len(held_out):
+        raise ConfigError("no watch is held out, so there is nothing to evaluate on.")
+    if not ks or min(ks) < 1:
+        raise ConfigError(f"list lengths must be 1 or more, not {ks}.")
     watched, target = interactions.to_csr(known), interactions.to_csr(held_out)
     num_relevant = np.diff(target.indptr)
     users = np.flatnonzero(num_relevant)
@@ -111,7 +119,7 @@ def _beyond_accuracy(
     """Coverage of the catalogue, novelty in bits, and the share that popular movies take."""
     shown = lists[lists >= 0]
     num_popular = max(1, round(len(degree) * POPULAR_SHARE))
-    popular = degree >= np.sort(degree)[-num_popular]
+    popular = degree >= max(1, np.sort(degree)[-num_popular])
     surprise = -np.log2(np.maximum(degree, 1) / num_users)
     return {
         f"coverage@{k}": len(np.unique(shown)) / len(degree),

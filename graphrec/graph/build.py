@@ -114,6 +114,8 @@ def normalized_adjacency(graph: HeteroData) -> Tensor:
     row = torch.cat([user, movie_back + num_users])
     column = torch.cat([movie + num_users, user_back])
     value = torch.cat([weight, graph[REV_RATES].edge_weight])
+    order = torch.argsort(row * num_nodes + column)  # CSR wants them sorted; callers may edit edges
+    row, column, value = row[order], column[order], value[order]
     degree = torch.zeros(num_nodes).index_add_(0, row, value)
     root = degree.clamp(min=torch.finfo(torch.float32).tiny).rsqrt() * (degree > 0)
     pointer = torch.zeros(num_nodes + 1, dtype=torch.int64)

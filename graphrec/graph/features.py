@@ -39,6 +39,7 @@ class FeatureEncoder:
 
         Every column's block has a mean squared length of 1 over the movies it was fitted on, and
         the row is divided by the root of the number of blocks, so no column outweighs another.
+        A movie of which nothing at all is known is zero: it does not resemble others for that.
 
         Args:
             movies: a table with some or all of the fitted columns; others are not looked at.
@@ -50,7 +51,10 @@ class FeatureEncoder:
             return np.zeros((len(movies), 0), dtype=np.float32)
         movies = with_plain_names(movies)
         blocks = [encode_column(c, movies.get(c.name), len(movies)) for c in self.used]
-        return np.hstack(blocks) / np.float32(np.sqrt(len(blocks)))
+        known = [b[:, : len(c.labels)].any(axis=1) for b, c in zip(blocks, self.used, strict=True)]
+        features = np.hstack(blocks) / np.float32(np.sqrt(len(blocks)))
+        features[~np.any(known, axis=0)] = 0
+        return features
 
     def to_state(self) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
         """What `from_state` needs: a part for JSON, and the arrays by name."""

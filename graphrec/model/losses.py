@@ -58,4 +58,4 @@ def sampled_softmax_loss(
     if not len(positive):
         return candidates.sum() * 0
     partition = torch.logsumexp(logits, dim=1)
-    return (partition[user_row] - positive / temperature).mean()
+    return (partition.index_select(0, user_row) - positive / temperature).mean()

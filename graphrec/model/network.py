@@ -25,6 +25,7 @@ class Embeddings:
         movie_metadata: the part of `movie` that comes from metadata; the rest is ID. [M, D]
         fold_in: what a watched movie gives to a new user, see `LightGCN.fold_in`. [M, D]
         features: metadata features as they went in, to compare movies by. [M, F]
+        log_popularity: ln of each movie's watches, 0 for none. [M]
     """
 
     user: np.ndarray
@@ -33,6 +34,7 @@ class Embeddings:
     movie_metadata: np.ndarray
     fold_in: np.ndarray
     features: np.ndarray
+    log_popularity: np.ndarray
 
 
 class GraphModel(nn.Module):
@@ -61,19 +63,36 @@ class GraphModel(nn.Module):
     def embed(self, graph: HeteroData) -> Embeddings:
         """Final embeddings by propagation over `graph`, which may hold more edges than training's.
 
+        A node without edges was never trained: its ID state is the noise it began with, and counts
+        as zero here. Such a movie is left with its metadata; such a user gets the others' mean.
+
         Propagation is linear, so the metadata part is exact: what is propagated from W x alone.
         """
-        device = self.states.user.device
-        layers = LightGCN(normalized_adjacency(graph).to(device), self.layers.num_layers)
-        state = self.states()
-        everything = layers(state)
-        from_metadata = layers(self.states.metadata_part())
-        degree = torch.bincount(graph[RATES].edge_index[1], minlength=graph["movie"].num_nodes)
-        fold_in = layers.fold_in(state, degree.to(device), self.num_users)
-        user, movie = everything[: self.num_users], everything[self.num_users :]
-        parts = from_metadata[: self.num_users], from_metadata[self.num_users :]
-        arrays = (user, movie, *parts, fold_in, graph["movie"].x)
-        return Embeddings(*(_array(array) for array in arrays))
+        device, num_users = self.states.user.device, self.num_users
+        adjacency = normalized_adjacency(graph).to(device)
+        layers = LightGCN(adjacency, self.layers.num_layers)
+        edges = graph[RATES].edge_index
+        watched = torch.bincount(edges[0], minlength=num_users).to(device)
+        degree = torch.bincount(edges[1], minlength=graph["movie"].num_nodes).to(device)
+        seen = torch.cat([watched, degree]) > 0
+        from_metadata = self.states.metadata_part()
+        state = self.states.id_part() * seen[:, None] + from_metadata
+        fold_in = layers.fold_in(state, degree, num_users)
+        both = layers(state), layers(from_metadata)
+        for part in both:
+            part[:num_users][watched == 0] = part[:num_users][watched > 0].mean(dim=0)
+        (user, movie), (user_metadata, movie_metadata) = (
+            (part[:num_users], part[num_users:]) for part in both
+        )
+        return Embeddings(
+            user=_array(user),
+            movie=_array(movie),
+            user_metadata=_array(user_metadata),
+            movie_metadata=_array(movie_metadata),
+            fold_in=_array(fold_in),
+            features=_array(graph["movie"].x),
+            log_popularity=_array(degree.clamp(min=1).float().log()),
+        )
 
 
 def _array(tensor: Tensor) -> np.ndarray:

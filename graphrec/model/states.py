@@ -73,10 +73,7 @@ class NodeStates(nn.Module):
 
     def forward(self) -> Tensor:
         """The sum of both parts, [U + M, D]."""
-        movie = self.movie if self.movie is not None else self._zeros()
-        if self.metadata is not None:
-            movie = movie + self.features @ self.metadata
-        return torch.cat([self.user, movie])
+        return self.id_part() + self.metadata_part()
 
     def _zeros(self) -> Tensor:
         return self.user.new_zeros(len(self.features), self.user.shape[1])

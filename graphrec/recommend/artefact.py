@@ -4,25 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-import os
-import platform
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
-from datetime import UTC, datetime
-from importlib.metadata import version
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
-from graphrec import __version__
-from graphrec.choices import SplitKind
+from graphrec.choices import Scoring, SplitKind
 from graphrec.data.dataset import Dataset
 from graphrec.data.ids import IdMap
 from graphrec.data.interactions import Interactions
@@ -32,7 +22,7 @@ from graphrec.errors import ArtefactError
 from graphrec.graph.features import FeatureEncoder
 
 if TYPE_CHECKING:
-    from graphrec.train.trainer import Fitted
+    from graphrec.evaluate.ranking import EmbeddingScorer
 
 FORMAT = "graphrec-model"
 FORMAT_VERSION = 1
@@ -40,6 +30,10 @@ MANIFEST = "manifest.json"
 WEIGHTS, EMBEDDINGS = "weights.safetensors", "embeddings.safetensors"
 USERS, MOVIES, INTERACTIONS = "users.parquet", "movies.parquet", "interactions.parquet"
 FEATURES, FEATURE_ARRAYS = "features.json", "features.safetensors"
+FILES = {
+    *(MANIFEST, WEIGHTS, EMBEDDINGS, USERS, MOVIES, INTERACTIONS, FEATURES, FEATURE_ARRAYS),
+}
+_KEYS = {"files", "data", "split", "model", "training", "rule"}
 PARTS = ("train", "valid", "test")
 """Values of the column ``part`` of interactions.parquet, by their number."""
 
@@ -50,7 +44,7 @@ class Artefact:
 
     Attributes:
         folder: where it is.
-        manifest: settings, data, split, training, versions, checksums; see docs in README.
+        manifest: settings, data, split, training, versions, checksums, fit for JSON.
     """
 
     folder: Path
@@ -71,15 +65,16 @@ class Artefact:
             )
         try:
             manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-            known = isinstance(manifest, dict) and manifest.get("format") == FORMAT
         except FileNotFoundError:
             raise ArtefactError(
                 f"{folder} is not a graphrec model (it has no {MANIFEST})."
             ) from None
         except (OSError, ValueError) as error:
             raise ArtefactError(f"{folder / MANIFEST} is damaged: {error}. Train again.") from error
-        if not known:
+        if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
             raise ArtefactError(f"{folder} is not a graphrec model ({MANIFEST} says otherwise).")
+        if not isinstance(manifest.get("format_version"), int) or not set(manifest) >= _KEYS:
+            raise ArtefactError(f"{folder / MANIFEST} is damaged: it is incomplete. Train again.")
         if manifest["format_version"] > FORMAT_VERSION:
             raise ArtefactError(
                 f"{folder} was written by graphrec {manifest.get('graphrec_version')} in a newer"
@@ -91,7 +86,7 @@ class Artefact:
         """The path of one of the files, its checksum verified."""
         path = self.folder / name
         try:
-            actual = _sha256(path)
+            actual = checksum(path)
         except OSError as error:
             raise ArtefactError(
                 f"{self.folder} is incomplete: {name} can't be read. Train again."
@@ -103,6 +98,28 @@ class Artefact:
     def arrays(self, name: str) -> dict[str, np.ndarray]:
         """All arrays of a safetensors file by name."""
         return dict(load_file(self.file(name)))
+
+    def scorer(self, user: np.ndarray | None = None) -> EmbeddingScorer:
+        """Scores by the model's ranking rule, of its own users or of others.
+
+        Args:
+            user: embeddings [N, D] to score for; the trained users' by default.
+        """
+        import torch
+
+        from graphrec.evaluate.ranking import EmbeddingScorer, RankingRule
+
+        arrays, rule = self.arrays(EMBEDDINGS), self.manifest["rule"]
+        users, movies, popularity = (
+            torch.from_numpy(array)
+            for array in (
+                arrays["user"] if user is None else user,
+                arrays["movie"],
+                arrays["log_popularity"],
+            )
+        )
+        chosen = RankingRule(Scoring(rule["scoring"]), rule["popularity_weight"])
+        return EmbeddingScorer.by_rule(users, movies, chosen, popularity)
 
     def users(self) -> IdMap:
         """User ids by row."""
@@ -147,168 +164,11 @@ class Artefact:
         )
 
 
-def check_target(folder: str | Path) -> None:
-    """Fail before the work starts if a model could not be written to `folder` in the end.
-
-    Raises:
-        ArtefactError: if it holds something else than a model, or can't be written.
-    """
-    folder = Path(folder)
-    if folder.exists() and not folder.is_dir():
-        raise ArtefactError(f"{folder} is a file; --output needs a folder.")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / MANIFEST).is_file():
-        raise ArtefactError(f"{folder} holds other files; give --output a new or empty folder.")
-    parent = folder.resolve().parent
-    existing = next(place for place in (parent, *parent.parents) if place.exists())
-    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        raise ArtefactError(f"{folder} can't be written: no permission in {existing}.")
-
-
-def save_model(folder: str | Path, dataset: Dataset, split: Split, fitted: Fitted) -> Artefact:
-    """Write a model folder: everything into a temporary one, then one rename.
-
-    An older model at the same place is replaced only when the new one is complete.
-
-    Args:
-        folder: where to.
-        dataset, split: what it was trained on.
-        fitted: as `graphrec.fit` returns it.
-
-    Raises:
-        ArtefactError: if it can't be written; then nothing has changed.
-    """
-    folder = Path(folder)
-    check_target(folder)
-    described, feature_arrays = fitted.encoder.to_state()
-    embeddings = {f.name: getattr(fitted.embeddings, f.name) for f in fields(fitted.embeddings)}
-    try:
-        with _new_folder(folder) as place:
-            _write_arrays(place / WEIGHTS, fitted.weights)
-            _write_arrays(place / EMBEDDINGS, embeddings)
-            _write_arrays(place / FEATURE_ARRAYS, feature_arrays)
-            _write_json(place / FEATURES, described)
-            pd.DataFrame({USER: dataset.interactions.users.ids}).to_parquet(place / USERS)
-            _storable(dataset.movies).to_parquet(place / MOVIES)
-            _interactions_table(dataset.interactions, split).to_parquet(place / INTERACTIONS)
-            _write_json(place / MANIFEST, _manifest(place, dataset, split, fitted))
-    except OSError as error:
-        raise ArtefactError(f"{folder} could not be written: {error}.") from error
-    return Artefact.open(folder)
-
-
-def _manifest(place: Path, dataset: Dataset, split: Split, fitted: Fitted) -> dict[str, Any]:
-    interactions = dataset.interactions
-    return {
-        "format": FORMAT,
-        "format_version": FORMAT_VERSION,
-        "graphrec_version": __version__,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "data": {
-            "name": dataset.name,
-            "simulated": dataset.simulated,
-            "has_titles": dataset.has_titles,
-            "users": interactions.num_users,
-            "movies": interactions.num_movies,
-            "watches": len(interactions),
-            "density": interactions.density,
-            "notes": list(dataset.notes),
-        },
-        "split": {
-            "kind": split.kind.value,
-            **{part: len(getattr(split, part)) for part in PARTS},
-        },
-        "model": _settings(fitted.model_config),
-        "training": {
-            **_settings(fitted.train_config),
-            "stopped": fitted.stopped,
-            "best_epoch": fitted.best.number,
-            "seconds": round(fitted.history[-1].seconds, 3),
-            "history": [_settings(epoch) for epoch in fitted.history],
-        },
-        "scoring": fitted.scoring.value,
-        "metrics": {"valid": {"ndcg@20": _finite(fitted.best.valid)}},
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("torch", "torch-geometric", "numpy", "pandas")},
-        },
-        "files": {
-            path.name: {"sha256": _sha256(path), "bytes": path.stat().st_size}
-            for path in sorted(place.iterdir())
-        },
-    }
-
-
-def _settings(config: Any) -> dict[str, Any]:
-    """A flat frozen dataclass as JSON values."""
-    return {key: _finite(getattr(value, "value", value)) for key, value in asdict(config).items()}
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no NaN."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-@contextmanager
-def _new_folder(target: Path) -> Iterator[Path]:
-    """A temporary folder that becomes `target` if all goes well, and vanishes if not."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    place = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    place.chmod(0o755)
-    try:
-        yield place
-        old = None
-        if target.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
-            target.rename(old / target.name)
-        place.rename(target)
-        if old is not None:
-            shutil.rmtree(old, ignore_errors=True)
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
-
-
-def _write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
-
-
-def _write_json(path: Path, value: Any) -> None:
-    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
-
-
-def _interactions_table(interactions: Interactions, split: Split) -> pd.DataFrame:
-    part = np.zeros(len(interactions), dtype=np.uint8)
-    for number, name in enumerate(PARTS):
-        part[getattr(split, name)] = number
-    columns = {
-        "user": interactions.user,
-        "movie": interactions.movie,
-        "part": part,
-        "rating": interactions.rating,
-        "timestamp": interactions.timestamp,
-    }
-    return pd.DataFrame({name: values for name, values in columns.items() if values is not None})
-
-
-def _storable(movies: pd.DataFrame) -> pd.DataFrame:
-    """Columns of mixed types, which Parquet can't hold, as text."""
-    import pyarrow as pa
-
-    stored = movies.copy()
-    for name in stored.columns:
-        try:
-            pa.Array.from_pandas(stored[name])
-        except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
-            stored[name] = stored[name].map(lambda value: None if value is None else str(value))
-    stored.columns = [str(name) for name in stored.columns]
-    return stored
-
-
 def _plain(ids: pd.Series[Any]) -> np.ndarray:
     """Ids as int64 or as Python strings."""
     return ids.to_numpy(np.int64) if ids.dtype.kind in "iu" else ids.to_numpy(object)
 
 
-def _sha256(path: Path) -> str:
+def checksum(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from graphrec.choices import Scoring
 from graphrec.errors import ConfigError
 from graphrec.evaluate.baselines import fit_baselines
-from graphrec.evaluate.ranking import EmbeddingScorer, Scorer
+from graphrec.evaluate.ranking import Scorer
 from graphrec.evaluate.report import DEFAULT_KS, Report, evaluate_ranking
 from graphrec.recommend.artefact import EMBEDDINGS, Artefact
 
@@ -33,12 +32,10 @@ def compare(artefact: Artefact, ks: tuple[int, ...] = DEFAULT_KS) -> dict[str, R
             f"{artefact.folder} was trained with --split {split.kind}: no watch is held out to"
             " evaluate on. Train with another split to measure."
         )
-    arrays = artefact.arrays(EMBEDDINGS)
-    scoring = Scoring(artefact.manifest["scoring"])
-    model: Scorer = EmbeddingScorer.from_arrays(arrays["user"], arrays["movie"], scoring)
+    model: Scorer = artefact.scorer()
     baselines = fit_baselines(
         dataset.interactions,
-        arrays["features"],
+        artefact.arrays(EMBEDDINGS)["features"],
         train=split.train,
         valid=split.valid,
     )

@@ -35,7 +35,7 @@ class Match:
 
     Attributes:
         row: internal movie.
-        is_exact: False if the title had to be guessed from a misspelling or a part.
+        is_exact: False if it had to be guessed: from a misspelling, a part, or another year.
     """
 
     row: int
@@ -78,10 +78,17 @@ class TitleLookup:
             candidates.insert(0, [row for row in named if self.years[row] == year])
         for rows in candidates:
             if len(rows) == 1:
-                return Match(rows[0], is_exact=True)
+                known = self.years[rows[0]]
+                is_other_film = bool(_YEAR.search(title)) and known is not None and known != year
+                return Match(rows[0], is_exact=not is_other_film)
             if rows:
                 raise self._ambiguous(title, rows)
         return self._guess(title, year)
+
+    def show(self, row: int) -> str:
+        """A movie's title, with its year if that is known."""
+        title, year = str(self.movies[TITLE].iloc[row]), self.years[row]
+        return title if year is None or _YEAR.search(title) else f"{title} ({year})"
 
     def _exactly(self, title: str) -> list[int]:
         """Movies of that very name; if there are none, those that differ in an article only."""
@@ -115,7 +122,7 @@ class TitleLookup:
         close = [row for row in ranked if best_of[row] >= GOOD_ENOUGH]
         if close:
             raise self._ambiguous(title, close)
-        nearest = ", ".join(self._shown(row) for row in ranked[:3])
+        nearest = ", ".join(self.show(row) for row in ranked[:3])
         raise UnknownIdError(f"no movie is called {title!r}. The nearest titles: {nearest}.")
 
     def _holding(self, name: str) -> list[int]:
@@ -128,17 +135,13 @@ class TitleLookup:
 
     def _ambiguous(self, title: str, rows: list[int]) -> AmbiguousTitleError:
         ids = self.movies[MOVIE].to_numpy()
-        shown = [f"{self._shown(row)} is id {ids[row]}" for row in rows[:MOST_SHOWN]]
+        shown = [f"{self.show(row)} is id {ids[row]}" for row in rows[:MOST_SHOWN]]
         more = f" and {len(rows) - MOST_SHOWN} more" if len(rows) > MOST_SHOWN else ""
         return AmbiguousTitleError(
             f"{title!r} could be {len(rows)} movies; name one with its year or by its id:"
             f" {'; '.join(shown)}{more}.",
-            [(ids[row], self._shown(row)) for row in rows],
+            [(ids[row], self.show(row)) for row in rows],
         )
-
-    def _shown(self, row: int) -> str:
-        title, year = str(self.movies[TITLE].iloc[row]), self.years[row]
-        return title if year is None or _YEAR.search(title) else f"{title} ({year})"
 
 
 def _years(movies: pd.DataFrame) -> list[int | None]:

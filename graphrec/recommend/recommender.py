@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from graphrec.choices import Scoring, Similarity
+from graphrec.choices import Similarity, choice
 from graphrec.data.ids import IdMap
 from graphrec.data.tables import MOVIE, TITLE, USER
-from graphrec.errors import ConfigError, UnknownIdError
+from graphrec.errors import AmbiguousTitleError, ConfigError, UnknownIdError
 from graphrec.recommend.artefact import EMBEDDINGS, Artefact
 from graphrec.recommend.lookup import TitleLookup
 
@@ -72,7 +72,7 @@ class Recommender:
     def find(self, movie: Any) -> int:
         """The internal row of a movie given by title or by id.
 
-        Text is looked up as a title first, then read as an id.
+        Text is an exact title, else an id, else a title that is misspelt or named in part.
 
         Raises:
             AmbiguousTitleError: if several movies have that title.
@@ -80,12 +80,16 @@ class Recommender:
         """
         if not isinstance(movie, str):
             return self._row(movie)
+        by_id: int | None = None
+        with suppress(UnknownIdError):
+            by_id = self._row(self.movie_ids.parse(movie.strip()))
         try:
-            return self.lookup.find(movie).row
-        except UnknownIdError:
-            with suppress(UnknownIdError):
-                return self._row(self.movie_ids.parse(movie))
-            raise
+            match = self.lookup.find(movie)
+        except (UnknownIdError, AmbiguousTitleError):
+            if by_id is None:
+                raise
+            return by_id
+        return match.row if match.is_exact or by_id is None else by_id
 
     def _row(self, movie_id: Any) -> int:
         return int(self.movie_ids.to_internal([movie_id])[0])
@@ -96,7 +100,7 @@ class Recommender:
         k: int = 10,
         *,
         movie_id: Any = None,
-        by: Similarity = Similarity.BOTH,
+        by: str = Similarity.BOTH,
     ) -> pd.DataFrame:
         """The movies closest to one movie.
 
@@ -109,13 +113,19 @@ class Recommender:
             movie: title (forgiving) or id.
             k: how many.
             movie_id: the id, instead of `movie`, where a title could look the same.
-            by: what to compare; without metadata it is always ``company``.
+            by: what to compare, a `Similarity` or its name; without metadata ``both`` is
+                ``company``.
 
         Returns:
             Columns ``movie_id``, ``title``, ``score`` (-1 to 1) and, where there is metadata,
             its two sides ``company`` and ``metadata``; closest first.
+
+        Raises:
+            UnknownIdError, AmbiguousTitleError: if the movie isn't known or several are meant.
+            ConfigError: if there is no metadata to compare by, or the arguments don't go together.
         """
         _check_k(k)
+        by = choice(Similarity, by, "by")
         if (movie is None) == (movie_id is None):
             raise ConfigError("name one movie: by title or by id.")
         row = self.find(movie) if movie_id is None else self._row(movie_id)
@@ -135,9 +145,9 @@ class Recommender:
 
     def recommend(
         self,
-        users: Sequence[Any] | None = None,
+        users: Any = None,
         *,
-        history: Iterable[Any] | None = None,
+        history: Any = None,
         k: int = 20,
         filter_viewed: bool = True,
         among: Iterable[Any] | None = None,
@@ -147,8 +157,8 @@ class Recommender:
         A new user needs no training: their embedding is LightGCN's formula over the history.
 
         Args:
-            users: ids; all users where both `users` and `history` are None.
-            history: titles or ids a new user likes, instead of `users`.
+            users: one id or several; all users where both `users` and `history` are None.
+            history: title or id, or several, that a new user likes, instead of `users`.
             k: how many for each; fewer where fewer are left.
             filter_viewed: leave out what the user is known to have watched.
             among: ids of the only movies that may be recommended.
@@ -165,9 +175,9 @@ class Recommender:
         if history is not None:
             if users is not None:
                 raise ConfigError("give either users or a history, not both.")
-            return self._recommend_new(list(history), k, filter_viewed, allowed)
+            return self._recommend_new(_several(history), k, filter_viewed, allowed)
         everyone = np.arange(len(self.user_ids))
-        rows = everyone if users is None else self.user_ids.to_internal(users)
+        rows = everyone if users is None else self.user_ids.to_internal(_several(users))
         watched = self.watched if filter_viewed else None
         return self._rank(self._embeddings["user"], rows, k, watched, allowed)
 
@@ -194,11 +204,12 @@ class Recommender:
         watched: sp.csr_array | None,
         allowed: np.ndarray | None,
     ) -> pd.DataFrame:
-        from graphrec.evaluate.ranking import EmbeddingScorer, rank
+        from graphrec.evaluate.ranking import RankedBlock, rank
 
-        scoring = Scoring(self.artefact.manifest["scoring"])
-        scorer = EmbeddingScorer.from_arrays(user, self._embeddings["movie"], scoring)
+        scorer = self.artefact.scorer(user)
         blocks = list(rank(scorer, rows, k, watched=watched, allowed=allowed))
+        if not blocks:
+            blocks = [RankedBlock(rows, np.zeros((0, k), np.int64), np.zeros((0, k), np.float32))]
         movies = np.concatenate([block.movies for block in blocks])
         scores = np.concatenate([block.scores for block in blocks])
         listed = ~np.isneginf(scores)
@@ -230,8 +241,13 @@ class Recommender:
 
 def _cosine_to(vectors: np.ndarray, row: int) -> np.ndarray:
     """Cosine of every row with one row, float64 [n]; 0 where a row is zero."""
-    length = np.maximum(np.linalg.norm(vectors, axis=1), np.finfo(np.float32).tiny)
+    length = np.maximum(np.linalg.norm(vectors, axis=1), 1e-12)
     return np.asarray((vectors @ vectors[row]) / (length * length[row]), dtype=np.float64)
+
+
+def _several(values: Any) -> list[Any]:
+    """A list of ids or titles, also if there is only one."""
+    return [values] if isinstance(values, str) or np.isscalar(values) else list(values)
 
 
 def _check_k(k: int) -> None:

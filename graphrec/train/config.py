@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from enum import StrEnum
 
-from graphrec.choices import Loss, Negatives, NodeState, Scoring
+from graphrec.choices import Loss, Negatives, NodeState, Scoring, choice
 from graphrec.errors import ConfigError
 
 
@@ -22,12 +23,13 @@ class ModelConfig:
     """
 
     embedding_dim: int = 64
-    num_layers: int = 2
+    num_layers: int = 1
     node_state: NodeState = NodeState.ID_METADATA
     init_std: float = 0.01
     metadata_scale: float = 0.3
 
     def __post_init__(self) -> None:
+        _choose(self, "node_state", NodeState)
         _check(self.embedding_dim >= 1, "--embedding-dim", self.embedding_dim, "1 or more")
         _check(0 <= self.num_layers <= 4, "--num-layers", self.num_layers, "0 to 4")
         _check(self.init_std > 0, "init_std", self.init_std, "above 0")
@@ -50,7 +52,7 @@ class TrainConfig:
         epochs: at most.
         patience: epochs without a better validation NDCG@20 before training stops; None takes as
             many as make 400 steps, 3 to 20: short epochs jitter more than long ones.
-        scoring: how embeddings are ranked; None chooses on validation.
+        scoring: how embeddings are ranked; None chooses on validation (inner products for BPR).
         seed: of everything random.
         device: as torch names it, or ``auto`` for a GPU if there is one.
     """
@@ -59,7 +61,7 @@ class TrainConfig:
     negatives: Negatives = Negatives.IN_BATCH
     num_negatives: int = 1024
     temperature: float = 0.15
-    popularity_correction: float = 1.0
+    popularity_correction: float = 0.5
     learning_rate: float = 1e-3
     batch_size: int = 2048
     epochs: int = 200
@@ -69,7 +71,11 @@ class TrainConfig:
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        _check(self.num_negatives >= 1, "--num-negatives", self.num_negatives, "1 or more")
+        _choose(self, "loss", Loss)
+        _choose(self, "negatives", Negatives)
+        if self.scoring is not None:
+            _choose(self, "scoring", Scoring)
+        _check(self.num_negatives >= 1, "num_negatives", self.num_negatives, "1 or more")
         _check(self.temperature > 0, "--temperature", self.temperature, "above 0")
         _check(
             0 <= self.popularity_correction <= 1,
@@ -89,6 +95,11 @@ class TrainConfig:
         """Epochs to wait for a better one, with this many training watches."""
         steps = max(1, num_edges // self.batch_size)
         return self.patience or min(20, max(3, math.ceil(400 / steps)))
+
+
+def _choose(config: object, name: str, kind: type[StrEnum]) -> None:
+    """Take ``"bpr"`` for ``Loss.BPR``, as a notebook would write it."""
+    object.__setattr__(config, name, choice(kind, getattr(config, name), name))
 
 
 def _check(fine: bool, name: str, value: object, allowed: str) -> None:

@@ -16,7 +16,11 @@ from graphrec.train.config import TrainConfig
 
 @dataclass(slots=True, eq=False)
 class Objective:
-    """Scores a batch as `TrainConfig` says; no negative is ever one of the user's own movies."""
+    """Scores a batch as `TrainConfig` says; no negative is ever one of the user's own movies.
+
+    Rows are taken with `index_select`: the backward pass of ``x[rows]`` adds up in an order that
+    differs from run to run, and the same seed would give other weights.
+    """
 
     config: TrainConfig
     watches: WatchLists
@@ -39,18 +43,19 @@ class Objective:
         if not len(user):
             return users.sum() * 0
         negative = self.watches.sample_unwatched(user, self.generator)
-        of_user = users[user]
-        positive_score = (of_user * movies[movie]).sum(dim=1)
-        return bpr_loss(positive_score, (of_user * movies[negative]).sum(dim=1))
+        of_user = users.index_select(0, user)
+        positive = (of_user * movies.index_select(0, movie)).sum(dim=1)
+        return bpr_loss(positive, (of_user * movies.index_select(0, negative)).sum(dim=1))
 
     def _softmax(self, users: Tensor, movies: Tensor, user: Tensor, movie: Tensor) -> Tensor:
         distinct_user, user_row = user.unique(return_inverse=True)
         candidate, log_weight = self._candidates(movie)
-        user_unit = functional.normalize(users[distinct_user], dim=1)
-        positive = (user_unit[user_row] * functional.normalize(movies[movie], dim=1)).sum(dim=1)
+        user_unit = functional.normalize(users.index_select(0, distinct_user), dim=1)
+        movie_unit = functional.normalize(movies.index_select(0, movie), dim=1)
+        candidate_unit = functional.normalize(movies.index_select(0, candidate), dim=1)
         return sampled_softmax_loss(
-            positive,
-            user_unit @ functional.normalize(movies[candidate], dim=1).T,
+            (user_unit.index_select(0, user_row) * movie_unit).sum(dim=1),
+            user_unit @ candidate_unit.T,
             user_row,
             temperature=self.config.temperature,
             log_weight=log_weight,

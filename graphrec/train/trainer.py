@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphrec.choices import Scoring
+from graphrec.choices import Loss, NodeState, Scoring
 from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split
 from graphrec.errors import ConfigError
-from graphrec.evaluate.ranking import EmbeddingScorer
+from graphrec.evaluate.ranking import EmbeddingScorer, RankingRule
 from graphrec.evaluate.report import evaluate_ranking
 from graphrec.graph.build import RATES, graph_from_dataset, normalized_adjacency
 from graphrec.graph.features import FeatureEncoder, fit_features
@@ -26,7 +26,9 @@ from graphrec.model.states import NodeStates
 from graphrec.train.config import ModelConfig, TrainConfig
 from graphrec.train.objective import Objective
 
+EPOCHS_UNSEEN = 20  # where there is no validation part to say when to stop
 VALID_METRIC = "ndcg@20"
+POPULARITY_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the temperature, see `RankingRule`
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +38,8 @@ class Epoch:
     Attributes:
         number: from 1.
         loss: mean over the epoch's watches.
-        valid: validation NDCG@20 by the better scoring; NaN where there is no validation part.
-        scoring: the better scoring.
+        valid: validation NDCG@20 by the best ranking rule; NaN where there is no validation part.
+        rule: the best ranking rule.
         seconds: since training began.
         is_best: whether `valid` is the highest so far.
     """
@@ -45,7 +47,7 @@ class Epoch:
     number: int
     loss: float
     valid: float
-    scoring: Scoring
+    rule: RankingRule
     seconds: float
     is_best: bool
 
@@ -59,7 +61,7 @@ class Fitted:
         embeddings: final embeddings, propagated over train and validation watches.
         encoder: fitted metadata statistics.
         model_config, train_config: the settings it was made with.
-        scoring: how to rank.
+        rule: how to rank.
         history: every epoch.
         best: the epoch whose weights these are.
         stopped: why training ended, in words.
@@ -70,10 +72,18 @@ class Fitted:
     encoder: FeatureEncoder = field(repr=False)
     model_config: ModelConfig
     train_config: TrainConfig
-    scoring: Scoring
+    rule: RankingRule
     history: tuple[Epoch, ...]
     best: Epoch
     stopped: str
+
+    def scorer(self) -> EmbeddingScorer:
+        """Scores of the trained users by the chosen rule, for `graphrec.evaluate_ranking`."""
+        parts = self.embeddings
+        user, movie, popularity = map(
+            torch.from_numpy, (parts.user, parts.movie, parts.log_popularity)
+        )
+        return EmbeddingScorer.by_rule(user, movie, self.rule, popularity)
 
 
 OnBatch = Callable[[int, int, int, float], None]
@@ -111,6 +121,7 @@ def fit(
     model_config, config = model_config or ModelConfig(), config or TrainConfig()
     device = _device(config.device)
     generator = torch.Generator().manual_seed(config.seed)
+    _check_columns(dataset, model_config, ignore)
     known_movies = dataset.interactions.movie_degree(split.train) > 0
     encoder = fit_features(dataset.metadata, known=known_movies, ignore=ignore)
     graph = graph_from_dataset(dataset, encoder, rows=split.train)
@@ -133,7 +144,7 @@ def fit(
         objective=Objective(config, watches, generator),
         config=config,
         generator=generator,
-        judge=_Judge(dataset, split, config),
+        judge=_Judge(dataset, split, config, watches.log_popularity),
         on_batch=on_batch or (lambda *_: None),
         on_epoch=on_epoch or (lambda _: None),
     )
@@ -147,7 +158,7 @@ def fit(
         encoder=encoder,
         model_config=model_config,
         train_config=config,
-        scoring=loop.best.scoring,
+        rule=loop.best.rule,
         history=tuple(loop.history),
         best=loop.best,
         stopped=stopped,
@@ -156,21 +167,33 @@ def fit(
 
 @dataclass(slots=True, eq=False)
 class _Judge:
-    """Validation: which scoring is better, and how good it is."""
+    """Validation: which ranking rule is best, and how good it is.
+
+    The first look tries every rule, later ones the best so far and its two neighbours: it moves
+    slowly, and each rule costs a full ranking.
+    """
 
     dataset: Dataset
     split: Split
     config: TrainConfig
+    log_popularity: Tensor
+    looked_at: tuple[int, ...] = ()
 
-    def __call__(self, model: GraphModel) -> tuple[float, Scoring]:
-        scorings = [self.config.scoring] if self.config.scoring else list(Scoring)
+    def __call__(self, model: GraphModel) -> tuple[float, RankingRule]:
+        rules = _rules(self.config)
         if not len(self.split.valid):
-            return math.nan, scorings[0]
+            return math.nan, rules[0]
         with torch.no_grad():
-            user, movie = (part.cpu().numpy() for part in model())
-        results = {s: self._quality(EmbeddingScorer.from_arrays(user, movie, s)) for s in scorings}
-        best = max(results, key=lambda scoring: results[scoring])
-        return results[best], best
+            user, movie = model()
+        results = {
+            place: self._quality(
+                EmbeddingScorer.by_rule(user, movie, rules[place], self.log_popularity)
+            )
+            for place in self.looked_at or range(len(rules))
+        }
+        best = max(results, key=lambda place: results[place])
+        self.looked_at = tuple(p for p in (best - 1, best, best + 1) if 0 <= p < len(rules))
+        return results[best], rules[best]
 
     def _quality(self, scorer: EmbeddingScorer) -> float:
         report = evaluate_ranking(
@@ -182,6 +205,16 @@ class _Judge:
             seed=self.config.seed,
         )
         return report.metrics[VALID_METRIC]
+
+
+def _rules(config: TrainConfig) -> list[RankingRule]:
+    """The ranking rules that validation chooses from, alike ones side by side."""
+    dot = [RankingRule(Scoring.DOT)]
+    if config.scoring is Scoring.DOT or (config.scoring is None and config.loss is Loss.BPR):
+        return dot
+    weights = [share * config.temperature for share in POPULARITY_SHARES]
+    cosine = [RankingRule(Scoring.COSINE, weight) for weight in weights]
+    return cosine if config.scoring is Scoring.COSINE else [*cosine, *dot]
 
 
 @dataclass(slots=True, eq=False)
@@ -204,9 +237,14 @@ class _Loop:
         """Train to the end and say why it ended."""
         optimizer = torch.optim.Adam(self.model.parameters(), lr=self.config.learning_rate)
         began, patience = time.perf_counter(), self.config.patience_for(self.edges.shape[1])
+        epochs = self.config.epochs
+        if not len(self.judge.split.valid):
+            epochs = min(epochs, EPOCHS_UNSEEN)
         try:
-            for number in range(1, self.config.epochs + 1):
+            for number in range(1, epochs + 1):
                 loss = self._learn(number, optimizer)
+                if not math.isfinite(loss) and self.best is not None:
+                    return f"the loss was no longer a number in epoch {number}"
                 if not math.isfinite(loss):
                     raise ConfigError(
                         f"the loss is no longer a number in epoch {number}; try a lower"
@@ -220,7 +258,7 @@ class _Loop:
             if self.best is None:
                 raise
             return "interrupted"
-        return f"all {self.config.epochs} epochs done"
+        return f"all {epochs} epochs done"
 
     def _learn(self, number: int, optimizer: torch.optim.Optimizer) -> float:
         num_edges, total, seen = self.edges.shape[1], 0.0, 0
@@ -239,16 +277,27 @@ class _Loop:
         return total / num_edges
 
     def _look(self, number: int, loss: float, began: float) -> None:
-        valid, scoring = self.judge(self.model)
+        valid, rule = self.judge(self.model)
         is_best = self.best is None or math.isnan(valid) or valid > self.best.valid
         seconds = time.perf_counter() - began
-        epoch = Epoch(number, loss, valid, scoring, seconds, is_best)
+        epoch = Epoch(number, loss, valid, rule, seconds, is_best)
         self.history.append(epoch)
         if is_best:
-            self.best = epoch
-            weights = self.model.state_dict()
-            self.best_weights = {name: tensor.clone() for name, tensor in weights.items()}
+            weights = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
+            self.best, self.best_weights = epoch, weights
         self.on_epoch(epoch)
+
+
+def _check_columns(dataset: Dataset, config: ModelConfig, ignore: tuple[str, ...]) -> None:
+    columns = [str(name) for name in dataset.metadata.columns]
+    for name in ignore:
+        if name not in columns:
+            raise ConfigError(
+                f"--ignore-column {name}: there is no such column; the movies have"
+                f" {', '.join(columns) or 'none'}."
+            )
+    if config.node_state is NodeState.METADATA and not set(columns) - set(ignore):
+        raise ConfigError("--node-state metadata needs metadata, and the movies have no columns.")
 
 
 def _device(name: str) -> torch.device:

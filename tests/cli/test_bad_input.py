@@ -196,6 +196,10 @@ OPTION_CASES: dict[str, tuple[Callable[[Path], tuple[object, ...]], tuple[str, .
         lambda f: ("train", "--data", f, "--output", f),
         ("holds other files",),
     ),
+    "unknown column to ignore": (
+        lambda f: _train(f, "--ignore-column", "genrse"),
+        ("--ignore-column genrse: there is no such column", "title, genres"),
+    ),
     "unknown option": (lambda f: _train(f, "--speed", "fast"), ("--speed",)),
     "no model": (lambda f: ("similar", "Heat", "--model", f / "x"), ("there is no model",)),
     "folder is no model": (lambda f: ("evaluate", "--model", f), ("is not a graphrec model",)),
@@ -224,6 +228,7 @@ ASKING_CASES: dict[str, tuple[tuple[object, ...], tuple[str, ...]]] = {
     "user id is a word": (("recommend", "--user", "bob"), ("'bob'", "whole numbers")),
     "nobody": (("recommend",), ("say for whom",)),
     "two kinds of user": (("recommend", "--user", 1, "--likes", "odd story 1"), ("say for whom",)),
+    "all users on the screen": (("recommend", "--users", "all"), ("needs --output FILE",)),
     "some users": (("recommend", "--users", "some"), ("--users takes 'all'",)),
     "unknown liked title": (("recommend", "--likes", "xyzzy"), ("no movie is called 'xyzzy'",)),
     "output ending": (("recommend", "--user", 1, "--output", "r.xlsx"), (".csv or .parquet",)),
@@ -246,7 +251,7 @@ def test_bad_questions(case: str, model_folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("", ("names no movie",)), ("1\n999\n", ("movie 999 is not in the data",))],
+    [("", ("names no movie",)), ("998\n999\n", ("none of its 2 movie ids is in the model",))],
 )
 def test_bad_among(text: str, words: tuple[str, ...], model_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "ids.txt").write_text(text, encoding="utf-8")

@@ -125,7 +125,7 @@ def test_recommend_to_all_into_a_file(model_folder: Path, tmp_path: Path, ending
     assert len(table) == 80
 
 
-@pytest.mark.parametrize("text", ["1\n3\n\n5\n", "movie_id,title\n1,a\n3,b\n5,c\n"])
+@pytest.mark.parametrize("text", ["1\n3\n\n5\n", "1\n3\n5\n999\n", "movie_id,x\n1,a\n3,b\n5,c\n"])
 def test_recommend_among(model_folder: Path, tmp_path: Path, text: str) -> None:
     (tmp_path / "only.csv").write_text(text, encoding="utf-8")
     done = run(

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 from graphrec.choices import Scoring
 from graphrec.evaluate import ranking
 from graphrec.evaluate.baselines import Popularity
-from graphrec.evaluate.ranking import EmbeddingScorer, rank, top_k
+from graphrec.evaluate.ranking import EmbeddingScorer, RankingRule, rank, top_k
 
 few_scores = hnp.arrays(
     np.float32,
@@ -55,8 +55,9 @@ def test_constant_scorer_is_no_better_than_chance_wherever_the_hits_are() -> Non
 
 def test_watched_movies_and_movies_not_allowed_never_appear() -> None:
     rng = np.random.default_rng(0)
-    scorer = EmbeddingScorer.from_arrays(
-        rng.normal(size=(30, 4)).astype(np.float32), rng.normal(size=(25, 4)).astype(np.float32)
+    scorer = EmbeddingScorer(
+        torch.from_numpy(rng.normal(size=(30, 4)).astype(np.float32)),
+        torch.from_numpy(rng.normal(size=(25, 4)).astype(np.float32)),
     )
     watched = sp.csr_array((rng.random((30, 25)) < 0.4).astype(np.float32))
     allowed = rng.random(25) < 0.6
@@ -75,10 +76,15 @@ def test_blocks_cover_all_users_in_order(monkeypatch: pytest.MonkeyPatch) -> Non
     assert all((block.movies == [9, 8]).all() for block in blocks)
 
 
-def test_cosine_ignores_length_and_dot_does_not() -> None:
-    user = np.array([[1.0, 0.0]], dtype=np.float32)
-    movie = np.array([[1.0, 0.0], [3.0, 3.0]], dtype=np.float32)
-    dot = EmbeddingScorer.from_arrays(user, movie, Scoring.DOT).score(np.array([0]))
-    cosine = EmbeddingScorer.from_arrays(user, movie, Scoring.COSINE).score(np.array([0]))
-    np.testing.assert_allclose(dot, [[1, 3]])
-    np.testing.assert_allclose(cosine, [[1, 0.5**0.5]], rtol=1e-6)
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        (RankingRule(Scoring.DOT, 7.0), [2, 6]),
+        (RankingRule(Scoring.COSINE), [1, 0.5**0.5]),
+        (RankingRule(Scoring.COSINE, 0.5), [1 + 0.5 * 3, 0.5**0.5 + 0.5 * 4]),
+    ],
+)
+def test_rules_by_hand(rule: RankingRule, expected: list[float]) -> None:
+    user, movie = torch.tensor([[2.0, 0.0]]), torch.tensor([[1.0, 0.0], [3.0, 3.0]])
+    scorer = EmbeddingScorer.by_rule(user, movie, rule, torch.tensor([3.0, 4.0]))
+    np.testing.assert_allclose(scorer.score(np.array([0]))[0], expected, rtol=1e-6)

@@ -7,9 +7,11 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from graphrec.data.dataset import Dataset, make_dataset
 from graphrec.data.split import Split
+from graphrec.errors import ConfigError
 from graphrec.evaluate.baselines import Popularity
 from graphrec.evaluate.ranking import EmbeddingScorer
 from graphrec.evaluate.report import evaluate_ranking
@@ -19,9 +21,9 @@ def test_equals_an_obvious_evaluation(small_world: tuple[Dataset, Split]) -> Non
     dataset, split = small_world
     interactions = dataset.interactions
     rng = np.random.default_rng(0)
-    scorer = EmbeddingScorer.from_arrays(
-        rng.normal(size=(interactions.num_users, 6)).astype(np.float32),
-        rng.normal(size=(interactions.num_movies, 6)).astype(np.float32),
+    scorer = EmbeddingScorer(
+        torch.from_numpy(rng.normal(size=(interactions.num_users, 6)).astype(np.float32)),
+        torch.from_numpy(rng.normal(size=(interactions.num_movies, 6)).astype(np.float32)),
     )
     report = evaluate_ranking(scorer, interactions, known=split.known, held_out=split.test, ks=(5,))
     scores = (scorer.user @ scorer.movie.T).numpy()
@@ -100,3 +102,12 @@ def test_novelty_and_popularity_by_hand(with_cold_movie: Dataset) -> None:
     assert report.metrics["novelty@1"] == pytest.approx(1.0)
     assert report.metrics["popularity_share@1"] == 0.0
     assert report.metrics["coverage@1"] == pytest.approx(1 / 4)
+
+
+def test_nothing_to_evaluate_is_said(with_cold_movie: Dataset) -> None:
+    rows = np.arange(3)
+    scorer = Popularity(np.ones(4))
+    with pytest.raises(ConfigError, match="no watch is held out"):
+        evaluate_ranking(scorer, with_cold_movie.interactions, known=rows, held_out=rows[:0])
+    with pytest.raises(ConfigError, match="must be 1 or more"):
+        evaluate_ranking(scorer, with_cold_movie.interactions, known=rows, held_out=rows, ks=())

@@ -14,18 +14,17 @@ import pytest
 from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split
 from graphrec.errors import ArtefactError
-from graphrec.recommend import artefact as module
+from graphrec.recommend import saving
 from graphrec.recommend.artefact import (
     EMBEDDINGS,
     INTERACTIONS,
     MANIFEST,
     WEIGHTS,
     Artefact,
-    check_target,
-    save_model,
 )
 from graphrec.recommend.comparison import compare
 from graphrec.recommend.recommender import Recommender
+from graphrec.recommend.saving import check_target, save_model
 from graphrec.train.config import TrainConfig
 from graphrec.train.trainer import Fitted
 
@@ -145,7 +144,7 @@ def test_failed_writing_leaves_the_old_model(
     def full(*_: object) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(module, "_interactions_table", full)
+    monkeypatch.setattr(saving, "_interactions_table", full)
     with pytest.raises(ArtefactError, match="could not be written: no space left"):
         save_model(copy, *small_world, fitted)
     assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
@@ -153,19 +152,58 @@ def test_failed_writing_leaves_the_old_model(
 
 
 def test_replaces_an_old_model_whole(copy: Path, small_world: World, fitted: Fitted) -> None:
-    (copy / "left-over").touch()
+    (copy / WEIGHTS).write_bytes(b"old")
     save_model(copy, *small_world, fitted)
-    assert not (copy / "left-over").exists()
+    assert "states.movie" in Artefact.open(copy).arrays(WEIGHTS)
     assert [path.name for path in copy.parent.iterdir()] == ["model"]
 
 
-def test_target_is_checked_before_the_work(tmp_path: Path) -> None:
+def test_old_model_comes_back_if_the_new_one_cant_take_its_place(
+    copy: Path, small_world: World, fitted: Fitted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = Path.rename
+
+    def fail(self: Path, target: Path) -> Path:
+        if self.name == "new":
+            raise OSError("device busy")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fail)
+    with pytest.raises(ArtefactError, match="could not be written: device busy"):
+        save_model(copy, *small_world, fitted)
+    assert len(Recommender.load(copy).recommend([1], k=2)) == 2
+    assert [path.name for path in copy.parent.iterdir()] == ["model"]
+
+
+def test_never_replaces_anything_but_a_model(
+    copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ArtefactError, match="is a file; --output needs a folder"):
         check_target(tmp_path / "file")
     with pytest.raises(ArtefactError, match="holds other files"):
         check_target(tmp_path)
+    (copy / "recs.csv").touch()
+    with pytest.raises(ArtefactError, match="holds other files"):
+        check_target(copy)
+    web = tmp_path / "web"
+    web.mkdir()
+    (web / MANIFEST).write_text('{"name": "a web page"}', encoding="utf-8")
+    with pytest.raises(ArtefactError, match="is not a graphrec model"):
+        check_target(web)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ArtefactError, match="can't be replaced as a whole"):
+        check_target(".")
     check_target(tmp_path / "new" / "deep")
+
+
+@pytest.mark.parametrize("spoil", [{"format_version": "1"}, {"files": None}])
+def test_incomplete_manifest(copy: Path, spoil: dict[str, object]) -> None:
+    manifest = json.loads((copy / MANIFEST).read_text(encoding="utf-8")) | spoil
+    manifest = {key: value for key, value in manifest.items() if value is not None}
+    (copy / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    with pytest.raises(ArtefactError, match="it is incomplete"):
+        Artefact.open(copy)
 
 
 def test_movies_of_mixed_types_can_be_saved(
@@ -178,7 +216,12 @@ def test_movies_of_mixed_types_can_be_saved(
     from graphrec.train.trainer import fit
 
     ratings, movies = checkerboard
-    movies = movies.assign(mixed=[1, "two", None, 4.5] * 8, labels=[["a", "b"], ["a"]] * 16)
+    movies = movies.assign(
+        mixed=[1, "two", None, 4.5] * 8,
+        odd=[{}] * 32,
+        huge=[2**70] * 32,
+        labels=[["a", "b"], ["a"]] * 16,
+    )
     dataset = make_dataset(ratings, movies, note=lambda _: None)
     split = make_split(dataset)
     fitted = fit(dataset, split, ModelConfig(8), TrainConfig(epochs=1))

@@ -80,6 +80,7 @@ def test_finds(lookup: TitleLookup, typed: str, movie_id: int) -> None:
 def test_says_whether_it_guessed(lookup: TitleLookup) -> None:
     assert lookup.find("toy story").is_exact
     assert not lookup.find("matrx").is_exact
+    assert not lookup.find("Seven (1979)").is_exact
 
 
 @pytest.mark.parametrize(("typed", "ids"), [("king kong", [8, 9]), ("lord of the rings", [11, 12])])

@@ -13,9 +13,10 @@ from graphrec.choices import Loss, Negatives, NodeState, Scoring, SplitKind
 from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split, make_split
 from graphrec.errors import ConfigError
-from graphrec.evaluate.ranking import EmbeddingScorer, rank
+from graphrec.evaluate.ranking import rank
 from graphrec.train.config import ModelConfig, TrainConfig
 from graphrec.train.trainer import Epoch, Fitted, fit
+from graphrec.train.trainer import _rules as fit_rule
 
 World = tuple[Dataset, Split]
 SHORT = TrainConfig(epochs=3, batch_size=64, learning_rate=0.01)
@@ -24,8 +25,7 @@ SHORT = TrainConfig(epochs=3, batch_size=64, learning_rate=0.01)
 def _own_colour(fitted: Fitted, world: World) -> float:
     """Share of the first three recommendations that have the user's own colour."""
     dataset, split = world
-    embeddings = fitted.embeddings
-    scorer = EmbeddingScorer.from_arrays(embeddings.user, embeddings.movie, fitted.scoring)
+    scorer = fitted.scorer()
     users = np.arange(dataset.interactions.num_users)
     watched = dataset.interactions.to_csr(split.known)
     blocks = list(rank(scorer, users, 3, watched=watched))
@@ -148,7 +148,6 @@ def test_trains_on_everything_and_without_validation(small_world: World) -> None
     fitted = fit(dataset, everything, ModelConfig(embedding_dim=8), SHORT)
     assert fitted.best.number == 3
     assert math.isnan(fitted.best.valid)
-    assert fitted.scoring is Scoring.DOT
 
 
 def test_metadata_part_and_rest_make_the_embedding(quick_fit: Callable[..., Fitted]) -> None:
@@ -163,6 +162,64 @@ def test_metadata_part_and_rest_make_the_embedding(quick_fit: Callable[..., Fitt
 def test_ignored_columns_give_no_features(small_world: World) -> None:
     fitted = fit(*small_world, ModelConfig(embedding_dim=8), SHORT, ignore=("genres", "title"))
     assert fitted.encoder.num_features == 0
+
+
+def test_same_seed_same_weights_on_several_threads() -> None:
+    """Batches large enough for torch to work in parallel."""
+    from graphrec import load_dataset
+
+    dataset = load_dataset("sample")
+    split = make_split(dataset)
+    config = TrainConfig(epochs=1)
+    first, again = (fit(dataset, split, config=config).weights for _ in range(2))
+    for name, weight in first.items():
+        np.testing.assert_array_equal(weight, again[name])
+
+
+def test_nodes_without_edges_keep_no_noise(small_world: World) -> None:
+    """A movie nobody watched is its metadata alone, a user who watched nothing the others' mean."""
+    dataset, split = small_world
+    interactions = dataset.interactions
+    hidden = (interactions.movie == 5) | (interactions.user == 7)
+    rows = np.arange(len(interactions))
+    seen = Split(split.kind, rows[~hidden], rows[hidden][:0], rows[hidden])
+    embeddings = fit(dataset, seen, ModelConfig(embedding_dim=8), SHORT).embeddings
+    np.testing.assert_allclose(embeddings.movie[5], embeddings.movie_metadata[5], rtol=1e-5)
+    others = np.delete(embeddings.user, 7, axis=0)
+    np.testing.assert_allclose(embeddings.user[7], others.mean(axis=0), rtol=1e-4, atol=1e-7)
+
+
+def test_chooses_how_much_popularity_to_put_back(fitted: Fitted) -> None:
+    assert fitted.rule.scoring in Scoring
+    of_cosine = fit_rule(TrainConfig(scoring=Scoring.COSINE))
+    assert [rule.popularity_weight for rule in of_cosine] == [0, 0.0375, 0.075, 0.1125, 0.15]
+    assert [rule.scoring for rule in fit_rule(TrainConfig(loss=Loss.BPR))] == [Scoring.DOT]
+    assert len(fit_rule(TrainConfig())) == 6
+
+
+def test_strings_will_do_where_there_is_a_choice() -> None:
+    assert TrainConfig(loss="bpr").loss is Loss.BPR  # type: ignore[arg-type]
+    assert ModelConfig(node_state="id").node_state is NodeState.ID  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="scoring is 'loud'; it must be one of dot, cosine"):
+        TrainConfig(scoring="loud")  # type: ignore[arg-type]
+
+
+def test_column_that_is_not_there_is_said(small_world: World) -> None:
+    with pytest.raises(ConfigError, match=r"--ignore-column genrse: .* title, genres"):
+        fit(*small_world, ModelConfig(8), SHORT, ignore=("genrse",))
+    config = ModelConfig(8, node_state=NodeState.METADATA)
+    with pytest.raises(ConfigError, match="--node-state metadata needs metadata"):
+        fit(*small_world, config, SHORT, ignore=("genres", "title"))
+
+
+def test_diverging_after_a_good_epoch_keeps_it(
+    small_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = iter([1.0, math.nan])
+    monkeypatch.setattr("graphrec.train.trainer._Loop._learn", lambda *_: next(losses))
+    fitted = fit(*small_world, ModelConfig(8), SHORT)
+    assert fitted.best.number == 1
+    assert fitted.stopped == "the loss was no longer a number in epoch 2"
 
 
 def test_diverging_training_is_said_plainly(small_world: World) -> None:

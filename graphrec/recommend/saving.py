@@ -1,0 +1,223 @@
+"""Writing a trained model: checked before the work, whole or not at all, never over other files."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, fields
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from safetensors.numpy import save_file
+
+from graphrec import __version__
+from graphrec.data.dataset import Dataset
+from graphrec.data.interactions import Interactions
+from graphrec.data.split import Split
+from graphrec.data.tables import USER
+from graphrec.errors import ArtefactError
+from graphrec.recommend.artefact import (
+    EMBEDDINGS,
+    FEATURE_ARRAYS,
+    FEATURES,
+    FILES,
+    FORMAT,
+    FORMAT_VERSION,
+    INTERACTIONS,
+    MANIFEST,
+    MOVIES,
+    PARTS,
+    USERS,
+    WEIGHTS,
+    Artefact,
+    checksum,
+)
+
+if TYPE_CHECKING:
+    from graphrec.train.trainer import Fitted
+
+
+def check_target(folder: str | Path) -> None:
+    """Fail before the work starts if a model could not be written to `folder` in the end.
+
+    Raises:
+        ArtefactError: if it holds anything else than a model, or can't be written.
+    """
+    place = Path(folder).resolve()
+    if place.exists() and not place.is_dir():
+        raise ArtefactError(f"{folder} is a file; --output needs a folder.")
+    if place == Path.cwd() or place.is_mount():
+        raise ArtefactError(f"{folder} can't be replaced as a whole; give --output a new folder.")
+    names = {path.name for path in place.iterdir()} if place.is_dir() else set()
+    if names and not (MANIFEST in names and names <= FILES):
+        raise ArtefactError(f"{folder} holds other files; give --output a new or empty folder.")
+    if names:
+        Artefact.open(place)  # somebody else's manifest.json
+    existing = next(parent for parent in place.parents if parent.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        raise ArtefactError(f"{folder} can't be written: no permission in {existing}.")
+
+
+def save_model(folder: str | Path, dataset: Dataset, split: Split, fitted: Fitted) -> Artefact:
+    """Write a model folder: everything into a temporary one, then one rename.
+
+    An older model at the same place is replaced only when the new one is complete.
+
+    Args:
+        folder: where to.
+        dataset, split: what it was trained on.
+        fitted: as `graphrec.fit` returns it.
+
+    Raises:
+        ArtefactError: if it can't be written; then nothing has changed.
+    """
+    check_target(folder)
+    folder = Path(folder).resolve()
+    described, feature_arrays = fitted.encoder.to_state()
+    embeddings = {f.name: getattr(fitted.embeddings, f.name) for f in fields(fitted.embeddings)}
+    try:
+        with _new_folder(folder) as place:
+            _write_arrays(place / WEIGHTS, fitted.weights)
+            _write_arrays(place / EMBEDDINGS, embeddings)
+            _write_arrays(place / FEATURE_ARRAYS, feature_arrays)
+            _write_json(place / FEATURES, described)
+            pd.DataFrame({USER: dataset.interactions.users.ids}).to_parquet(place / USERS)
+            _storable(dataset.movies).to_parquet(place / MOVIES)
+            _interactions_table(dataset.interactions, split).to_parquet(place / INTERACTIONS)
+            _write_json(place / MANIFEST, _manifest(place, dataset, split, fitted))
+    except (OSError, ValueError) as error:  # the disk's complaints, and pyarrow's
+        raise ArtefactError(f"{folder} could not be written: {error}.") from error
+    return Artefact.open(folder)
+
+
+def _manifest(place: Path, dataset: Dataset, split: Split, fitted: Fitted) -> dict[str, Any]:
+    interactions = dataset.interactions
+    return {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "graphrec_version": __version__,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "data": {
+            "name": dataset.name,
+            "simulated": dataset.simulated,
+            "has_titles": dataset.has_titles,
+            "users": interactions.num_users,
+            "movies": interactions.num_movies,
+            "watches": len(interactions),
+            "density": interactions.density,
+            "notes": list(dataset.notes),
+        },
+        "split": {
+            "kind": split.kind.value,
+            **{part: len(getattr(split, part)) for part in PARTS},
+        },
+        "model": _settings(fitted.model_config),
+        "training": {
+            **_settings(fitted.train_config),
+            "stopped": fitted.stopped,
+            "best_epoch": fitted.best.number,
+            "seconds": round(fitted.history[-1].seconds, 3),
+            "history": [
+                _settings(epoch) | {"rule": _settings(epoch.rule)} for epoch in fitted.history
+            ],
+        },
+        "rule": _settings(fitted.rule),
+        "metrics": {"valid": {"ndcg@20": _finite(fitted.best.valid)}},
+        "versions": {
+            "python": platform.python_version(),
+            **{name: _version(name) for name in ("torch", "torch-geometric", "numpy", "pandas")},
+        },
+        "files": {
+            path.name: {"sha256": checksum(path), "bytes": path.stat().st_size}
+            for path in sorted(place.iterdir())
+        },
+    }
+
+
+def _version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:  # built by hand, or under another name
+        return "unknown"
+
+
+def _settings(config: Any) -> dict[str, Any]:
+    """A flat frozen dataclass as JSON values."""
+    return {key: _finite(getattr(value, "value", value)) for key, value in asdict(config).items()}
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+@contextmanager
+def _new_folder(target: Path) -> Iterator[Path]:
+    """A temporary folder that becomes `target` if all goes well, and vanishes if not."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    room = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    new, old = room / "new", room / "old"
+    new.mkdir()
+    try:
+        yield new
+        if target.exists():
+            target.rename(old)
+        new.rename(target)
+    finally:
+        if old.exists() and not target.exists():
+            old.rename(target)
+        shutil.rmtree(room, ignore_errors=True)
+
+
+def _write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
+
+
+def _write_json(path: Path, value: Any) -> None:
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _interactions_table(interactions: Interactions, split: Split) -> pd.DataFrame:
+    part = np.zeros(len(interactions), dtype=np.uint8)
+    for number, name in enumerate(PARTS):
+        part[getattr(split, name)] = number
+    columns = {
+        "user": interactions.user,
+        "movie": interactions.movie,
+        "part": part,
+        "rating": interactions.rating,
+        "timestamp": interactions.timestamp,
+    }
+    return pd.DataFrame({name: values for name, values in columns.items() if values is not None})
+
+
+def _storable(movies: pd.DataFrame) -> pd.DataFrame:
+    """Columns that Parquet can't hold, such as ones of mixed types, as text."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    stored = movies.copy()
+    stored.columns = [str(name) for name in stored.columns]
+    for name in stored.columns:
+        try:
+            pq.write_table(pa.Table.from_pandas(stored[[name]]), io.BytesIO())
+        except (pa.ArrowException, OverflowError, TypeError, ValueError):
+            cells = [None if _is_missing(cell) else str(cell) for cell in stored[name]]
+            stored[name] = pd.Series(cells, index=stored.index, dtype=object)
+    return stored
+
+
+def _is_missing(cell: Any) -> bool:
+    return cell is None or cell is pd.NA or (isinstance(cell, float) and math.isnan(cell))
