@@ -69,11 +69,8 @@ def test_real_faults_are_not_hidden() -> None:
 
 
 def test_json_has_no_nan(capsys: pytest.CaptureFixture[str]) -> None:
-    show_json({"a": float("nan"), "b": [1, None], "é": "ü"})
-    assert (
-        capsys.readouterr().out
-        == '{\n  "a": null,\n  "b": [\n    1,\n    null\n  ],\n  "é": "ü"\n}\n'
-    )
+    show_json({"a": float("nan"), "é": "ü"})
+    assert capsys.readouterr().out == '{\n  "a": null,\n  "é": "ü"\n}\n'
 
 
 def test_long_titles_are_whole_when_piped(capsys: pytest.CaptureFixture[str]) -> None:

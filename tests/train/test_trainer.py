@@ -192,7 +192,9 @@ def test_nodes_without_edges_keep_no_noise(small_world: World) -> None:
 def test_chooses_how_much_popularity_to_put_back(fitted: Fitted) -> None:
     assert fitted.rule.scoring in Scoring
     of_cosine = fit_rule(TrainConfig(scoring=Scoring.COSINE))
-    assert [rule.popularity_weight for rule in of_cosine] == [0, 0.0375, 0.075, 0.1125, 0.15]
+    assert [rule.popularity_weight for rule in of_cosine] == pytest.approx(
+        [0, 0.0375, 0.075, 0.1125, 0.15]
+    )
     assert [rule.scoring for rule in fit_rule(TrainConfig(loss=Loss.BPR))] == [Scoring.DOT]
     assert len(fit_rule(TrainConfig())) == 6
 
