@@ -204,12 +204,19 @@ def evaluate(
     artefact = Artefact.open(model)
     reports = compare(artefact, ks)
     data, split = artefact.manifest["data"], artefact.manifest["split"]["kind"]
-    counts = reports[GRAPHREC].counts()
+    counts, cold = reports[GRAPHREC].counts(), artefact.movies().iloc[reports[GRAPHREC].cold_movies]
     metrics = {name: report.metrics for name, report in reports.items()}
     if as_json:
         own = metrics.pop(GRAPHREC)
         show_json(
-            {"metrics": own, "baselines": metrics, "counts": counts, "data": data, "split": split}
+            {
+                "metrics": own,
+                "baselines": metrics,
+                "counts": counts,
+                "cold_movies": cold[["movie_id", "title"]].to_dict("records"),
+                "data": data,
+                "split": split,
+            }
         )
         return
     say(
@@ -218,7 +225,7 @@ def evaluate(
     )
     say(
         f"{counts['cold_movies']:,} held-out movies ({counts['cold_watches']:,} watches) have no"
-        " training watch; they count too."
+        f" training watch{_named(cold['title'].tolist())}; they count too."
     )
     _simulated(data["simulated"])
     names = ["ndcg", "recall", "precision", "hit_rate", "mrr", "map", "coverage"]
@@ -242,6 +249,14 @@ def _introduce(dataset: Dataset, parts: Split) -> None:
         f"Split {parts.kind}: {len(parts.train):,} to learn from, {len(parts.valid):,} to choose"
         f" with, {len(parts.test):,} held out."
     )
+
+
+def _named(titles: list[str], most: int = 3) -> str:
+    """The first few of some movies, for a sentence."""
+    if not titles:
+        return ""
+    more = f" and {len(titles) - most:,} more" if len(titles) > most else ""
+    return f" ({', '.join(titles[:most])}{more})"
 
 
 def _simulated(simulated: bool) -> None:

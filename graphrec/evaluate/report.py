@@ -25,7 +25,8 @@ class Report:
         per_user: each per-user metric, float64 [users], in the order of `users`.
         users: internal users who have held-out watches, int64.
         num_held_out: held-out watches ranked.
-        num_cold_movies: held-out movies without a training watch; they are ranked like all others.
+        cold_movies: internal held-out movies without a training watch, int64; they are ranked like
+            all others.
         num_cold_watches: held-out watches of those movies.
         num_cold_users: users with held-out watches but none in training.
     """
@@ -34,7 +35,7 @@ class Report:
     per_user: dict[str, np.ndarray] = field(repr=False)
     users: np.ndarray = field(repr=False)
     num_held_out: int
-    num_cold_movies: int
+    cold_movies: np.ndarray = field(repr=False)
     num_cold_watches: int
     num_cold_users: int
 
@@ -43,7 +44,7 @@ class Report:
         return {
             "users": len(self.users),
             "held_out_watches": self.num_held_out,
-            "cold_movies": self.num_cold_movies,
+            "cold_movies": len(self.cold_movies),
             "cold_watches": self.num_cold_watches,
             "cold_users": self.num_cold_users,
         }
@@ -98,7 +99,7 @@ def evaluate_ranking(
         per_user=per_user,
         users=users,
         num_held_out=len(held_out),
-        num_cold_movies=len(np.unique(interactions.movie[held_out][cold])),
+        cold_movies=np.unique(interactions.movie[held_out][cold]),
         num_cold_watches=int(cold.sum()),
         num_cold_users=int((np.diff(watched.indptr)[users] == 0).sum()),
     )

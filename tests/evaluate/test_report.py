@@ -59,7 +59,7 @@ def test_cold_movies_are_counted_and_ranked(with_cold_movie: Dataset) -> None:
         held_out=np.array([3, 4]),
         ks=(1, 3),
     )
-    assert report.num_cold_movies == 2
+    assert report.cold_movies.tolist() == [2, 3]
     assert report.num_cold_watches == 2
     assert report.metrics["recall@1"] == 0.5  # movie 3 is first, and cold
     assert report.metrics["recall@3"] == 1.0
