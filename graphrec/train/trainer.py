@@ -11,12 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphrec.choices import Loss, NodeState, Scoring
+from graphrec.choices import NodeState
 from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split
 from graphrec.errors import ConfigError
 from graphrec.evaluate.ranking import EmbeddingScorer, RankingRule
-from graphrec.evaluate.report import evaluate_ranking
 from graphrec.graph.build import RATES, graph_from_dataset, normalized_adjacency
 from graphrec.graph.features import FeatureEncoder, fit_features
 from graphrec.model.network import Embeddings, GraphModel
@@ -24,11 +23,10 @@ from graphrec.model.propagation import LightGCN
 from graphrec.model.sampling import WatchLists, edge_batches
 from graphrec.model.states import NodeStates
 from graphrec.train.config import ModelConfig, TrainConfig
+from graphrec.train.judge import Judge
 from graphrec.train.objective import Objective
 
 EPOCHS_UNSEEN = 20  # where there is no validation part to say when to stop
-VALID_METRIC = "ndcg@20"
-POPULARITY_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the temperature, see `RankingRule`
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +142,7 @@ def fit(
         objective=Objective(config, watches, generator),
         config=config,
         generator=generator,
-        judge=_Judge(dataset, split, config, watches.log_popularity),
+        judge=Judge(dataset, split, config, watches.log_popularity),
         on_batch=on_batch or (lambda *_: None),
         on_epoch=on_epoch or (lambda _: None),
     )
@@ -166,58 +164,6 @@ def fit(
 
 
 @dataclass(slots=True, eq=False)
-class _Judge:
-    """Validation: which ranking rule is best, and how good it is.
-
-    The first look tries every rule, later ones the best so far and its two neighbours: it moves
-    slowly, and each rule costs a full ranking.
-    """
-
-    dataset: Dataset
-    split: Split
-    config: TrainConfig
-    log_popularity: Tensor
-    looked_at: tuple[int, ...] = ()
-
-    def __call__(self, model: GraphModel) -> tuple[float, RankingRule]:
-        rules = _rules(self.config)
-        if not len(self.split.valid):
-            return math.nan, rules[0]
-        with torch.no_grad():
-            user, movie = model()
-        results = {
-            place: self._quality(
-                EmbeddingScorer.by_rule(user, movie, rules[place], self.log_popularity)
-            )
-            for place in self.looked_at or range(len(rules))
-        }
-        best = max(results, key=lambda place: results[place])
-        self.looked_at = tuple(p for p in (best - 1, best, best + 1) if 0 <= p < len(rules))
-        return results[best], rules[best]
-
-    def _quality(self, scorer: EmbeddingScorer) -> float:
-        report = evaluate_ranking(
-            scorer,
-            self.dataset.interactions,
-            known=self.split.train,
-            held_out=self.split.valid,
-            ks=(20,),
-            seed=self.config.seed,
-        )
-        return report.metrics[VALID_METRIC]
-
-
-def _rules(config: TrainConfig) -> list[RankingRule]:
-    """The ranking rules that validation chooses from, alike ones side by side."""
-    dot = [RankingRule(Scoring.DOT)]
-    if config.scoring is Scoring.DOT or (config.scoring is None and config.loss is Loss.BPR):
-        return dot
-    weights = [share * config.temperature for share in POPULARITY_SHARES]
-    cosine = [RankingRule(Scoring.COSINE, weight) for weight in weights]
-    return cosine if config.scoring is Scoring.COSINE else [*cosine, *dot]
-
-
-@dataclass(slots=True, eq=False)
 class _Loop:
     """The state of a training in progress."""
 
@@ -226,7 +172,7 @@ class _Loop:
     objective: Objective
     config: TrainConfig
     generator: torch.Generator
-    judge: _Judge
+    judge: Judge
     on_batch: OnBatch
     on_epoch: OnEpoch
     history: list[Epoch] = field(default_factory=list)

@@ -15,8 +15,8 @@ from graphrec.data.split import Split, make_split
 from graphrec.errors import ConfigError
 from graphrec.evaluate.ranking import rank
 from graphrec.train.config import ModelConfig, TrainConfig
+from graphrec.train.judge import ranking_rules
 from graphrec.train.trainer import Epoch, Fitted, fit
-from graphrec.train.trainer import _rules as fit_rule
 
 World = tuple[Dataset, Split]
 SHORT = TrainConfig(epochs=3, batch_size=64, learning_rate=0.01)
@@ -191,12 +191,12 @@ def test_nodes_without_edges_keep_no_noise(small_world: World) -> None:
 
 def test_chooses_how_much_popularity_to_put_back(fitted: Fitted) -> None:
     assert fitted.rule.scoring in Scoring
-    of_cosine = fit_rule(TrainConfig(scoring=Scoring.COSINE))
+    of_cosine = ranking_rules(TrainConfig(scoring=Scoring.COSINE))
     assert [rule.popularity_weight for rule in of_cosine] == pytest.approx(
         [0, 0.0375, 0.075, 0.1125, 0.15]
     )
-    assert [rule.scoring for rule in fit_rule(TrainConfig(loss=Loss.BPR))] == [Scoring.DOT]
-    assert len(fit_rule(TrainConfig())) == 6
+    assert [rule.scoring for rule in ranking_rules(TrainConfig(loss=Loss.BPR))] == [Scoring.DOT]
+    assert len(ranking_rules(TrainConfig())) == 6
 
 
 def test_strings_will_do_where_there_is_a_choice() -> None:
