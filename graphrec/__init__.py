@@ -6,8 +6,13 @@ The names below are the whole public interface; each is imported when it is firs
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+# Waiting threads must sleep, not spin: beside another busy process spinning made training up to
+# ninety times slower. OpenMP reads this once, when torch is loaded after this line.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 if TYPE_CHECKING:
     from graphrec.data.sources import load_dataset

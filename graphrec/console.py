@@ -23,6 +23,7 @@ from graphrec.errors import GraphrecError
 if TYPE_CHECKING:
     from graphrec.train.trainer import Epoch
 
+LONG = 16  # letters of a cell that may be cut short
 _NO_MEMORY = re.compile("can't allocate memory|out of memory")  # torch's words
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -36,6 +37,10 @@ def friendly(command: Command) -> Command:
             return command(*args, **kwargs)
         except GraphrecError as error:
             fail(str(error))
+        except BrokenPipeError:  # the reader of a pipe has seen enough
+            raise
+        except OSError as error:
+            fail(f"the result could not be written: {error.strerror or error}.")
         except KeyboardInterrupt:
             say("\nStopped. Nothing was written.")
             raise typer.Exit(130) from None
@@ -74,12 +79,14 @@ def show_table(
     table = Table(title=title, title_style="bold", title_justify="left", box=None, pad_edge=False)
     for place, name in enumerate(columns):
         is_number = bool(rows) and isinstance(rows[0][place], (int, float))
+        width = max(len(name), *(len(_shown(row[place])) for row in rows), 1)
         table.add_column(
             name,
             justify="right" if is_number else "left",
             header_style="dim",
             no_wrap=True,
             overflow="ellipsis",
+            min_width=None if width > LONG else width,  # long titles give way, numbers don't
         )
     for row in rows:
         table.add_row(*(Text(_shown(value)) for value in row))
@@ -101,11 +108,11 @@ def training_progress(epochs: int, quiet: bool) -> Iterator[tuple[Any, Any]]:
 
     columns = (
         TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
-        BarColumn(bar_width=20),
+        BarColumn(bar_width=10),
         TextColumn("loss {task.fields[loss]:.3f}"),
-        TextColumn("valid ndcg@20 {task.fields[valid]} (best {task.fields[best]})"),
+        TextColumn("ndcg@20 {task.fields[valid]} (best {task.fields[best]})"),
         TimeRemainingColumn(compact=True),
-        TextColumn("left at most"),
+        TextColumn("left"),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(
@@ -153,7 +160,7 @@ def _shown(value: Any) -> str:
         return "" if value is None else str(value)
     if isinstance(value, int):
         return str(value)
-    return f"{value:.4f}" if abs(value) >= 0.1 or value == 0 else f"{value:.3g}"
+    return f"{value:.4f}"
 
 
 def _plain(value: Any) -> Any:

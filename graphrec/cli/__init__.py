@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated
-
-# Waiting threads must sleep, not spin: beside any other busy process spinning made an epoch ninety
-# times slower. OpenMP reads this once, when torch is loaded.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import typer
 

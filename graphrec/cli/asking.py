@@ -41,20 +41,20 @@ def similar(
         graphrec similar "king kong 2005" --by company --k 5 --json
     """
     if (title is None) == (movie_id is None):
-        raise ConfigError("name one movie: a title, or --movie-id.")
+        raise ConfigError("name one movie, in one way: a title (in quotes), or --movie-id.")
     recommender = _recommender(model)
     if title is not None:
-        meant = recommender.movies.iloc[recommender.find(title)]
-        table = recommender.similar(movie_id=meant["movie_id"], k=k, by=by)
+        row = recommender.find(title)
     else:
         wanted = recommender.movie_ids.parse(str(movie_id))
-        table = recommender.similar(movie_id=wanted, k=k, by=by)
-        meant = recommender.movies.iloc[recommender.movie_ids.to_internal([wanted])[0]]
+        row = int(recommender.movie_ids.to_internal([wanted])[0])
+    meant = recommender.movies.iloc[row]
+    table = recommender.similar(movie_id=meant["movie_id"], k=k, by=by)
     if as_json:
         asked = {"movie_id": meant["movie_id"], "title": meant["title"]}
         show_json({"movie": asked, "similar": table.to_dict("records")})
         return
-    say(f"Closest to {meant['title']}:")
+    say(f"Closest to {recommender.lookup.show(row)}:")
     show_table(list(table.columns), table.to_numpy(dtype=object).tolist())
 
 
@@ -90,9 +90,9 @@ def recommend(
         graphrec recommend --users all --k 20 --output recs.parquet
     """
     if sum(bool(given) for given in (user, users, likes)) != 1:
-        raise ConfigError("say for whom: --user ID, --users all, or --likes TITLE.")
+        raise ConfigError("say for whom, in one way: --user ID, --users all, or --likes TITLE.")
     if users not in (None, "all"):
-        raise ConfigError(f"--users takes 'all', not {users!r}; use --user {users}.")
+        raise ConfigError(f"--users takes 'all', not {users!r}; use --user ID, once for each.")
     if output is not None and output.suffix not in (".csv", ".parquet"):
         raise ConfigError(f"--output {output}: the file must end in .csv or .parquet.")
     if users and output is None and not as_json:

@@ -223,10 +223,11 @@ def evaluate(
         f"{data['name']}, {split} split: {counts['held_out_watches']:,} held-out watches of"
         f" {counts['users']:,} users, all {data['movies']:,} movies ranked."
     )
-    say(
-        f"{counts['cold_movies']:,} held-out movies ({counts['cold_watches']:,} watches) have no"
-        f" training watch{_named(cold['title'].tolist())}; they count too."
-    )
+    if counts["cold_movies"]:
+        say(
+            f"{counts['cold_movies']:,} held-out movies ({counts['cold_watches']:,} watches) have"
+            f" no training watch{_named(cold['title'].tolist())}; they count too."
+        )
     _simulated(data["simulated"])
     names = ["ndcg", "recall", "precision", "hit_rate", "mrr", "map", "coverage"]
     for shown in k or [20]:

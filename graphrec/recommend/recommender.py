@@ -72,7 +72,7 @@ class Recommender:
     def find(self, movie: Any) -> int:
         """The internal row of a movie given by title or by id.
 
-        Text is an exact title, else an id, else a title that is misspelt or named in part.
+        Text is a title, or an id where ids are text and no title is exactly the same.
 
         Raises:
             AmbiguousTitleError: if several movies have that title.
@@ -82,7 +82,7 @@ class Recommender:
             return self._row(movie)
         by_id: int | None = None
         with suppress(UnknownIdError):
-            by_id = self._row(self.movie_ids.parse(movie.strip()))
+            by_id = self._row(movie.strip())
         try:
             match = self.lookup.find(movie)
         except (UnknownIdError, AmbiguousTitleError):

@@ -78,7 +78,7 @@ def test_only_movies_that_are_allowed(recommender: Recommender) -> None:
 
 
 def test_new_user_by_titles_and_ids(recommender: Recommender) -> None:
-    table = recommender.recommend(history=["odd story 1", 3, "5"], k=8)
+    table = recommender.recommend(history=["odd story 1", 3, 5], k=8)
     assert list(table.columns) == ["movie_id", "title", "rank", "score"]
     assert (table["movie_id"] % 2 == 1).all()
     assert not set(table["movie_id"]) & {1, 3, 5}
