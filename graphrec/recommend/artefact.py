@@ -99,25 +99,20 @@ class Artefact:
         """All arrays of a safetensors file by name."""
         return dict(load_file(self.file(name)))
 
-    def scorer(self, user: np.ndarray | None = None) -> EmbeddingScorer:
-        """Scores by the model's ranking rule, of its own users or of others.
+    def scorer(self, embeddings: dict[str, np.ndarray], user: np.ndarray) -> EmbeddingScorer:
+        """Scores by the model's ranking rule.
 
         Args:
-            user: embeddings [N, D] to score for; the trained users' by default.
+            embeddings: the model's, as `arrays` reads them.
+            user: embeddings [N, D] to score for: the trained users' or others.
         """
         import torch
 
         from graphrec.evaluate.ranking import EmbeddingScorer, RankingRule
 
-        arrays, rule = self.arrays(EMBEDDINGS), self.manifest["rule"]
-        users, movies, popularity = (
-            torch.from_numpy(array)
-            for array in (
-                arrays["user"] if user is None else user,
-                arrays["movie"],
-                arrays["log_popularity"],
-            )
-        )
+        rule = self.manifest["rule"]
+        arrays = (user, embeddings["movie"], embeddings["log_popularity"])
+        users, movies, popularity = map(torch.from_numpy, arrays)
         chosen = RankingRule(Scoring(rule["scoring"]), rule["popularity_weight"])
         return EmbeddingScorer.by_rule(users, movies, chosen, popularity)
 

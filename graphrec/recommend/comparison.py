@@ -32,10 +32,11 @@ def compare(artefact: Artefact, ks: tuple[int, ...] = DEFAULT_KS) -> dict[str, R
             f"{artefact.folder} was trained with --split {split.kind}: no watch is held out to"
             " evaluate on. Train with another split to measure."
         )
-    model: Scorer = artefact.scorer()
+    embeddings = artefact.arrays(EMBEDDINGS)
+    model: Scorer = artefact.scorer(embeddings, embeddings["user"])
     baselines = fit_baselines(
         dataset.interactions,
-        artefact.arrays(EMBEDDINGS)["features"],
+        embeddings["features"],
         train=split.train,
         valid=split.valid,
     )

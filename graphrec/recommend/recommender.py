@@ -206,7 +206,7 @@ class Recommender:
     ) -> pd.DataFrame:
         from graphrec.evaluate.ranking import RankedBlock, rank
 
-        scorer = self.artefact.scorer(user)
+        scorer = self.artefact.scorer(self._embeddings, user)
         blocks = list(rank(scorer, rows, k, watched=watched, allowed=allowed))
         if not blocks:
             blocks = [RankedBlock(rows, np.zeros((0, k), np.int64), np.zeros((0, k), np.float32))]
