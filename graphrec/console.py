@@ -23,7 +23,7 @@ from graphrec.errors import GraphrecError
 if TYPE_CHECKING:
     from graphrec.train.trainer import Epoch
 
-LONG = 16  # letters of a cell that may be cut short
+LONG = 16  # letters of a cell from which it may be broken over lines
 _NO_MEMORY = re.compile("can't allocate memory|out of memory")  # torch's words
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -84,9 +84,7 @@ def show_table(
             name,
             justify="right" if is_number else "left",
             header_style="dim",
-            no_wrap=True,
-            overflow="ellipsis",
-            min_width=None if width > LONG else width,  # long titles give way, numbers don't
+            no_wrap=width <= LONG,  # long titles give way, numbers do not
         )
     for row in rows:
         table.add_row(*(Text(_shown(value)) for value in row))
