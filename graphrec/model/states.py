@@ -73,7 +73,11 @@ class NodeStates(nn.Module):
 
     def forward(self) -> Tensor:
         """The sum of both parts, [U + M, D]."""
-        return self.id_part() + self.metadata_part()
+        if self.metadata is None:
+            return self.id_part()
+        projected = self.features @ self.metadata
+        movie = projected if self.movie is None else self.movie + projected
+        return torch.cat([self.user, movie])
 
     def _zeros(self) -> Tensor:
         return self.user.new_zeros(len(self.features), self.user.shape[1])
