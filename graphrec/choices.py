@@ -48,6 +48,13 @@ class NodeState(StrEnum):
     METADATA = "metadata"
 
 
+class Init(StrEnum):
+    """What embeddings begin with: a closed-form spectral part beside the learned one, or not."""
+
+    SPECTRAL = "spectral"
+    RANDOM = "random"
+
+
 class Loss(StrEnum):
     """What is minimised: sampled softmax on cosines, or BPR on inner products."""
 

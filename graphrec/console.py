@@ -96,39 +96,45 @@ def show_table(
 
 
 @contextmanager
-def training_progress(epochs: int, quiet: bool) -> Iterator[tuple[Any, Any]]:
+def training_progress(quiet: bool) -> Iterator[dict[str, Any]]:
     """Callbacks for `graphrec.fit` that draw a bar on stderr while it is a terminal."""
     if quiet or not sys.stderr.isatty():
-        yield None, None
+        yield {}
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
-        TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
+        TextColumn("{task.description}"),
         BarColumn(bar_width=10),
-        TextColumn("loss {task.fields[loss]:.3f}"),
-        TextColumn("ndcg@20 {task.fields[valid]} (best {task.fields[best]})"),
+        TextColumn("{task.fields[loss]}{task.fields[valid]}"),
         TimeRemainingColumn(compact=True),
-        TextColumn("left"),
+        TextColumn("left at most"),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(
-            "", total=None, epoch=1, epochs=epochs, loss=math.nan, valid="-", best="-"
-        )
+        task = bar.add_task("", total=None, loss="", valid="")
+        stage, epochs, best = "", 0, -math.inf
+
+        def on_stage(name: str, most: int | None) -> None:
+            nonlocal stage, epochs
+            stage, epochs = name, most or 0
+            bar.reset(task, total=None, description=name, loss="", valid="")
 
         def on_batch(epoch: int, done: int, num_batches: int, loss: float) -> None:
-            completed = (epoch - 1) * num_batches + done
             bar.update(
-                task, completed=completed, total=epochs * num_batches, epoch=epoch, loss=loss
+                task,
+                completed=(epoch - 1) * num_batches + done,
+                total=epochs * num_batches,
+                description=f"{stage} {epoch}/{epochs}",
+                loss=f"loss {loss:.3f} ",
             )
 
         def on_epoch(epoch: Epoch) -> None:
-            bar.update(task, valid=f"{epoch.valid:.4f}")
-            if epoch.is_best:
-                bar.update(task, best=f"{epoch.valid:.4f}")
+            nonlocal best
+            best = max(best, epoch.valid)
+            bar.update(task, valid=f"ndcg@20 {epoch.valid:.4f} (best {best:.4f})")
 
-        yield on_batch, on_epoch
+        yield {"on_stage": on_stage, "on_batch": on_batch, "on_epoch": on_epoch}
 
 
 @contextmanager

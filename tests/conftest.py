@@ -90,7 +90,10 @@ def quick_fit(small_world: tuple[Dataset, Split]) -> QuickFit:
             dataset,
             split,
             model or ModelConfig(embedding_dim=16),
-            train or TrainConfig(epochs=30, batch_size=64, learning_rate=0.01, patience=30),
+            train
+            or TrainConfig(
+                epochs=60, batch_size=10, validate_every=6, learning_rate=0.01, patience=60
+            ),
             **options,  # type: ignore[arg-type]
         )
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from graphrec.choices import Loss, Negatives, NodeState, Scoring, SplitKind
+from graphrec.choices import Init, Loss, Negatives, NodeState, Scoring, SplitKind
 from graphrec.cli import options
 from graphrec.console import (
     duration,
@@ -64,8 +64,19 @@ def train(
         typer.Option(help="LightGCN layers; 0 is matrix factorisation.", rich_help_panel=_SETTINGS),
     ] = _MODEL.num_layers,
     embedding_dim: Annotated[
-        int, typer.Option(help="Columns of every embedding.", rich_help_panel=_SETTINGS)
+        int, typer.Option(help="Learned columns.", rich_help_panel=_SETTINGS)
     ] = _MODEL.embedding_dim,
+    init: Annotated[
+        Init,
+        typer.Option(
+            help="A closed-form spectral part beside the learned one, or only that.",
+            rich_help_panel=_SETTINGS,
+        ),
+    ] = _MODEL.init,
+    spectral_dim: Annotated[
+        int,
+        typer.Option(help="Columns of the spectral part, at most.", rich_help_panel=_SETTINGS),
+    ] = _MODEL.spectral_dim,
     loss: Annotated[Loss, typer.Option(rich_help_panel=_SETTINGS)] = _TRAIN.loss,
     negatives: Annotated[
         Negatives, typer.Option(help="Of the softmax loss.", rich_help_panel=_SETTINGS)
@@ -96,8 +107,11 @@ def train(
         ),
     ] = None,
     batch_size: Annotated[
-        int, typer.Option(help="Watches per step.", rich_help_panel=_SETTINGS)
-    ] = _TRAIN.batch_size,
+        int | None,
+        typer.Option(
+            help="Users per step; from the data's size by default.", rich_help_panel=_SETTINGS
+        ),
+    ] = None,
     learning_rate: Annotated[
         float, typer.Option(help="Of Adam.", rich_help_panel=_SETTINGS)
     ] = _TRAIN.learning_rate,
@@ -122,7 +136,11 @@ def train(
 
     check_target(output)
     model_config = ModelConfig(
-        embedding_dim=embedding_dim, num_layers=num_layers, node_state=node_state
+        embedding_dim=embedding_dim,
+        init=init,
+        spectral_dim=spectral_dim,
+        num_layers=num_layers,
+        node_state=node_state,
     )
     config = TrainConfig(
         loss=loss,
@@ -160,16 +178,9 @@ def train(
     from graphrec.recommend.saving import save_model
     from graphrec.train.trainer import fit
 
-    with training_progress(epochs, quiet=as_json) as (on_batch, on_epoch):
-        fitted = fit(
-            dataset,
-            parts,
-            model_config,
-            config,
-            ignore=tuple(ignore_column or ()),
-            on_batch=on_batch,
-            on_epoch=on_epoch,
-        )
+    with training_progress(quiet=as_json) as callbacks:
+        ignored = tuple(ignore_column or ())
+        fitted = fit(dataset, parts, model_config, config, ignore=ignored, **callbacks)
     with undisturbed():
         artefact = save_model(output, dataset, parts, fitted)
     if as_json:
@@ -266,17 +277,22 @@ def _simulated(simulated: bool) -> None:
 
 
 def _quality(fitted: Fitted) -> str:
-    if math.isnan(fitted.best.valid):
+    if math.isnan(fitted.valid):
         return ", unmeasured: there were too few watches to choose with"
     rule = fitted.rule
     popularity = f" plus {rule.popularity_weight:g} ln popularity" * bool(rule.popularity_weight)
-    return f": validation ndcg@20 {fitted.best.valid:.4f}, ranked by {rule.scoring}{popularity}"
+    spectral = ""
+    if rule.spectral_weight and fitted.spectral is not None:
+        spectral = f" plus {rule.spectral_weight:.2g} times {fitted.spectral.dim} spectral columns"
+    return (
+        f": validation ndcg@20 {fitted.valid:.4f}, ranked by {rule.scoring}{popularity}{spectral}"
+    )
 
 
 def _conclude(output: Path, dataset: Dataset, fitted: Fitted, num_held_out: int) -> None:
     last = fitted.history[-1]
     say(
-        f"Trained {last.number} epochs in {duration(last.seconds)}; stopped: {fitted.stopped}."
+        f"Trained {last.number} epochs in {duration(fitted.seconds)}; stopped: {fitted.stopped}."
         f" Best epoch {fitted.best.number}{_quality(fitted)}."
     )
     model = "" if output == options.DEFAULT_MODEL else f" --model {shlex.quote(str(output))}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,6 +13,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from graphrec.choices import Scoring
+from graphrec.model.embeddings import Embeddings
+from graphrec.model.spectral import SpectralPart
 
 BLOCK_SCORES = 8_000_000  # scores held at once, 32 MB
 
@@ -40,13 +42,18 @@ class RankingRule:
     how much more a user watches a movie than everybody does; what everybody does is put back by w.
     How much of it helps differs from one data set to the next, so it is chosen on validation.
 
+    Where there is a spectral part (`graphrec.model.spectral`), its scores are added with a weight
+    of their own.
+
     Attributes:
         scoring: inner product or cosine.
         popularity_weight: w, for cosine only.
+        spectral_weight: of the spectral part.
     """
 
     scoring: Scoring = Scoring.DOT
     popularity_weight: float = 0.0
+    spectral_weight: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +67,7 @@ class EmbeddingScorer:
     def by_rule(
         cls, user: Tensor, movie: Tensor, rule: RankingRule, log_popularity: Tensor
     ) -> EmbeddingScorer:
-        """Scores by a rule, with the popularity as one more column.
+        """Scores by a rule but for its spectral part, with the popularity as one more column.
 
         Shapes:
             - `user` [U, D], `movie` [M, D], `log_popularity` [M].
@@ -80,6 +87,57 @@ class EmbeddingScorer:
 
     def score(self, users: np.ndarray) -> Tensor:
         return self.user[torch.from_numpy(users).to(self.user.device)] @ self.movie.T
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SpectralScorer:
+    """Scores by the spectral part; `watched` is users x movies, what each user has watched."""
+
+    part: SpectralPart
+    watched: sp.csr_array
+
+    @property
+    def num_movies(self) -> int:
+        return len(self.part.movie)
+
+    def score(self, users: np.ndarray) -> Tensor:
+        return torch.from_numpy(self.part.users(self.watched[users]) @ self.part.movie.T)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SumScorer:
+    """One scorer's scores plus `weight` times another's."""
+
+    first: Scorer
+    second: Scorer
+    weight: float
+
+    @property
+    def num_movies(self) -> int:
+        return self.first.num_movies
+
+    def score(self, users: np.ndarray) -> Tensor:
+        return self.first.score(users).cpu().add_(self.second.score(users), alpha=self.weight)
+
+
+def model_scorer(
+    embeddings: Embeddings, user: np.ndarray, watched: sp.csr_array, rule: RankingRule
+) -> Scorer:
+    """A trained model's scores for some users.
+
+    Args:
+        embeddings: the model's.
+        user: embeddings [N, D] to score for: the trained users' or others.
+        watched: what each of them has watched, [N, M].
+        rule: how to rank.
+    """
+    parts = (user, embeddings.movie, embeddings.log_popularity)
+    users, movies, popularity = map(torch.from_numpy, parts)
+    learned = EmbeddingScorer.by_rule(users, movies, rule, popularity)
+    if not rule.spectral_weight:
+        return learned
+    spectral = SpectralScorer(embeddings.spectral, watched)
+    return SumScorer(learned, spectral, rule.spectral_weight)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,18 +174,53 @@ def rank(
         allowed: bool [M], the only movies that may appear; all by default.
         seed: of the draw among equal scores.
     """
+    scores = rank_all(
+        lambda chosen: [scorer.score(chosen)],
+        scorer.num_movies,
+        users,
+        k,
+        watched=watched,
+        allowed=allowed,
+        seed=seed,
+    )
+    for (block,) in scores:
+        yield block
+
+
+def rank_all(
+    score: Callable[[np.ndarray], Iterable[Tensor]],
+    num_movies: int,
+    users: np.ndarray,
+    k: int,
+    *,
+    watched: sp.csr_array | None = None,
+    allowed: np.ndarray | None = None,
+    seed: int = 0,
+) -> Iterator[list[RankedBlock]]:
+    """As `rank`, by several scorings at once that can share their work.
+
+    Args:
+        score: gives fresh scores [len(users), M] of some users by each scoring.
+        num_movies: M.
+        users, k, watched, allowed, seed: as for `rank`.
+    """
     generator = torch.Generator().manual_seed(seed)
-    block = max(1, BLOCK_SCORES // scorer.num_movies)
-    for start in range(0, len(users), block):
-        chosen = users[start : start + block]
-        scores = scorer.score(chosen).cpu()
+    size = max(1, BLOCK_SCORES // num_movies)
+    for start in range(0, len(users), size):
+        chosen = users[start : start + size]
+        hidden = None
         if watched is not None:
             own = watched[chosen].tocoo()
-            scores[torch.from_numpy(own.row).long(), torch.from_numpy(own.col).long()] = -torch.inf
-        if allowed is not None:
-            scores[:, torch.from_numpy(~allowed)] = -torch.inf
-        values, movies = top_k(scores, k, generator)
-        yield RankedBlock(chosen, movies.numpy(), values.numpy())
+            hidden = torch.from_numpy(own.row).long(), torch.from_numpy(own.col).long()
+        blocks = []
+        for scores in map(Tensor.cpu, score(chosen)):
+            if hidden is not None:
+                scores[hidden] = -torch.inf
+            if allowed is not None:
+                scores[:, torch.from_numpy(~allowed)] = -torch.inf
+            values, movies = top_k(scores, k, generator)
+            blocks.append(RankedBlock(chosen, movies.numpy(), values.numpy()))
+        yield blocks
 
 
 def top_k(scores: Tensor, k: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:

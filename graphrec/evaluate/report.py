@@ -80,13 +80,13 @@ def evaluate_ranking(
     num_relevant = np.diff(target.indptr)
     users = np.flatnonzero(num_relevant)
     degree = interactions.movie_degree(known)
-    movies, hits = [], []
+    movies, found = [], []
     for block in rank(scorer, users, max(ks), watched=watched, seed=seed):
         movies.append(np.where(np.isneginf(block.scores), -1, block.movies))
-        hits.append(_hits(block, target))
-    lists, found = np.concatenate(movies), np.concatenate(hits)
+        found.append(hits(block, target))
+    lists, right = np.concatenate(movies), np.concatenate(found)
     per_user = {
-        f"{name}@{k}": metric(found, num_relevant[users], k)
+        f"{name}@{k}": metric(right, num_relevant[users], k)
         for k in ks
         for name, metric in METRICS.items()
     }
@@ -105,7 +105,7 @@ def evaluate_ranking(
     )
 
 
-def _hits(block: RankedBlock, target: sp.csr_array) -> np.ndarray:
+def hits(block: RankedBlock, target: sp.csr_array) -> np.ndarray:
     """Whether each ranked movie was held out for its user: bool [B, k]."""
     num_movies = target.shape[1]
     own = target[block.users].tocoo()

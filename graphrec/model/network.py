@@ -1,8 +1,6 @@
-"""The whole model: node states, then propagation; and the finished embeddings it leaves."""
+"""The whole model: node states, then propagation."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -10,31 +8,10 @@ from torch import Tensor, nn
 from torch_geometric.data import HeteroData
 
 from graphrec.graph.build import RATES, normalized_adjacency
+from graphrec.model.embeddings import Embeddings
 from graphrec.model.propagation import LightGCN
+from graphrec.model.spectral import SpectralPart
 from graphrec.model.states import NodeStates
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Embeddings:
-    """What a trained model leaves behind: all that asking needs. float32 throughout.
-
-    Attributes:
-        user: [U, D].
-        movie: [M, D].
-        user_metadata: the part of `user` that comes from movie metadata; the rest is ID. [U, D]
-        movie_metadata: the part of `movie` that comes from metadata; the rest is ID. [M, D]
-        fold_in: what a watched movie gives to a new user, see `LightGCN.fold_in`. [M, D]
-        features: metadata features as they went in, to compare movies by. [M, F]
-        log_popularity: ln of each movie's watches, 0 for none. [M]
-    """
-
-    user: np.ndarray
-    movie: np.ndarray
-    user_metadata: np.ndarray
-    movie_metadata: np.ndarray
-    fold_in: np.ndarray
-    features: np.ndarray
-    log_popularity: np.ndarray
 
 
 class GraphModel(nn.Module):
@@ -60,7 +37,7 @@ class GraphModel(nn.Module):
         return everything[: self.num_users], everything[self.num_users :]
 
     @torch.no_grad()
-    def embed(self, graph: HeteroData) -> Embeddings:
+    def embed(self, graph: HeteroData, spectral: SpectralPart) -> Embeddings:
         """Final embeddings by propagation over `graph`, which may hold more edges than training's.
 
         A node without edges was never trained: its ID state is the noise it began with, and counts
@@ -92,6 +69,9 @@ class GraphModel(nn.Module):
             fold_in=_array(fold_in),
             features=_array(graph["movie"].x),
             log_popularity=_array(degree.clamp(min=1).float().log()),
+            spectral_movie=spectral.movie,
+            spectral_watch_weight=spectral.watch_weight,
+            spectral_filter=spectral.filter,
         )
 
 

@@ -1,4 +1,4 @@
-"""Batches of watches, and movies that their users haven't watched."""
+"""Batches of users with their watches, and movies that they haven't watched."""
 
 from __future__ import annotations
 
@@ -7,6 +7,39 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Some users with all their watches.
+
+    Attributes:
+        users: int64 [B], distinct.
+        degree: watches of each, int64 [B].
+        row: for each watch its user's place in `users`, ascending, int64 [E].
+        movie: for each watch its movie, int64 [E].
+    """
+
+    users: Tensor
+    degree: Tensor
+    row: Tensor
+    movie: Tensor
+
+    def sum_watched(self, movies: Tensor) -> Tensor:
+        """Each user's sum over their watches of rows of `movies` [M, D]: [B, D]."""
+        start = self.degree.cumsum(0) - self.degree
+        return functional.embedding_bag(self.movie, movies, start, mode="sum")
+
+    def own(self, candidates: Tensor, num_movies: int) -> tuple[Tensor, Tensor]:
+        """Places (row, column) at which a candidate is among its user's watches.
+
+        `candidates` must be distinct movies.
+        """
+        column = torch.full((num_movies,), -1, device=candidates.device)
+        column[candidates] = torch.arange(len(candidates), device=candidates.device)
+        place = column[self.movie]
+        return self.row[place >= 0], place[place >= 0]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,26 +72,13 @@ class WatchLists:
         """Movies watched by each user, [len(users)]."""
         return self.pointer[users + 1] - self.pointer[users]
 
-    def expand(self, users: Tensor) -> tuple[Tensor, Tensor]:
-        """All watches of these users: place in `users`, and movie; both [sum of degrees]."""
+    def batch(self, users: Tensor) -> Batch:
+        """These users with all their watches; `users` distinct, int64 [B]."""
         degree = self.degree(users)
         row = torch.repeat_interleave(torch.arange(len(users), device=users.device), degree)
         offset = torch.arange(len(row), device=users.device)
         offset = offset - torch.repeat_interleave(degree.cumsum(0) - degree, degree)
-        return row, self.movie[self.pointer[users][row] + offset]
-
-    def mark_watched(self, users: Tensor, candidates: Tensor) -> Tensor:
-        """Which candidates each user has watched: bool [len(users), len(candidates)].
-
-        `candidates` must be distinct.
-        """
-        column = torch.full((self.num_movies,), -1, device=users.device)
-        column[candidates] = torch.arange(len(candidates), device=users.device)
-        row, movie = self.expand(users)
-        place = column[movie]
-        marked = torch.zeros(len(users), len(candidates), dtype=torch.bool, device=users.device)
-        marked[row[place >= 0], place[place >= 0]] = True
-        return marked
+        return Batch(users, degree, row, self.movie[self.pointer[users][row] + offset])
 
     def sample_unwatched(self, users: Tensor, generator: torch.Generator) -> Tensor:
         """One uniformly drawn movie per user that the user hasn't watched, int64 [len(users)].
@@ -82,7 +102,13 @@ class WatchLists:
         return rank + low
 
 
-def edge_batches(num_edges: int, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
-    """Every edge once, in random order, `batch_size` at a time."""
-    order = torch.randperm(num_edges, generator=generator)
-    yield from order.split(batch_size)
+def user_batches(
+    watches: WatchLists, batch_size: int, generator: torch.Generator
+) -> Iterator[Batch]:
+    """Every user who has watched anything once, in random order, `batch_size` at a time."""
+    active = torch.nonzero(watches.pointer.diff())[:, 0]
+    if not len(active):
+        return
+    order = torch.randperm(len(active), generator=generator).to(active.device)
+    for users in active[order].split(batch_size):
+        yield watches.batch(users.sort().values)

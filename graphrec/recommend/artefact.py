@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 from safetensors.numpy import load_file
 
 from graphrec.choices import Scoring, SplitKind
@@ -20,12 +21,13 @@ from graphrec.data.split import Split
 from graphrec.data.tables import MOVIE, USER
 from graphrec.errors import ArtefactError
 from graphrec.graph.features import FeatureEncoder
+from graphrec.model.embeddings import Embeddings
 
 if TYPE_CHECKING:
-    from graphrec.evaluate.ranking import EmbeddingScorer
+    from graphrec.evaluate.ranking import Scorer
 
 FORMAT = "graphrec-model"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MANIFEST = "manifest.json"
 WEIGHTS, EMBEDDINGS = "weights.safetensors", "embeddings.safetensors"
 USERS, MOVIES, INTERACTIONS = "users.parquet", "movies.parquet", "interactions.parquet"
@@ -99,22 +101,26 @@ class Artefact:
         """All arrays of a safetensors file by name."""
         return dict(load_file(self.file(name)))
 
-    def scorer(self, embeddings: dict[str, np.ndarray], user: np.ndarray) -> EmbeddingScorer:
-        """Scores by the model's ranking rule.
+    def embeddings(self) -> Embeddings:
+        """The finished embeddings.
 
-        Args:
-            embeddings: the model's, as `arrays` reads them.
-            user: embeddings [N, D] to score for: the trained users' or others.
+        Raises:
+            ArtefactError: if the model was written by an older graphrec that had fewer of them.
         """
-        import torch
+        arrays = self.arrays(EMBEDDINGS)
+        if set(arrays) != {field.name for field in fields(Embeddings)}:
+            raise ArtefactError(
+                f"{self.folder} was written by graphrec {self.manifest.get('graphrec_version')} in"
+                " an older format. Train again."
+            )
+        return Embeddings(**arrays)
 
-        from graphrec.evaluate.ranking import EmbeddingScorer, RankingRule
+    def scorer(self, embeddings: Embeddings, user: np.ndarray, watched: sp.csr_array) -> Scorer:
+        """Scores by the model's ranking rule, see `graphrec.evaluate.ranking.model_scorer`."""
+        from graphrec.evaluate.ranking import RankingRule, model_scorer
 
-        rule = self.manifest["rule"]
-        arrays = (user, embeddings["movie"], embeddings["log_popularity"])
-        users, movies, popularity = map(torch.from_numpy, arrays)
-        chosen = RankingRule(Scoring(rule["scoring"]), rule["popularity_weight"])
-        return EmbeddingScorer.by_rule(users, movies, chosen, popularity)
+        rule = self.manifest["rule"] | {"scoring": Scoring(self.manifest["rule"]["scoring"])}
+        return model_scorer(embeddings, user, watched, RankingRule(**rule))
 
     def users(self) -> IdMap:
         """User ids by row."""

@@ -6,7 +6,7 @@ from graphrec.errors import ConfigError
 from graphrec.evaluate.baselines import fit_baselines
 from graphrec.evaluate.ranking import Scorer
 from graphrec.evaluate.report import DEFAULT_KS, Report, evaluate_ranking
-from graphrec.recommend.artefact import EMBEDDINGS, Artefact
+from graphrec.recommend.artefact import Artefact
 
 GRAPHREC = "graphrec"
 
@@ -32,11 +32,12 @@ def compare(artefact: Artefact, ks: tuple[int, ...] = DEFAULT_KS) -> dict[str, R
             f"{artefact.folder} was trained with --split {split.kind}: no watch is held out to"
             " evaluate on. Train with another split to measure."
         )
-    embeddings = artefact.arrays(EMBEDDINGS)
-    model: Scorer = artefact.scorer(embeddings, embeddings["user"])
+    embeddings = artefact.embeddings()
+    watched = dataset.interactions.to_csr(split.known)
+    model: Scorer = artefact.scorer(embeddings, embeddings.user, watched)
     baselines = fit_baselines(
         dataset.interactions,
-        embeddings["features"],
+        embeddings.features,
         train=split.train,
         valid=split.valid,
     )

@@ -16,7 +16,8 @@ from graphrec.choices import Similarity, choice
 from graphrec.data.ids import IdMap
 from graphrec.data.tables import MOVIE, TITLE, USER
 from graphrec.errors import AmbiguousTitleError, ConfigError, UnknownIdError
-from graphrec.recommend.artefact import EMBEDDINGS, Artefact
+from graphrec.model.embeddings import Embeddings
+from graphrec.recommend.artefact import Artefact
 from graphrec.recommend.lookup import TitleLookup
 
 
@@ -129,9 +130,9 @@ class Recommender:
         if (movie is None) == (movie_id is None):
             raise ConfigError("name one movie: by title or by id.")
         row = self.find(movie) if movie_id is None else self._row(movie_id)
-        sides = {Similarity.COMPANY: _cosine_to(self._embeddings["movie"], row)}
-        if self._embeddings["features"].shape[1]:
-            sides[Similarity.METADATA] = _cosine_to(self._embeddings["features"], row)
+        sides = {Similarity.COMPANY: _cosine_to(self._embeddings.movie, row)}
+        if self._embeddings.features.shape[1]:
+            sides[Similarity.METADATA] = _cosine_to(self._embeddings.features, row)
         elif by is Similarity.METADATA:
             raise ConfigError("this model has no metadata to compare movies by.")
         chosen = sides.get(by)
@@ -178,8 +179,11 @@ class Recommender:
             return self._recommend_new(_several(history), k, filter_viewed, allowed)
         everyone = np.arange(len(self.user_ids))
         rows = everyone if users is None else self.user_ids.to_internal(_several(users))
-        watched = self.watched if filter_viewed else None
-        return self._rank(self._embeddings["user"], rows, k, watched, allowed)
+        table, counts = self._rank(
+            self._embeddings.user[rows], self.watched[rows], k, filter_viewed, allowed
+        )
+        table.insert(0, USER, self.user_ids.to_external(np.repeat(rows, counts)))
+        return table
 
     def _recommend_new(
         self, history: list[Any], k: int, filter_viewed: bool, allowed: np.ndarray | None
@@ -187,38 +191,39 @@ class Recommender:
         if not history:
             raise ConfigError("a history needs at least one movie.")
         rows = np.unique([self.find(movie) for movie in history])
-        embedding = self._embeddings["fold_in"][rows].sum(axis=0) / len(rows) ** 0.5
+        embedding = self._embeddings.fold_in[rows].sum(axis=0) / len(rows) ** 0.5
         ones = np.ones(len(rows), dtype=np.float32)
         shape = (1, len(self.movies))
         watched = sp.csr_array((ones, (np.zeros(len(rows), dtype=int), rows)), shape=shape)
-        table = self._rank(
-            embedding[None], np.zeros(1, dtype=int), k, watched if filter_viewed else None, allowed
-        )
-        return table.drop(columns=USER)
+        return self._rank(embedding[None], watched, k, filter_viewed, allowed)[0]
 
     def _rank(
         self,
         user: np.ndarray,
-        rows: np.ndarray,
+        watched: sp.csr_array,
         k: int,
-        watched: sp.csr_array | None,
+        filter_viewed: bool,
         allowed: np.ndarray | None,
-    ) -> pd.DataFrame:
-        from graphrec.evaluate.ranking import RankedBlock, rank
+    ) -> tuple[pd.DataFrame, np.ndarray]:
+        """The lists of some users under each other, and how long each is.
 
-        scorer = self.artefact.scorer(self._embeddings, user)
-        blocks = list(rank(scorer, rows, k, watched=watched, allowed=allowed))
-        if not blocks:
-            blocks = [RankedBlock(rows, np.zeros((0, k), np.int64), np.zeros((0, k), np.float32))]
+        Shapes:
+            - `user`: embeddings [N, D]; `watched`: what each of them has watched, [N, M].
+        """
+        from graphrec.evaluate.ranking import rank
+
+        if not len(user):
+            return self._table(np.zeros(0, np.int64), np.zeros(0)).assign(rank=0), np.zeros(0, int)
+        scorer = self.artefact.scorer(self._embeddings, user, watched)
+        hidden = watched if filter_viewed else None
+        blocks = list(rank(scorer, np.arange(len(user)), k, watched=hidden, allowed=allowed))
         movies = np.concatenate([block.movies for block in blocks])
         scores = np.concatenate([block.scores for block in blocks])
         listed = ~np.isneginf(scores)
         place = np.broadcast_to(np.arange(1, movies.shape[1] + 1), movies.shape)
         table = self._table(movies[listed], scores[listed])
         table.insert(2, "rank", place[listed])
-        ids = self.user_ids.to_external(np.repeat(rows, listed.sum(axis=1)))
-        table.insert(0, USER, ids)
-        return table
+        return table, listed.sum(axis=1)
 
     def _table(self, rows: np.ndarray, scores: np.ndarray) -> pd.DataFrame:
         return pd.DataFrame(
@@ -235,8 +240,8 @@ class Recommender:
         return allowed
 
     @cached_property
-    def _embeddings(self) -> dict[str, np.ndarray]:
-        return self.artefact.arrays(EMBEDDINGS)
+    def _embeddings(self) -> Embeddings:
+        return self.artefact.embeddings()
 
 
 def _cosine_to(vectors: np.ndarray, row: int) -> np.ndarray:

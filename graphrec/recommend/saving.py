@@ -127,13 +127,14 @@ def _manifest(place: Path, dataset: Dataset, split: Split, fitted: Fitted) -> di
             **_settings(fitted.train_config),
             "stopped": fitted.stopped,
             "best_epoch": fitted.best.number,
-            "seconds": round(fitted.history[-1].seconds, 3),
+            "seconds": round(fitted.seconds, 3),
             "history": [
                 _settings(epoch) | {"rule": _settings(epoch.rule)} for epoch in fitted.history
             ],
         },
         "rule": _settings(fitted.rule),
-        "metrics": {"valid": {"ndcg@20": _finite(fitted.best.valid)}},
+        "spectral": None if fitted.spectral is None else _settings(fitted.spectral),
+        "metrics": {"valid": {"ndcg@20": _finite(fitted.valid)}},
         "versions": {
             "python": platform.python_version(),
             **{name: _version(name) for name in ("torch", "torch-geometric", "numpy", "pandas")},

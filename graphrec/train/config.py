@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from graphrec.choices import Loss, Negatives, NodeState, Scoring, choice
+from graphrec.choices import Init, Loss, Negatives, NodeState, Scoring, choice
 from graphrec.errors import ConfigError
 
 
@@ -15,7 +15,9 @@ class ModelConfig:
     """The model.
 
     Attributes:
-        embedding_dim: D, columns of every embedding.
+        embedding_dim: D, learned columns of every embedding.
+        init: whether there is a spectral part beside the learned one.
+        spectral_dim: columns of the spectral part, at most; validation chooses how many of them.
         num_layers: of LightGCN, 0 to 4; 0 is plain matrix factorisation.
         node_state: what a movie's state is the sum of.
         init_std: of the initial values.
@@ -23,6 +25,8 @@ class ModelConfig:
     """
 
     embedding_dim: int = 64
+    init: Init = Init.SPECTRAL
+    spectral_dim: int = 1024
     num_layers: int = 1
     node_state: NodeState = NodeState.ID_METADATA
     init_std: float = 0.01
@@ -30,7 +34,9 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         _choose(self, "node_state", NodeState)
+        _choose(self, "init", Init)
         _check(self.embedding_dim >= 1, "--embedding-dim", self.embedding_dim, "1 or more")
+        _check(self.spectral_dim >= 1, "--spectral-dim", self.spectral_dim, "1 or more")
         _check(0 <= self.num_layers <= 4, "--num-layers", self.num_layers, "0 to 4")
         _check(self.init_std > 0, "init_std", self.init_std, "above 0")
         _check(self.metadata_scale > 0, "metadata_scale", self.metadata_scale, "above 0")
@@ -43,15 +49,18 @@ class TrainConfig:
     Attributes:
         loss: what is minimised.
         negatives: of the softmax loss.
-        num_negatives: drawn per batch, where negatives are sampled.
+        num_negatives: candidates drawn per batch for the softmax loss.
         temperature: tau of the softmax loss.
         popularity_correction: for in-batch negatives, which are popular movies more often than not:
             0 takes them as they come, 1 weighs them back to all movies alike (logQ correction).
         learning_rate: of Adam.
-        batch_size: watches per step.
-        epochs: at most.
+        batch_size: users per step, each with all their watches; None takes a sixteenth of the
+            users, 64 to 2,048.
+        epochs: passes over all users, at most.
+        validate_every: epochs between two looks at validation; None takes as many as make 100
+            steps.
         patience: epochs without a better validation NDCG@20 before training stops; None takes as
-            many as make 400 steps, 3 to 20: short epochs jitter more than long ones.
+            many as make 400 steps.
         scoring: how embeddings are ranked; None chooses on validation (inner products for BPR).
         seed: of everything random.
         device: as torch names it, or ``auto`` for a GPU if there is one.
@@ -59,12 +68,13 @@ class TrainConfig:
 
     loss: Loss = Loss.SOFTMAX
     negatives: Negatives = Negatives.IN_BATCH
-    num_negatives: int = 1024
-    temperature: float = 0.15
-    popularity_correction: float = 0.5
-    learning_rate: float = 1e-3
-    batch_size: int = 2048
+    num_negatives: int = 2048
+    temperature: float = 0.12
+    popularity_correction: float = 0.25
+    learning_rate: float = 2e-3
+    batch_size: int | None = None
     epochs: int = 200
+    validate_every: int | None = None
     patience: int | None = None
     scoring: Scoring | None = None
     seed: int = 0
@@ -84,17 +94,22 @@ class TrainConfig:
             "0 to 1",
         )
         _check(self.learning_rate > 0, "--learning-rate", self.learning_rate, "above 0")
-        _check(self.batch_size >= 2, "--batch-size", self.batch_size, "2 or more")
         _check(self.epochs >= 1, "--epochs", self.epochs, "1 or more")
-        _check(
-            self.patience is None or self.patience >= 1, "--patience", self.patience, "1 or more"
-        )
+        for name in ("batch_size", "validate_every", "patience"):
+            value = getattr(self, name)
+            _check(value is None or value >= 1, f"--{name.replace('_', '-')}", value, "1 or more")
         _check(0 <= self.seed < 2**63, "--seed", self.seed, "0 to 2^63 - 1")
 
-    def patience_for(self, num_edges: int) -> int:
-        """Epochs to wait for a better one, with this many training watches."""
-        steps = max(1, num_edges // self.batch_size)
-        return self.patience or min(20, max(3, math.ceil(400 / steps)))
+    def for_users(self, num_users: int) -> TrainConfig:
+        """The same with everything filled in that depends on how many users there are."""
+        batch_size = self.batch_size or min(2048, max(64, num_users // 16))
+        steps = max(1, math.ceil(num_users / batch_size))
+        return replace(
+            self,
+            batch_size=batch_size,
+            validate_every=self.validate_every or math.ceil(100 / steps),
+            patience=self.patience or math.ceil(400 / steps),
+        )
 
 
 def _choose(config: object, name: str, kind: type[StrEnum]) -> None:

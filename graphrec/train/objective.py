@@ -1,4 +1,4 @@
-"""The loss of one batch of watches: negatives drawn, scores taken, one number out."""
+"""The loss of one batch of users: negatives drawn, scores taken, one number out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from graphrec.choices import Loss, Negatives
 from graphrec.model.losses import bpr_loss, sampled_softmax_loss
-from graphrec.model.sampling import WatchLists
+from graphrec.model.sampling import Batch, WatchLists
 from graphrec.train.config import TrainConfig
 
 
@@ -26,20 +26,20 @@ class Objective:
     watches: WatchLists
     generator: torch.Generator
 
-    def __call__(self, users: Tensor, movies: Tensor, user: Tensor, movie: Tensor) -> Tensor:
-        """Mean loss of the batch's edges.
+    def __call__(self, users: Tensor, movies: Tensor, batch: Batch) -> Tensor:
+        """Mean loss of the batch's watches.
 
         Shapes:
-            - `users` [U, D], `movies` [M, D]: all embeddings.
-            - `user`, `movie`: int64 [B], the batch's edges. Returns a scalar.
+            - `users` [U, D], `movies` [M, D]: all embeddings. Returns a scalar.
         """
         if self.config.loss is Loss.BPR:
-            return self._bpr(users, movies, user, movie)
-        return self._softmax(users, movies, user, movie)
+            return self._bpr(users, movies, batch)
+        return self._softmax(users, movies, batch)
 
-    def _bpr(self, users: Tensor, movies: Tensor, user: Tensor, movie: Tensor) -> Tensor:
+    def _bpr(self, users: Tensor, movies: Tensor, batch: Batch) -> Tensor:
+        user = batch.users[batch.row]
         choosy = self.watches.degree(user) < self.watches.num_movies
-        user, movie = user[choosy], movie[choosy]
+        user, movie = user[choosy], batch.movie[choosy]
         if not len(user):
             return users.sum() * 0
         negative = self.watches.sample_unwatched(user, self.generator)
@@ -47,28 +47,28 @@ class Objective:
         positive = (of_user * movies.index_select(0, movie)).sum(dim=1)
         return bpr_loss(positive, (of_user * movies.index_select(0, negative)).sum(dim=1))
 
-    def _softmax(self, users: Tensor, movies: Tensor, user: Tensor, movie: Tensor) -> Tensor:
-        distinct_user, user_row = user.unique(return_inverse=True)
-        candidate, log_weight = self._candidates(movie)
-        user_unit = functional.normalize(users.index_select(0, distinct_user), dim=1)
-        movie_unit = functional.normalize(movies.index_select(0, movie), dim=1)
-        candidate_unit = functional.normalize(movies.index_select(0, candidate), dim=1)
+    def _softmax(self, users: Tensor, movies: Tensor, batch: Batch) -> Tensor:
+        candidate, log_weight = self._candidates(batch)
+        user = functional.normalize(users.index_select(0, batch.users), dim=1)
+        movie = functional.normalize(movies, dim=1)
         return sampled_softmax_loss(
-            (user_unit.index_select(0, user_row) * movie_unit).sum(dim=1),
-            user_unit @ candidate_unit.T,
-            user_row,
+            user,
+            movie.index_select(0, candidate),
+            (user * batch.sum_watched(movie)).sum(dim=1),
+            batch.degree,
             temperature=self.config.temperature,
             log_weight=log_weight,
-            is_positive=self.watches.mark_watched(distinct_user, candidate),
+            own=batch.own(candidate, len(movie)),
         )
 
-    def _candidates(self, movie: Tensor) -> tuple[Tensor, Tensor]:
+    def _candidates(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Distinct negatives for the whole batch and the logarithm of what each counts."""
-        num_movies = self.watches.num_movies
-        if self.config.negatives is Negatives.SAMPLED:
-            drawn = torch.randperm(num_movies, generator=self.generator)
-            chosen = drawn[: self.config.num_negatives].to(movie.device)
-            return chosen, torch.zeros(len(chosen), device=movie.device)
-        distinct, count = movie.unique(return_counts=True)
+        sampled = self.config.negatives is Negatives.SAMPLED
+        source = self.watches.num_movies if sampled else len(batch.movie)
+        drawn = torch.randperm(source, generator=self.generator)[: self.config.num_negatives]
+        drawn = drawn.to(batch.movie.device)
+        if sampled:
+            return drawn, torch.zeros(len(drawn), device=drawn.device)
+        distinct, count = batch.movie[drawn].unique(return_counts=True)
         log_popularity = self.watches.log_popularity[distinct]
         return distinct, count.log() - self.config.popularity_correction * log_popularity

@@ -1,53 +1,39 @@
-"""The one training loop: learn, look at validation, keep the best, stop when it no longer helps."""
+"""From a split data set to a finished model: choose on validation, then learn from all of it."""
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+import scipy.sparse as sp
 import torch
-from torch import Tensor
 
-from graphrec.choices import NodeState
+from graphrec.choices import Init, NodeState
 from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split
 from graphrec.errors import ConfigError
-from graphrec.evaluate.ranking import EmbeddingScorer, RankingRule
+from graphrec.evaluate.ranking import RankingRule, Scorer, model_scorer
 from graphrec.graph.build import RATES, graph_from_dataset, normalized_adjacency
 from graphrec.graph.features import FeatureEncoder, fit_features
-from graphrec.model.network import Embeddings, GraphModel
+from graphrec.model.embeddings import Embeddings
+from graphrec.model.network import GraphModel
 from graphrec.model.propagation import LightGCN
-from graphrec.model.sampling import WatchLists, edge_batches
+from graphrec.model.sampling import WatchLists
+from graphrec.model.spectral import Decomposition, SpectralPart, SpectralSettings
 from graphrec.model.states import NodeStates
+from graphrec.train.choosing import choose_spectral
 from graphrec.train.config import ModelConfig, TrainConfig
-from graphrec.train.judge import Judge
-from graphrec.train.objective import Objective
+from graphrec.train.judge import Judge, neighbours, ranking_rules
+from graphrec.train.loop import INTERRUPTED, Epoch, Loop, OnBatch, OnEpoch
 
-EPOCHS_UNSEEN = 20  # where there is no validation part to say when to stop
+__all__ = ["Epoch", "Fitted", "fit"]
 
+SPECTRAL, LEARNING, AGAIN = "spectral part", "learning", "again, on all watches"
+DEFAULT_SPECTRAL_WEIGHT = 0.1  # where there is no validation part to choose it
 
-@dataclass(frozen=True, slots=True)
-class Epoch:
-    """One pass over the training watches.
-
-    Attributes:
-        number: from 1.
-        loss: mean over the epoch's watches.
-        valid: validation NDCG@20 by the best ranking rule; NaN where there is no validation part.
-        rule: the best ranking rule.
-        seconds: since training began.
-        is_best: whether `valid` is the highest so far.
-    """
-
-    number: int
-    loss: float
-    valid: float
-    rule: RankingRule
-    seconds: float
-    is_best: bool
+OnStage = Callable[[str, int | None], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,37 +41,38 @@ class Fitted:
     """What training leaves.
 
     Attributes:
-        weights: trained parameters by name, of the best epoch.
-        embeddings: final embeddings, propagated over train and validation watches.
+        weights: trained parameters by name.
+        embeddings: final embeddings, over train and validation watches.
+        watched: those watches, users x movies.
         encoder: fitted metadata statistics.
-        model_config, train_config: the settings it was made with.
+        model_config, train_config: the settings it was made with, the latter filled in.
         rule: how to rank.
-        history: every epoch.
-        best: the epoch whose weights these are.
+        spectral: the settings of the spectral part; None without one.
+        history: every look at validation.
+        best: the look that training was stopped for.
+        valid: validation NDCG@20 of all parts together, when they had learned from the training
+            part only; NaN where there is no validation part.
         stopped: why training ended, in words.
+        seconds: what all of it took.
     """
 
     weights: dict[str, np.ndarray] = field(repr=False)
     embeddings: Embeddings = field(repr=False)
+    watched: sp.csr_array = field(repr=False)
     encoder: FeatureEncoder = field(repr=False)
     model_config: ModelConfig
     train_config: TrainConfig
     rule: RankingRule
+    spectral: SpectralSettings | None
     history: tuple[Epoch, ...]
     best: Epoch
+    valid: float
     stopped: str
+    seconds: float
 
-    def scorer(self) -> EmbeddingScorer:
+    def scorer(self) -> Scorer:
         """Scores of the trained users by the chosen rule, for `graphrec.evaluate_ranking`."""
-        parts = self.embeddings
-        user, movie, popularity = map(
-            torch.from_numpy, (parts.user, parts.movie, parts.log_popularity)
-        )
-        return EmbeddingScorer.by_rule(user, movie, self.rule, popularity)
-
-
-OnBatch = Callable[[int, int, int, float], None]
-OnEpoch = Callable[[Epoch], None]
+        return model_scorer(self.embeddings, self.embeddings.user, self.watched, self.rule)
 
 
 def fit(
@@ -95,143 +82,133 @@ def fit(
     config: TrainConfig | None = None,
     *,
     ignore: tuple[str, ...] = (),
+    on_stage: OnStage | None = None,
     on_batch: OnBatch | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> Fitted:
     """Train LightGCN on the training part; validation says when to stop and how to rank.
 
-    The graph, the metadata statistics and the loss know the training part only. At the end the
-    validation watches join the graph for the last propagation (the weights stay). An interrupt
-    (Ctrl-C) after the first epoch ends training and keeps the best epoch so far.
+    The graph, the metadata statistics, the spectral part and the loss know the training part only,
+    until validation has chosen everything. Then the model is made again by what was chosen, from
+    training and validation watches together. An interrupt (Ctrl-C) after the first look at
+    validation ends training and keeps the best so far.
 
     Args:
         dataset: what to learn from.
         split: which rows are for what; `split.test` is never looked at.
         model_config, config: settings, the defaults where None.
         ignore: metadata columns to leave out.
+        on_stage: called with the name of each stage and its epochs at most, if it has any.
         on_batch: called with epoch, batches done, batches in all, and the epoch's mean loss.
-        on_epoch: called after each epoch.
+        on_epoch: called after each look at validation.
 
     Raises:
         ConfigError: if a setting can't work with this data.
-        KeyboardInterrupt: if stopped before the first epoch was over.
+        KeyboardInterrupt: if stopped before the first look at validation.
     """
-    model_config, config = model_config or ModelConfig(), config or TrainConfig()
-    device = _device(config.device)
-    generator = torch.Generator().manual_seed(config.seed)
+    began = time.perf_counter()
+    model_config = model_config or ModelConfig()
+    config = (config or TrainConfig()).for_users(dataset.interactions.num_users)
+    on_stage, on_batch = on_stage or (lambda *_: None), on_batch or (lambda *_: None)
     _check_columns(dataset, model_config, ignore)
-    known_movies = dataset.interactions.movie_degree(split.train) > 0
-    encoder = fit_features(dataset.metadata, known=known_movies, ignore=ignore)
-    graph = graph_from_dataset(dataset, encoder, rows=split.train)
-    states = NodeStates(
-        dataset.interactions.num_users,
-        graph["movie"].x,
-        model_config.embedding_dim,
-        node_state=model_config.node_state,
-        init_std=model_config.init_std,
-        metadata_scale=model_config.metadata_scale,
-        generator=generator,
-    )
-    layers = LightGCN(normalized_adjacency(graph), model_config.num_layers)
-    model = GraphModel(states, layers).to(device)
-    edges = graph[RATES].edge_index.to(device)
-    watches = WatchLists.from_edges(edges, graph["user"].num_nodes, graph["movie"].num_nodes)
-    loop = _Loop(
-        model=model,
-        edges=edges,
-        objective=Objective(config, watches, generator),
-        config=config,
-        generator=generator,
-        judge=Judge(dataset, split, config, watches.log_popularity),
-        on_batch=on_batch or (lambda *_: None),
-        on_epoch=on_epoch or (lambda _: None),
-    )
-    stopped = loop.run()
-    assert loop.best is not None
-    model.load_state_dict(loop.best_weights, strict=True)
+    _device(config.device)
+    recipe = _Recipe(dataset, model_config, config, ignore, on_batch)
+    judge = Judge.of(dataset.interactions, split, config.seed)
+
+    settings, spectral = None, SpectralPart.none(dataset.interactions.num_movies)
+    if model_config.init is Init.SPECTRAL:
+        on_stage(SPECTRAL, None)
+        settings, spectral = choose_spectral(judge, model_config.spectral_dim, config.seed)
+
+    on_stage(LEARNING, config.epochs)
+    loop, encoder = recipe.prepare(split.train)
+    stopped, best = loop.run(judge, on_epoch or (lambda _: None))
+    history = tuple(loop.history)
+    rule, valid = _combine(judge, loop, best, spectral)
+
+    if judge.can_judge and stopped != INTERRUPTED:
+        on_stage(AGAIN, best.number)
+        try:
+            again, encoder_again = recipe.prepare(split.known)
+            for number in range(1, best.number + 1):
+                again.learn(number)
+            loop, encoder = again, encoder_again
+        except KeyboardInterrupt:
+            stopped = INTERRUPTED
+    if settings is not None and judge.can_judge:
+        spectral = recipe.spectral(settings, split.known)
     full_graph = graph_from_dataset(dataset, encoder, rows=split.known)
     return Fitted(
-        weights={name: t.cpu().numpy().copy() for name, t in loop.best_weights.items()},
-        embeddings=model.embed(full_graph),
+        weights={name: t.cpu().numpy().copy() for name, t in loop.model.state_dict().items()},
+        embeddings=loop.model.embed(full_graph, spectral),
+        watched=dataset.interactions.to_csr(split.known),
         encoder=encoder,
         model_config=model_config,
         train_config=config,
-        rule=loop.best.rule,
-        history=tuple(loop.history),
-        best=loop.best,
+        rule=rule,
+        spectral=settings,
+        history=history,
+        best=best,
+        valid=valid,
         stopped=stopped,
+        seconds=time.perf_counter() - began,
     )
 
 
-@dataclass(slots=True, eq=False)
-class _Loop:
-    """The state of a training in progress."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Recipe:
+    """What a model is made from, whichever watches it learns from."""
 
-    model: GraphModel
-    edges: Tensor
-    objective: Objective
+    dataset: Dataset
+    model: ModelConfig
     config: TrainConfig
-    generator: torch.Generator
-    judge: Judge
+    ignore: tuple[str, ...]
     on_batch: OnBatch
-    on_epoch: OnEpoch
-    history: list[Epoch] = field(default_factory=list)
-    best: Epoch | None = None
-    best_weights: dict[str, Tensor] = field(default_factory=dict)
 
-    def run(self) -> str:
-        """Train to the end and say why it ended."""
-        optimizer = torch.optim.Adam(self.model.parameters(), lr=self.config.learning_rate)
-        began, patience = time.perf_counter(), self.config.patience_for(self.edges.shape[1])
-        epochs = self.config.epochs
-        if not len(self.judge.split.valid):
-            epochs = min(epochs, EPOCHS_UNSEEN)
-        try:
-            for number in range(1, epochs + 1):
-                loss = self._learn(number, optimizer)
-                if not math.isfinite(loss) and self.best is not None:
-                    return f"the loss was no longer a number in epoch {number}"
-                if not math.isfinite(loss):
-                    raise ConfigError(
-                        f"the loss is no longer a number in epoch {number}; try a lower"
-                        " --learning-rate or a higher --temperature."
-                    )
-                self._look(number, loss, began)
-                assert self.best is not None
-                if number - self.best.number >= patience:
-                    return f"validation did not improve for {patience} epochs"
-        except KeyboardInterrupt:
-            if self.best is None:
-                raise
-            return "interrupted"
-        return f"all {epochs} epochs done"
+    def prepare(self, rows: np.ndarray) -> tuple[Loop, FeatureEncoder]:
+        """A new model over these watches, ready to learn from them."""
+        dataset, config = self.dataset, self.config
+        generator = torch.Generator().manual_seed(config.seed)
+        known_movies = dataset.interactions.movie_degree(rows) > 0
+        encoder = fit_features(dataset.metadata, known=known_movies, ignore=self.ignore)
+        graph = graph_from_dataset(dataset, encoder, rows=rows)
+        states = NodeStates(
+            dataset.interactions.num_users,
+            graph["movie"].x,
+            self.model.embedding_dim,
+            node_state=self.model.node_state,
+            init_std=self.model.init_std,
+            metadata_scale=self.model.metadata_scale,
+            generator=generator,
+        )
+        layers = LightGCN(normalized_adjacency(graph), self.model.num_layers)
+        device = _device(config.device)
+        edges = graph[RATES].edge_index.to(device)
+        watches = WatchLists.from_edges(edges, graph["user"].num_nodes, graph["movie"].num_nodes)
+        model = GraphModel(states, layers).to(device)
+        return Loop(model, watches, config, generator, self.on_batch), encoder
 
-    def _learn(self, number: int, optimizer: torch.optim.Optimizer) -> float:
-        num_edges, total, seen = self.edges.shape[1], 0.0, 0
-        num_batches = math.ceil(num_edges / self.config.batch_size)
-        batches = edge_batches(num_edges, self.config.batch_size, self.generator)
-        for done, batch in enumerate(batches, start=1):
-            user, movie = self.edges[:, batch.to(self.edges.device)]
-            optimizer.zero_grad(set_to_none=True)
-            users, movies = self.model()
-            loss = self.objective(users, movies, user, movie)
-            loss.backward()
-            optimizer.step()
-            seen += len(batch)
-            total += loss.item() * len(batch)
-            self.on_batch(number, done, num_batches, total / seen)
-        return total / num_edges
+    def spectral(self, settings: SpectralSettings, rows: np.ndarray) -> SpectralPart:
+        """The spectral part of these watches."""
+        watched = self.dataset.interactions.to_csr(rows)
+        decomposition = Decomposition.fit(watched, settings, self.config.seed)
+        return SpectralPart.of(decomposition, watched, settings)
 
-    def _look(self, number: int, loss: float, began: float) -> None:
-        valid, rule = self.judge(self.model)
-        is_best = self.best is None or math.isnan(valid) or valid > self.best.valid
-        seconds = time.perf_counter() - began
-        epoch = Epoch(number, loss, valid, rule, seconds, is_best)
-        self.history.append(epoch)
-        if is_best:
-            weights = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
-            self.best, self.best_weights = epoch, weights
-        self.on_epoch(epoch)
+
+def _combine(
+    judge: Judge, loop: Loop, best: Epoch, spectral: SpectralPart
+) -> tuple[RankingRule, float]:
+    """How to rank by the learned and the spectral part together, and how well that does."""
+    if not spectral.movie.shape[1]:
+        return best.rule, best.valid
+    if not judge.can_judge:
+        return replace(best.rule, spectral_weight=DEFAULT_SPECTRAL_WEIGHT), best.valid
+    rules = ranking_rules(loop.config)
+    place = rules.index(best.rule)
+    near = [best.rule, *(rules[p] for p in neighbours(place, rules) if p != place)]
+    with torch.no_grad():
+        user, movie = loop.model()
+    return judge.combine(user, movie, near, loop.watches.log_popularity, spectral)
 
 
 def _check_columns(dataset: Dataset, config: ModelConfig, ignore: tuple[str, ...]) -> None:

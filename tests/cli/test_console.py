@@ -23,19 +23,20 @@ def test_progress_bar_shows_epoch_loss_and_metric(monkeypatch: pytest.MonkeyPatc
     screen = _Terminal()
     monkeypatch.setattr(sys, "stderr", screen)
     monkeypatch.setenv("TERM", "xterm")
-    with training_progress(5, quiet=False) as (on_batch, on_epoch):
-        on_batch(1, 10, 10, 1.234)
-        on_epoch(Epoch(1, 1.234, 0.4321, RankingRule(Scoring.DOT), 1.0, True))
-        on_batch(2, 10, 10, 1.2)
+    with training_progress(quiet=False) as callbacks:
+        callbacks["on_stage"]("learning", 5)
+        callbacks["on_batch"](1, 10, 10, 1.234)
+        callbacks["on_epoch"](Epoch(1, 1.234, 0.4321, RankingRule(Scoring.DOT), 1.0, True))
+        callbacks["on_batch"](2, 10, 10, 1.2)
     shown = screen.getvalue()
-    assert "epoch 2/5" in shown
+    assert "learning 2/5" in shown
     assert "loss 1.200" in shown
     assert "ndcg@20 0.4321 (best" in shown
 
 
 def test_no_bar_away_from_a_terminal() -> None:
-    with training_progress(5, quiet=False) as callbacks:
-        assert callbacks == (None, None)
+    with training_progress(quiet=False) as callbacks:
+        assert callbacks == {}
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -17,62 +18,91 @@ def test_bpr_by_hand() -> None:
     assert loss.item() == pytest.approx(expected, rel=1e-6)
 
 
-def test_softmax_by_hand() -> None:
-    loss = sampled_softmax_loss(
-        torch.tensor([0.5]), torch.tensor([[0.1, -0.2]]), torch.tensor([0]), temperature=0.5
+def _loss(scores: torch.Tensor, positive: list[float], degree: list[int], **options: Any) -> Any:
+    """The loss of given scores: users are unit vectors and candidates the columns of scores."""
+    user = torch.eye(len(scores), dtype=scores.dtype)
+    return sampled_softmax_loss(
+        user, scores.T, torch.tensor(positive), torch.tensor(degree), **options
     )
+
+
+def test_softmax_by_hand() -> None:
+    loss = _loss(torch.tensor([[0.1, -0.2]]), [0.5], [1], temperature=0.5)
     expected = math.log(math.exp(0.2) + math.exp(-0.4)) - 1.0
     assert loss.item() == pytest.approx(expected, rel=1e-6)
 
 
+def test_users_count_by_their_watches() -> None:
+    """A user with two watches counts like two users with one each."""
+    scores = torch.tensor([[0.1, -0.2], [0.3, 0.0]])
+    together = _loss(scores, [0.5 + 0.1, 0.2], [2, 1], temperature=0.5)
+    apart = _loss(scores[[0, 0, 1]], [0.5, 0.1, 0.2], [1, 1, 1], temperature=0.5)
+    torch.testing.assert_close(together, apart)
+
+
 def test_weights_count_like_copies() -> None:
     """A candidate of weight 3 counts like three equal candidates."""
-    once = torch.tensor([[0.3, 0.1]])
-    thrice = torch.tensor([[0.3, 0.1, 0.1, 0.1]])
-    positive, row = torch.tensor([0.2]), torch.tensor([0])
-    weighted = sampled_softmax_loss(
-        positive, once, row, temperature=0.2, log_weight=torch.tensor([0.0, math.log(3)])
+    weighted = _loss(
+        torch.tensor([[0.3, 0.1]]),
+        [0.2],
+        [1],
+        temperature=0.2,
+        log_weight=torch.tensor([0.0, math.log(3)]),
     )
-    torch.testing.assert_close(
-        weighted, sampled_softmax_loss(positive, thrice, row, temperature=0.2)
-    )
+    copies = _loss(torch.tensor([[0.3, 0.1, 0.1, 0.1]]), [0.2], [1], temperature=0.2)
+    torch.testing.assert_close(weighted, copies)
 
 
 def test_with_the_positive_added_it_is_cross_entropy() -> None:
-    """ln(sum over negatives + positive) - positive is torch's cross entropy."""
+    """ln(sum over negatives + positive) - positive is torch's cross entropy, gradients too."""
     generator = torch.Generator().manual_seed(0)
-    scores = torch.randn(4, 7, generator=generator)
-    positive = scores[torch.arange(4), torch.arange(4)]
-    ours = sampled_softmax_loss(positive, scores, torch.arange(4), temperature=0.7)
-    torch.testing.assert_close(ours, functional.cross_entropy(scores / 0.7, torch.arange(4)))
+    user = torch.randn(40, 6, generator=generator, requires_grad=True)
+    movie = torch.randn(40, 6, generator=generator, requires_grad=True)
+    ours = sampled_softmax_loss(
+        user, movie, (user * movie).sum(dim=1), torch.ones(40), temperature=0.7
+    )
+    theirs = functional.cross_entropy(user @ movie.T / 0.7, torch.arange(40))
+    torch.testing.assert_close(ours, theirs)
+    for mine, expected in zip(
+        torch.autograd.grad(ours, [user, movie]),
+        torch.autograd.grad(theirs, [user, movie]),
+        strict=True,
+    ):
+        torch.testing.assert_close(mine, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = torch.Generator().manual_seed(0)
+    user, movie = torch.randn(23, 4, generator=generator), torch.randn(9, 4, generator=generator)
+    own = torch.tensor([0, 0, 5, 22]), torch.tensor([1, 2, 8, 0])
+
+    def gradients() -> list[torch.Tensor]:
+        inputs = user.clone().requires_grad_(), movie.clone().requires_grad_()
+        loss = sampled_softmax_loss(
+            *inputs, torch.zeros(23), torch.arange(1, 24), temperature=0.3, own=own
+        )
+        return [loss.detach(), *torch.autograd.grad(loss, inputs)]
+
+    whole = gradients()
+    monkeypatch.setattr("graphrec.model.losses.BLOCK_LOGITS", 27)
+    for one, other in zip(whole, gradients(), strict=True):
+        torch.testing.assert_close(one, other)
 
 
 def test_own_movies_are_no_negatives() -> None:
-    positive, row = torch.tensor([0.2]), torch.tensor([0])
-    masked = sampled_softmax_loss(
-        positive,
-        torch.tensor([[0.9, 0.1]]),
-        row,
-        temperature=0.2,
-        is_positive=torch.tensor([[True, False]]),
-    )
-    alone = sampled_softmax_loss(positive, torch.tensor([[0.1]]), row, temperature=0.2)
+    own = torch.tensor([0]), torch.tensor([0])
+    masked = _loss(torch.tensor([[0.9, 0.1]]), [0.2], [1], temperature=0.2, own=own)
+    alone = _loss(torch.tensor([[0.1]]), [0.2], [1], temperature=0.2)
     torch.testing.assert_close(masked, alone)
 
 
 def test_user_with_no_negative_does_not_count() -> None:
-    candidates = torch.tensor([[0.9, 0.1], [0.3, 0.2]], requires_grad=True)
-    own = torch.tensor([[True, True], [False, False]])
-    both = sampled_softmax_loss(
-        torch.tensor([0.5, 0.4]), candidates, torch.tensor([0, 1]), temperature=1.0, is_positive=own
-    )
-    second = sampled_softmax_loss(
-        torch.tensor([0.4]), candidates[1:], torch.tensor([0]), temperature=1.0
-    )
-    torch.testing.assert_close(both, second)
-    nobody = sampled_softmax_loss(
-        torch.tensor([0.5]), candidates[:1], torch.tensor([0]), temperature=1.0, is_positive=own[:1]
-    )
+    scores = torch.tensor([[0.9, 0.1], [0.3, 0.2]])
+    own = torch.tensor([0, 0]), torch.tensor([0, 1])
+    both = _loss(scores, [0.5, 0.4], [1, 1], temperature=1.0, own=own)
+    torch.testing.assert_close(both, _loss(scores[1:], [0.4], [1], temperature=1.0))
+    candidates = scores[:1].clone().requires_grad_()
+    nobody = _loss(candidates, [0.5], [1], temperature=1.0, own=own)
     assert nobody.item() == 0
     nobody.backward()
     assert candidates.grad is not None

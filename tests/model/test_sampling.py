@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from graphrec.model.sampling import WatchLists, edge_batches
+from graphrec.model.sampling import WatchLists, user_batches
 
 NUM_USERS, NUM_MOVIES = 6, 12
 
@@ -49,22 +49,40 @@ def test_negatives_are_uniform_over_the_unwatched() -> None:
 
 @given(watch_sets, st.sets(st.integers(0, NUM_MOVIES - 1), min_size=1))
 @settings(deadline=None, max_examples=100)
-def test_marks_exactly_the_watched(watched: list[set[int]], candidates: set[int]) -> None:
+def test_finds_exactly_the_watched_among_candidates(
+    watched: list[set[int]], candidates: set[int]
+) -> None:
     chosen = sorted(candidates)
-    marked = _lists(watched).mark_watched(torch.arange(NUM_USERS), torch.tensor(chosen))
-    expected = [[movie in own for movie in chosen] for own in watched]
-    assert marked.tolist() == expected
+    batch = _lists(watched).batch(torch.arange(NUM_USERS))
+    row, column = batch.own(torch.tensor(chosen), NUM_MOVIES)
+    found = set(zip(row.tolist(), column.tolist(), strict=True))
+    assert found == {
+        (user, place)
+        for user, own in enumerate(watched)
+        for place, movie in enumerate(chosen)
+        if movie in own
+    }
+    assert row.tolist() == sorted(row.tolist())
 
 
-def test_expand_lists_every_watch_of_the_users_asked_for() -> None:
-    row, movie = _lists([{1, 2}, set(), {0}, set(), set(), set()]).expand(torch.tensor([2, 0, 1]))
-    assert row.tolist() == [0, 1, 1]
-    assert movie.tolist() == [0, 1, 2]
+def test_batch_lists_every_watch_of_the_users_asked_for() -> None:
+    batch = _lists([{1, 2}, set(), {0}, set(), set(), set()]).batch(torch.tensor([2, 0, 1]))
+    assert batch.row.tolist() == [0, 1, 1]
+    assert batch.movie.tolist() == [0, 1, 2]
+    assert batch.degree.tolist() == [1, 2, 0]
+    summed = batch.sum_watched(torch.eye(NUM_MOVIES))
+    assert summed.nonzero().tolist() == [[0, 0], [1, 1], [1, 2]]
 
 
-@given(st.integers(1, 200), st.integers(1, 64))
+@given(watch_sets, st.integers(1, 8))
 @settings(deadline=None)
-def test_batches_hold_every_edge_once(num_edges: int, batch_size: int) -> None:
-    batches = list(edge_batches(num_edges, batch_size, torch.Generator().manual_seed(0)))
-    assert all(len(batch) <= batch_size for batch in batches)
-    assert sorted(torch.cat(batches).tolist()) == list(range(num_edges))
+def test_batches_hold_every_watch_once(watched: list[set[int]], batch_size: int) -> None:
+    lists = _lists(watched)
+    batches = list(user_batches(lists, batch_size, torch.Generator().manual_seed(0)))
+    assert all(0 < len(batch.users) <= batch_size for batch in batches)
+    seen = [
+        (user, movie)
+        for batch in batches
+        for user, movie in zip(batch.users[batch.row].tolist(), batch.movie.tolist(), strict=True)
+    ]
+    assert sorted(seen) == [(user, m) for user, own in enumerate(watched) for m in sorted(own)]

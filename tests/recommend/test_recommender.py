@@ -154,7 +154,7 @@ def test_string_ids_stay_as_they_are(
     )
     dataset = make_dataset(ratings, note=lambda _: None)
     split = make_split(dataset)
-    config = TrainConfig(epochs=2, batch_size=64)
+    config = TrainConfig(epochs=2, batch_size=10)
     save_model(tmp_path / "m", dataset, split, fit(dataset, split, ModelConfig(8), config))
     recommender = Recommender.load(tmp_path / "m")
     assert recommender.recommend(["u3"], k=2)["user_id"].tolist() == ["u3", "u3"]

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from graphrec.choices import Loss, Negatives, NodeState, Scoring, SplitKind
+from graphrec.choices import Init, Loss, Negatives, NodeState, Scoring, SplitKind
 from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split, make_split
 from graphrec.errors import ConfigError
@@ -19,7 +19,16 @@ from graphrec.train.judge import ranking_rules
 from graphrec.train.trainer import Epoch, Fitted, fit
 
 World = tuple[Dataset, Split]
-SHORT = TrainConfig(epochs=3, batch_size=64, learning_rate=0.01)
+SHORT = TrainConfig(epochs=3, batch_size=10, validate_every=1, learning_rate=0.01)
+LONG = replace(SHORT, epochs=50, temperature=0.3)
+"""A low temperature would learn the single watches of so small a world by heart."""
+
+
+def _without_choosing(world: World) -> World:
+    """All known watches are for learning: validation on so small a world is mostly chance."""
+    dataset, split = world
+    nothing = np.empty(0, dtype=np.int64)
+    return dataset, Split(split.kind, split.known, nothing, split.test)
 
 
 def _own_colour(fitted: Fitted, world: World) -> float:
@@ -36,32 +45,80 @@ def _own_colour(fitted: Fitted, world: World) -> float:
 @pytest.mark.parametrize(
     "train",
     [
-        TrainConfig(loss=Loss.BPR, epochs=40, batch_size=64, learning_rate=0.02, patience=40),
+        TrainConfig(loss=Loss.BPR, epochs=40, batch_size=10, learning_rate=0.02, patience=40),
         TrainConfig(
             negatives=Negatives.SAMPLED,
             num_negatives=16,
-            epochs=30,
-            batch_size=64,
+            epochs=60,
+            batch_size=10,
             learning_rate=0.01,
-            patience=30,
+            patience=60,
         ),
     ],
     ids=["bpr", "sampled"],
 )
 @pytest.mark.parametrize("num_layers", [0, 2])
 def test_every_loss_finds_the_checkerboard(
-    train: TrainConfig, num_layers: int, small_world: World, quick_fit: Callable[..., Fitted]
+    train: TrainConfig, num_layers: int, small_world: World
 ) -> None:
-    fitted = quick_fit(ModelConfig(embedding_dim=16, num_layers=num_layers), train)
+    model = ModelConfig(embedding_dim=16, num_layers=num_layers, init=Init.RANDOM)
+    fitted = fit(*_without_choosing(small_world), model, train)
     assert _own_colour(fitted, small_world) >= 0.99
 
 
 @pytest.mark.parametrize("node_state", list(NodeState))
-def test_every_node_state_finds_the_checkerboard(
-    node_state: NodeState, small_world: World, quick_fit: Callable[..., Fitted]
-) -> None:
-    fitted = quick_fit(ModelConfig(embedding_dim=16, node_state=node_state))
+def test_every_node_state_finds_the_checkerboard(node_state: NodeState, small_world: World) -> None:
+    model = ModelConfig(embedding_dim=16, node_state=node_state, init=Init.RANDOM)
+    fitted = fit(*_without_choosing(small_world), model, LONG)
     assert _own_colour(fitted, small_world) >= 0.99
+
+
+def test_learns_again_from_all_watches_what_validation_chose(small_world: World) -> None:
+    """The weights are those of as many epochs over train and validation watches together."""
+    config = replace(SHORT, epochs=4, patience=9)
+    chosen = fit(*small_world, ModelConfig(embedding_dim=8), config)
+    plain = fit(
+        *_without_choosing(small_world),
+        ModelConfig(embedding_dim=8),
+        replace(config, epochs=chosen.best.number),
+    )
+    for name, weight in chosen.weights.items():
+        np.testing.assert_array_equal(weight, plain.weights[name])
+
+
+def test_interrupt_while_learning_again_keeps_what_was_chosen(small_world: World) -> None:
+    stages: list[str] = []
+
+    def stop(*_: object) -> None:
+        if len(stages) == 3:
+            raise KeyboardInterrupt
+
+    fitted = fit(
+        *small_world,
+        ModelConfig(embedding_dim=8),
+        SHORT,
+        on_stage=lambda name, _: stages.append(name),
+        on_batch=stop,
+    )
+    assert stages == ["spectral part", "learning", "again, on all watches"]
+    assert fitted.stopped == "interrupted"
+    assert np.isfinite(fitted.embeddings.movie).all()
+
+
+def test_spectral_part_finds_the_checkerboard_and_can_be_left_out(
+    small_world: World, quick_fit: Callable[..., Fitted]
+) -> None:
+    fitted = quick_fit()
+    assert fitted.spectral is not None
+    watched = small_world[0].interactions.to_csr(small_world[1].known)
+    scores = fitted.embeddings.spectral.users(watched) @ fitted.embeddings.spectral.movie.T
+    even = scores[::2, ::2].mean() - scores[::2, 1::2].mean()
+    odd = scores[1::2, 1::2].mean() - scores[1::2, ::2].mean()
+    assert min(even, odd) > 0.5
+    without = quick_fit(ModelConfig(embedding_dim=16, init=Init.RANDOM))
+    assert without.spectral is None
+    assert without.rule.spectral_weight == 0
+    assert without.embeddings.spectral.movie.shape == (32, 0)
 
 
 def test_same_seed_same_weights(quick_fit: Callable[..., Fitted]) -> None:
@@ -101,7 +158,7 @@ def test_keeps_the_best_epoch_and_says_why_it_stopped(small_world: World) -> Non
     fitted = fit(
         *small_world,
         ModelConfig(embedding_dim=8),
-        TrainConfig(epochs=60, patience=3, batch_size=64, learning_rate=0.05),
+        TrainConfig(epochs=60, patience=3, validate_every=1, batch_size=10, learning_rate=0.05),
         on_epoch=seen.append,
     )
     assert fitted.history == tuple(seen)
@@ -193,7 +250,7 @@ def test_chooses_how_much_popularity_to_put_back(fitted: Fitted) -> None:
     assert fitted.rule.scoring in Scoring
     of_cosine = ranking_rules(TrainConfig(scoring=Scoring.COSINE))
     assert [rule.popularity_weight for rule in of_cosine] == pytest.approx(
-        [0, 0.0375, 0.075, 0.1125, 0.15]
+        [0, 0.03, 0.06, 0.09, 0.12]
     )
     assert [rule.scoring for rule in ranking_rules(TrainConfig(loss=Loss.BPR))] == [Scoring.DOT]
     assert len(ranking_rules(TrainConfig())) == 6
@@ -217,8 +274,8 @@ def test_column_that_is_not_there_is_said(small_world: World) -> None:
 def test_diverging_after_a_good_epoch_keeps_it(
     small_world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    losses = iter([1.0, math.nan])
-    monkeypatch.setattr("graphrec.train.trainer._Loop._learn", lambda *_: next(losses))
+    losses = iter([1.0, math.nan, 1.0])
+    monkeypatch.setattr("graphrec.train.loop.Loop.learn", lambda *_: next(losses))
     fitted = fit(*small_world, ModelConfig(8), SHORT)
     assert fitted.best.number == 1
     assert fitted.stopped == "the loss was no longer a number in epoch 2"
@@ -255,7 +312,7 @@ def test_model_settings_are_checked(settings: dict[str, float], sentence: str) -
         ({"temperature": 0.0}, "--temperature is 0.0; it must be above 0."),
         ({"popularity_correction": 2}, "--popularity-correction is 2; it must be 0 to 1."),
         ({"learning_rate": -1}, "--learning-rate is -1; it must be above 0."),
-        ({"batch_size": 1}, "--batch-size is 1; it must be 2 or more."),
+        ({"batch_size": 0}, "--batch-size is 0; it must be 1 or more."),
         ({"epochs": 0}, "--epochs is 0; it must be 1 or more."),
         ({"patience": 0}, "--patience is 0; it must be 1 or more."),
         ({"seed": -1}, "--seed is -1; it must be 0 to 2^63 - 1."),
@@ -267,9 +324,10 @@ def test_training_settings_are_checked(settings: dict[str, float], sentence: str
     assert str(caught.value) == sentence
 
 
-def test_patience_grows_where_epochs_are_short() -> None:
-    config = TrainConfig(batch_size=100)
-    assert config.patience_for(1_000) == 20
-    assert config.patience_for(5_000) == 8
-    assert config.patience_for(10_000_000) == 3
-    assert replace(config, patience=7).patience_for(1_000) == 7
+def test_what_depends_on_the_number_of_users_is_filled_in() -> None:
+    small, middle, large = (TrainConfig().for_users(n) for n in (100, 29_858, 10**6))
+    assert (small.batch_size, small.validate_every, small.patience) == (64, 50, 200)
+    assert (middle.batch_size, middle.validate_every, middle.patience) == (1866, 6, 24)
+    assert (large.batch_size, large.validate_every, large.patience) == (2048, 1, 1)
+    own = TrainConfig(batch_size=7, validate_every=2, patience=3)
+    assert own.for_users(100) == own

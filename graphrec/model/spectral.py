@@ -1,0 +1,115 @@
+"""A part of the embeddings that needs no training: singular vectors of the watches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.utils.extmath import randomized_svd
+
+MAX_FLOATS = 2**29  # of the vectors, 2 GiB
+_SPREAD_USERS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class SpectralSettings:
+    r"""What validation chooses about the spectral part.
+
+    Attributes:
+        dim: singular vectors kept.
+        user_exponent: alpha; how far busy users are held down in the decomposition.
+        movie_exponent: beta; how far popular movies are.
+        shrinkage: p; 0 keeps all `dim` vectors alike, above 0 the weak ones count less.
+    """
+
+    dim: int
+    user_exponent: float = 0.4
+    movie_exponent: float = 0.4
+    shrinkage: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decomposition:
+    """Singular values [K], descending, and right singular vectors [M, K] of one matrix."""
+
+    singular: np.ndarray
+    vectors: np.ndarray
+
+    @classmethod
+    def fit(cls, watched: sp.csr_array, settings: SpectralSettings, seed: int) -> Decomposition:
+        r"""Decompose :math:`D_u^{-\alpha} R D_i^{-\beta}`, the watches with busy rows held down.
+
+        (Randomised SVD: Halko, Martinsson & Tropp, SIAM Review 2011.)
+
+        Args:
+            watched: R, users x movies.
+            settings: K vectors (fewer where the matrix has fewer), alpha and beta.
+            seed: of the random start.
+        """
+        by_user, by_movie = (np.maximum(np.asarray(watched.sum(axis=a)), 1.0) for a in (1, 0))
+        scaled = sp.diags_array(by_user**-settings.user_exponent) @ watched
+        scaled = scaled @ sp.diags_array(by_movie**-settings.movie_exponent)
+        dim = min(settings.dim, *watched.shape, MAX_FLOATS // sum(watched.shape) or 1)
+        _, singular, vectors = randomized_svd(
+            sp.csr_array(scaled, dtype=np.float32), dim, n_iter=3, random_state=seed
+        )
+        return cls(singular, np.ascontiguousarray(vectors.T))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SpectralPart:
+    r"""Closed-form embeddings of movies, and of users as sums over their watches.
+
+    With V the right singular vectors and s their singular values, of which the last is t,
+
+    .. math:: z_i = d_i^\beta V_i, \qquad
+              z_u \propto \sum_{i \in H_u} d_i^{-\beta} V_i \left(1 - t^2 / s^2\right)^p
+
+    and z_u has length 1. With p = 0 and alpha = beta = 1/2 it is the ideal low-pass filter of
+    GF-CF (Shen et al., CIKM 2021); p = 1/2 is the shrinkage of probabilistic PCA. Scores are scaled
+    so that their standard deviation over a user's movies is 1 on average. A user is linear in their
+    history but for the length, so a new user is treated like a known one.
+
+    Attributes:
+        movie: z_i, float32 [M, K].
+        watch_weight: what turns z_i into a watch's share of z_u but for `filter`, float32 [M].
+        filter: the weight of each vector in users, float32 [K].
+    """
+
+    movie: np.ndarray
+    watch_weight: np.ndarray
+    filter: np.ndarray
+
+    @classmethod
+    def of(
+        cls, decomposition: Decomposition, watched: sp.csr_array, settings: SpectralSettings
+    ) -> SpectralPart:
+        """The part that the decomposition of `watched` makes by `settings`."""
+        degree = np.maximum(np.asarray(watched.sum(axis=0)), 1.0)
+        singular = decomposition.singular[: settings.dim]
+        weakest = singular[-1] / np.maximum(singular, np.finfo(np.float32).tiny)
+        root = degree[:, None] ** settings.movie_exponent
+        part = cls(
+            (decomposition.vectors[:, : settings.dim] * root).astype(np.float32),
+            (degree ** (-2 * settings.movie_exponent)).astype(np.float32),
+            (np.maximum(1 - weakest**2, 0.0) ** settings.shrinkage).astype(np.float32),
+        )
+        return replace(part, movie=part.movie / np.float32(max(part._spread(watched), 1e-12)))
+
+    @classmethod
+    def none(cls, num_movies: int) -> SpectralPart:
+        """No columns at all; every score is 0."""
+        return cls(*(np.zeros(shape, np.float32) for shape in ((num_movies, 0), num_movies, 0)))
+
+    def users(self, watched: sp.csr_array) -> np.ndarray:
+        """Embeddings of the users whose watches are the rows of `watched`, float32 [N, K]."""
+        weighted = sp.csr_array(watched @ sp.diags_array(self.watch_weight), dtype=np.float32)
+        state = np.asarray(weighted @ self.movie) * self.filter
+        return np.asarray(state / np.maximum(np.linalg.norm(state, axis=1, keepdims=True), 1e-12))
+
+    def _spread(self, watched: sp.csr_array) -> float:
+        """Mean over some users of the standard deviation of their scores."""
+        busy = np.flatnonzero(np.diff(watched.indptr))
+        chosen = busy[:: max(1, len(busy) // _SPREAD_USERS)]
+        return float((self.users(watched[chosen]) @ self.movie.T).std(axis=1).mean())

@@ -1,0 +1,77 @@
+"""Which spectral part suits the data: decompositions compared on validation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from graphrec.evaluate.ranking import SpectralScorer
+from graphrec.model.spectral import Decomposition, SpectralPart, SpectralSettings
+from graphrec.train.judge import Judge
+
+EXPONENTS = (0.2, 0.3, 0.4, 0.5)
+COARSE_DIM = 256
+"""Columns by which exponents are compared: far cheaper than all, and they rank alike."""
+SMALLEST_DIM = 8
+SHRINKAGES = (0.0, 0.5)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Choice:
+    quality: float
+    settings: SpectralSettings
+    part: SpectralPart
+
+
+def choose_spectral(judge: Judge, dim: int, seed: int) -> tuple[SpectralSettings, SpectralPart]:
+    """The best spectral part of the training watches, of at most `dim` columns.
+
+    First the two exponents, one after the other, each by a climb to whichever side is better, with
+    few columns; then, where few columns were not better than fewer, the number of columns. Without
+    validation watches the middle of everything is taken.
+    """
+    start = SpectralSettings(min(dim, COARSE_DIM))
+    if not judge.can_judge:
+        decomposition = Decomposition.fit(judge.watched, start, seed)
+        settings = replace(start, dim=len(decomposition.singular))
+        return settings, SpectralPart.of(decomposition, judge.watched, settings)
+    best = _best_size(judge, start, seed)
+    for name in ("movie_exponent", "user_exponent"):
+        best = _climb(judge, best, name, start.dim, seed)
+    if best.settings.dim == start.dim < dim:
+        wide = _best_size(judge, replace(best.settings, dim=dim), seed)
+        best = max(best, wide, key=lambda choice: choice.quality)
+    return best.settings, best.part
+
+
+def _climb(judge: Judge, best: _Choice, name: str, dim: int, seed: int) -> _Choice:
+    """Move one exponent down, or else up, for as long as that helps."""
+    begin = EXPONENTS.index(getattr(best.settings, name))
+    for step in (-1, 1):
+        place = begin + step
+        while 0 <= place < len(EXPONENTS):
+            settings = replace(best.settings, dim=dim, **{name: EXPONENTS[place]})
+            other = _best_size(judge, settings, seed)
+            if other.quality <= best.quality:
+                break
+            best, place = other, place + step
+        if getattr(best.settings, name) != EXPONENTS[begin]:
+            break
+    return best
+
+
+def _best_size(judge: Judge, settings: SpectralSettings, seed: int) -> _Choice:
+    """The best of one decomposition: half as many columns for as long as it helps."""
+    decomposition = Decomposition.fit(judge.watched, settings, seed)
+    dim, best = len(decomposition.singular), None
+    while best is None or dim >= SMALLEST_DIM:
+        sized = [replace(settings, dim=dim, shrinkage=shrinkage) for shrinkage in SHRINKAGES]
+        leader = max((_try(judge, decomposition, s) for s in sized), key=lambda c: c.quality)
+        if best is not None and leader.quality <= best.quality:
+            break
+        best, dim = leader, dim // 2
+    return best
+
+
+def _try(judge: Judge, decomposition: Decomposition, settings: SpectralSettings) -> _Choice:
+    part = SpectralPart.of(decomposition, judge.watched, settings)
+    return _Choice(judge.quality(SpectralScorer(part, judge.watched)), settings, part)
