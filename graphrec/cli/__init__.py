@@ -8,8 +8,9 @@ import typer
 
 from graphrec import __version__
 from graphrec.cli.asking import recommend, similar
+from graphrec.cli.evaluating import evaluate
 from graphrec.cli.looking import inspect
-from graphrec.cli.training import evaluate, train
+from graphrec.cli.training import train
 
 SUMMARY = "Movie recommendations from a user-movie graph: metadata and learned embeddings together."
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from graphrec.console import say
 from graphrec.errors import DataError
 
 if TYPE_CHECKING:
@@ -94,3 +95,9 @@ def load(
         min_rating=min_rating,
         encoding=encoding,
     )
+
+
+def say_if_simulated(simulated: bool) -> None:
+    """Nobody should take the sample's viewers for people."""
+    if simulated:
+        say("The films and their facts are real; the viewers are simulated.")

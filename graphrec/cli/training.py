@@ -1,4 +1,4 @@
-"""`graphrec train` and `graphrec evaluate`."""
+"""`graphrec train`."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ from graphrec.console import (
     friendly,
     say,
     show_json,
-    show_table,
+    size,
     training_progress,
     undisturbed,
 )
-from graphrec.errors import ConfigError
 from graphrec.train.config import ModelConfig, TrainConfig
 
 if TYPE_CHECKING:
@@ -175,6 +174,7 @@ def train(
     parts = make_split(dataset, split, seed=seed)
     if not as_json:
         _introduce(dataset, parts)
+        _announce(dataset, parts, model_config, config)
     from graphrec.recommend.saving import save_model
     from graphrec.train.trainer import fit
 
@@ -189,72 +189,13 @@ def train(
         _conclude(output, dataset, fitted, len(parts.test))
 
 
-@friendly
-def evaluate(
-    model: options.ModelDir = options.DEFAULT_MODEL,
-    k: Annotated[
-        list[int] | None, typer.Option("--k", help="List length; may be repeated.")
-    ] = None,
-    as_json: options.AsJson = False,
-) -> None:
-    """Rank all movies for every user with held-out watches, beside simple baselines.
-
-    Examples:
-
-        graphrec evaluate
-
-        graphrec evaluate --model small --k 10 --k 20 --json
-    """
-    from graphrec.evaluate.report import DEFAULT_KS
-    from graphrec.recommend.artefact import Artefact
-    from graphrec.recommend.comparison import GRAPHREC, compare
-
-    ks = tuple(k or DEFAULT_KS)
-    if min(ks) < 1:
-        raise ConfigError(f"--k is {min(ks)}; it must be 1 or more.")
-    artefact = Artefact.open(model)
-    reports = compare(artefact, ks)
-    data, split = artefact.manifest["data"], artefact.manifest["split"]["kind"]
-    counts, cold = reports[GRAPHREC].counts(), artefact.movies().iloc[reports[GRAPHREC].cold_movies]
-    metrics = {name: report.metrics for name, report in reports.items()}
-    if as_json:
-        own = metrics.pop(GRAPHREC)
-        show_json(
-            {
-                "metrics": own,
-                "baselines": metrics,
-                "counts": counts,
-                "cold_movies": cold[["movie_id", "title"]].to_dict("records"),
-                "data": data,
-                "split": split,
-            }
-        )
-        return
-    say(
-        f"{data['name']}, {split} split: {counts['held_out_watches']:,} held-out watches of"
-        f" {counts['users']:,} users, all {data['movies']:,} movies ranked."
-    )
-    if counts["cold_movies"]:
-        say(
-            f"{counts['cold_movies']:,} held-out movies ({counts['cold_watches']:,} watches) have"
-            f" no training watch{_named(cold['title'].tolist())}; they count too."
-        )
-    _simulated(data["simulated"])
-    names = ["ndcg", "recall", "precision", "hit_rate", "mrr", "map", "coverage"]
-    for shown in k or [20]:
-        show_table(
-            [f"@{shown}", *names],
-            [[name, *(values[f"{n}@{shown}"] for n in names)] for name, values in metrics.items()],
-        )
-
-
 def _introduce(dataset: Dataset, parts: Split) -> None:
     interactions = dataset.interactions
     say(
         f"{dataset.name}: {len(interactions):,} watches of {interactions.num_movies:,} movies by"
         f" {interactions.num_users:,} users ({interactions.density:.2%} of all pairs)."
     )
-    _simulated(dataset.simulated)
+    options.say_if_simulated(dataset.simulated)
     for note in dataset.notes:
         say(f"Note: {note}")
     say(
@@ -263,17 +204,16 @@ def _introduce(dataset: Dataset, parts: Split) -> None:
     )
 
 
-def _named(titles: list[str], most: int = 3) -> str:
-    """The first few of some movies, for a sentence."""
-    if not titles:
-        return ""
-    more = f" and {len(titles) - most:,} more" if len(titles) > most else ""
-    return f" ({', '.join(titles[:most])}{more})"
+def _announce(dataset: Dataset, parts: Split, model: ModelConfig, config: TrainConfig) -> None:
+    from graphrec.train.estimate import estimate
 
-
-def _simulated(simulated: bool) -> None:
-    if simulated:
-        say("The films and their facts are real; the viewers are simulated.")
+    interactions = dataset.interactions
+    counts = interactions.num_users, interactions.num_movies, len(parts.train)
+    expected = estimate(*counts, model, config)
+    say(
+        f"Expect about {duration(expected.seconds)} on two cores and"
+        f" {size(expected.memory)} of memory."
+    )
 
 
 def _quality(fitted: Fitted) -> str:
@@ -289,10 +229,18 @@ def _quality(fitted: Fitted) -> str:
     )
 
 
+def _peak() -> str:
+    from graphrec.train.estimate import peak_memory
+
+    peak = peak_memory()
+    return "" if peak is None else f" with {size(peak)} of memory at the peak"
+
+
 def _conclude(output: Path, dataset: Dataset, fitted: Fitted, num_held_out: int) -> None:
     last = fitted.history[-1]
     say(
-        f"Trained {last.number} epochs in {duration(fitted.seconds)}; stopped: {fitted.stopped}."
+        f"Trained {last.number} epochs in {duration(fitted.seconds)}{_peak()};"
+        f" stopped: {fitted.stopped}."
         f" Best epoch {fitted.best.number}{_quality(fitted)}."
     )
     model = "" if output == options.DEFAULT_MODEL else f" --model {shlex.quote(str(output))}"

@@ -77,7 +77,7 @@ class Judge:
     ) -> tuple[RankingRule, float]:
         """The best rule with its best weight of the spectral part, and its quality by all users.
 
-        First the weight, with the first of the rules, by some of the users; then the rule. The
+        First the weight, with the first of the rules; then the rule. The
         weights tried are shares of the spread that the learned scores have over movies; the
         spectral scores' own is 1.
         """
@@ -90,7 +90,7 @@ class Judge:
             own, other = learned[0].score(users).cpu(), added.score(users)
             return (own + weight * other for weight in weights)
 
-        weight = weights[int(self._qualities(by_weight, QUICK_USERS).argmax())]
+        weight = weights[int(self._qualities(by_weight, len(self.users)).argmax())]
 
         def by_rule(users: np.ndarray) -> Iterable[Tensor]:
             other = weight * added.score(users)

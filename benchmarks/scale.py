@@ -1,0 +1,202 @@
+"""How time and memory of graphrec's training grow with the graph.
+
+    python -m benchmarks.scale [--edges 1,4,16,64] [--steps 5] [--json FILE]
+
+Measured: steps of graphrec's own training loop with its default settings (softmax loss, 64 columns,
+1 layer, Adam) at 2,048 users a step, on synthetic graphs of so many million edges, with 27 edges
+per user and 20 per movie. Each graph has a process of its own, so that its peak memory is its own.
+A step contains drawing the batch and its negatives, both passes and Adam; the first one doesn't
+count. Memory is the highest resident set size of the process, building the graph included; bytes
+per edge is its slope from one size to the next, which leaves out what Python and torch take anyway.
+
+Not measured: reading files, features, the spectral part, evaluation, GPUs.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import median
+from typing import Annotated
+
+import torch
+import typer
+
+from benchmarks.common import facts, make_model, power_law_graph, say, show_facts, show_table
+from benchmarks.common import write_json as write
+from graphrec import ModelConfig, TrainConfig
+from graphrec.graph.build import RATES, normalized_adjacency
+from graphrec.model.sampling import WatchLists
+from graphrec.train.loop import Loop
+
+EDGES_PER_USER, EDGES_PER_MOVIE = 27, 20
+USERS_PER_STEP = 2048
+MILLION, GIB = 1_000_000, 2**30
+
+
+class Enough(Exception):  # noqa: N818
+    """Leaves the training loop once enough steps are done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one graph took.
+
+    Attributes:
+        edges, users, movies: its size.
+        seconds: of each step.
+        build_seconds: for the graph, its adjacency and the model.
+        build_peak: highest resident bytes until then.
+        peak: highest resident bytes of the process.
+    """
+
+    edges: int
+    users: int
+    movies: int
+    seconds: list[float]
+    build_seconds: float
+    build_peak: int
+    peak: int
+
+    @property
+    def per_million(self) -> float:
+        """Seconds per step and million edges."""
+        return median(self.seconds) / self.edges * MILLION
+
+
+@dataclass(slots=True, eq=False)
+class Clock:
+    """Notes when each step ends, and ends the loop after `steps` of them and one more."""
+
+    steps: int
+    ends: list[float]
+
+    def __call__(self, *_: float) -> None:
+        self.ends.append(time.perf_counter())
+        if len(self.ends) > self.steps:
+            raise Enough
+
+    @property
+    def seconds(self) -> list[float]:
+        pairs = zip(self.ends[:-1], self.ends[1:], strict=True)
+        return [end - begin for begin, end in pairs]
+
+
+def main(
+    edges: Annotated[str, typer.Option(help="Millions of edges, with commas.")] = "1,4,16,64",
+    steps: Annotated[int, typer.Option(min=1, help="Timed steps for each graph.")] = 5,
+    json: Annotated[Path | None, typer.Option(help="File for all raw figures.")] = None,
+) -> None:
+    """Time graphrec's training steps on larger and larger graphs."""
+    known = facts()
+    show_facts(known)
+    results: list[Result] = []
+    for size in sorted(int(float(word) * MILLION) for word in edges.split(",")):
+        say(f"{size:,} edges ...")
+        result = measure_apart(size, steps)
+        if result is None:
+            say("Its process was ended from outside, most likely for want of memory.")
+            break
+        results.append(result)
+    show(results)
+    settings = {"users_per_step": USERS_PER_STEP, "columns": ModelConfig().embedding_dim}
+    settings |= {"layers": ModelConfig().num_layers, "steps": steps}
+    raw = [asdict(result) for result in results]
+    write(json, {"facts": known, "settings": settings, "results": raw})
+
+
+def measure_apart(num_edges: int, steps: int) -> Result | None:
+    """`measure` in a fresh process; None if that process was killed.
+
+    Its peak counts from this process's own size on, since Linux hands that down; both have loaded
+    the same modules, so nothing is added.
+    """
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        try:
+            return pool.submit(measure, num_edges, steps).result()
+        except BrokenProcessPool:
+            return None
+
+
+def measure(num_edges: int, steps: int) -> Result:
+    """Train on one graph for some steps."""
+    began, clock = time.perf_counter(), Clock(steps, [])
+    loop = make_loop(num_edges, clock)
+    build_seconds, build_peak = time.perf_counter() - began, peak_memory()
+    epoch = 0
+    try:
+        while True:
+            epoch += 1
+            loop.learn(epoch)
+    except Enough:
+        pass
+    return Result(
+        edges=len(loop.watches.movie),
+        users=loop.model.num_users,
+        movies=loop.watches.num_movies,
+        seconds=clock.seconds,
+        build_seconds=build_seconds,
+        build_peak=build_peak,
+        peak=peak_memory(),
+    )
+
+
+def make_loop(num_edges: int, clock: Clock) -> Loop:
+    """The loop that `graphrec.fit` would run, over a synthetic graph that isn't kept."""
+    num_users, num_movies = num_edges // EDGES_PER_USER, num_edges // EDGES_PER_MOVIE
+    graph = power_law_graph(num_users, num_movies, num_edges)
+    settings = ModelConfig()
+    config = TrainConfig(batch_size=USERS_PER_STEP, device="cpu").for_users(num_users)
+    generator = torch.Generator().manual_seed(config.seed)
+    model = make_model(
+        graph,
+        normalized_adjacency(graph),
+        settings.embedding_dim,
+        settings.num_layers,
+        generator,
+    )
+    watches = WatchLists.from_edges(graph[RATES].edge_index, num_users, num_movies)
+    return Loop(model, watches, config, generator, clock)
+
+
+def peak_memory() -> int:
+    """Highest resident set size of this process so far, in bytes."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def show(results: list[Result]) -> None:
+    """Print one row for each graph."""
+    rows = []
+    for place, result in enumerate(results):
+        before = results[place - 1] if place else None
+        rows.append(
+            [
+                f"{result.edges:,}",
+                f"{result.users:,}",
+                f"{result.movies:,}",
+                f"{median(result.seconds):.3f}",
+                f"{result.per_million:.4f}",
+                f"{result.per_million / results[0].per_million:.2f}",
+                f"{result.peak / GIB:.2f}",
+                "" if before is None else f"{slope(before, result):,.0f}",
+            ]
+        )
+    columns = ["edges", "users", "movies", "s/step", "s/step/million edges"]
+    columns += ["per edge x smallest", "peak GiB", "bytes/edge"]
+    show_table("graphrec's training loop", columns, rows)
+
+
+def slope(smaller: Result, larger: Result) -> float:
+    """Bytes of peak memory for each edge more."""
+    return (larger.peak - smaller.peak) / max(1, larger.edges - smaller.edges)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,78 @@
+"""`graphrec evaluate`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from graphrec.cli import options
+from graphrec.console import friendly, say, show_json, show_table
+from graphrec.errors import ConfigError
+
+
+@friendly
+def evaluate(
+    model: options.ModelDir = options.DEFAULT_MODEL,
+    k: Annotated[
+        list[int] | None, typer.Option("--k", help="List length; may be repeated.")
+    ] = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Rank all movies for every user with held-out watches, beside simple baselines.
+
+    Examples:
+
+        graphrec evaluate
+
+        graphrec evaluate --model small --k 10 --k 20 --json
+    """
+    from graphrec.evaluate.report import DEFAULT_KS
+    from graphrec.recommend.artefact import Artefact
+    from graphrec.recommend.comparison import GRAPHREC, compare
+
+    ks = tuple(k or DEFAULT_KS)
+    if min(ks) < 1:
+        raise ConfigError(f"--k is {min(ks)}; it must be 1 or more.")
+    artefact = Artefact.open(model)
+    reports = compare(artefact, ks)
+    data, split = artefact.manifest["data"], artefact.manifest["split"]["kind"]
+    counts, cold = reports[GRAPHREC].counts(), artefact.movies().iloc[reports[GRAPHREC].cold_movies]
+    metrics = {name: report.metrics for name, report in reports.items()}
+    if as_json:
+        own = metrics.pop(GRAPHREC)
+        show_json(
+            {
+                "metrics": own,
+                "baselines": metrics,
+                "counts": counts,
+                "cold_movies": cold[["movie_id", "title"]].to_dict("records"),
+                "data": data,
+                "split": split,
+            }
+        )
+        return
+    say(
+        f"{data['name']}, {split} split: {counts['held_out_watches']:,} held-out watches of"
+        f" {counts['users']:,} users, all {data['movies']:,} movies ranked."
+    )
+    if counts["cold_movies"]:
+        say(
+            f"{counts['cold_movies']:,} held-out movies ({counts['cold_watches']:,} watches) have"
+            f" no training watch{_named(cold['title'].tolist())}; they count too."
+        )
+    options.say_if_simulated(data["simulated"])
+    names = ["ndcg", "recall", "precision", "hit_rate", "mrr", "map", "coverage"]
+    for shown in k or [20]:
+        show_table(
+            [f"@{shown}", *names],
+            [[name, *(values[f"{n}@{shown}"] for n in names)] for name, values in metrics.items()],
+        )
+
+
+def _named(titles: list[str], most: int = 3) -> str:
+    """The first few of some movies, for a sentence."""
+    if not titles:
+        return ""
+    more = f" and {len(titles) - most:,} more" if len(titles) > most else ""
+    return f" ({', '.join(titles[:most])}{more})"

@@ -1,0 +1,39 @@
+"""The estimate grows as the work does, and lies near what was measured."""
+
+from __future__ import annotations
+
+import pytest
+
+from graphrec.choices import Init
+from graphrec.train.config import ModelConfig, TrainConfig
+from graphrec.train.estimate import estimate, peak_memory
+
+GOWALLA = (29_858, 40_981, 796_580)
+
+
+def test_is_near_what_was_measured_on_two_cores() -> None:
+    """Gowalla by the defaults took 242 s and 2.2 GB."""
+    found = estimate(*GOWALLA, ModelConfig(), TrainConfig())
+    assert found.seconds == pytest.approx(242, rel=0.5)
+    assert found.memory == pytest.approx(2.2e9, rel=0.4)
+
+
+@pytest.mark.parametrize(
+    "less",
+    [
+        (ModelConfig(embedding_dim=16), TrainConfig()),
+        (ModelConfig(num_layers=0), TrainConfig()),
+        (ModelConfig(init=Init.RANDOM), TrainConfig()),
+        (ModelConfig(spectral_dim=128), TrainConfig()),
+        (ModelConfig(), TrainConfig(epochs=5)),
+    ],
+)
+def test_less_work_takes_less_time(less: tuple[ModelConfig, TrainConfig]) -> None:
+    usual = estimate(*GOWALLA, ModelConfig(), TrainConfig())
+    assert estimate(*GOWALLA, *less).seconds < usual.seconds
+    assert estimate(*GOWALLA, *less).memory <= usual.memory
+
+
+def test_knows_its_own_memory() -> None:
+    peak = peak_memory()
+    assert peak is None or 50e6 < peak < 1e12
