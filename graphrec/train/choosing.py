@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from graphrec.evaluate.ranking import SpectralScorer
 from graphrec.model.spectral import Decomposition, SpectralPart, SpectralSettings
@@ -26,31 +27,32 @@ def choose_spectral(judge: Judge, dim: int, seed: int) -> tuple[SpectralSettings
     """The best spectral part of the training watches, of at most `dim` columns.
 
     First the two exponents, one after the other, each by a climb to whichever side is better, with
-    few columns; then, where few columns were not better than fewer, the number of columns. Without
-    validation watches the middle of everything is taken.
+    few columns; then, with all of them, how many to keep. Without validation watches the middle of
+    everything is taken.
     """
     start = SpectralSettings(min(dim, COARSE_DIM))
     if not judge.can_judge:
         decomposition = Decomposition.fit(judge.watched, start, seed)
         settings = replace(start, dim=len(decomposition.singular))
         return settings, SpectralPart.of(decomposition, judge.watched, settings)
-    best = _best_size(judge, start, seed)
+    coarse = best = _best_size(judge, start, seed)
     for name in ("movie_exponent", "user_exponent"):
-        best = _climb(judge, best, name, start.dim, seed)
-    if best.settings.dim == start.dim < dim:
-        wide = _best_size(judge, replace(best.settings, dim=dim), seed)
-        best = max(best, wide, key=lambda choice: choice.quality)
+        best = _climb(judge, best, name, seed)
+    if best is not coarse or dim > start.dim:
+        whole = _best_size(judge, replace(best.settings, dim=dim), seed)
+        best = max(best, whole, key=lambda choice: choice.quality)
     return best.settings, best.part
 
 
-def _climb(judge: Judge, best: _Choice, name: str, dim: int, seed: int) -> _Choice:
+def _climb(judge: Judge, best: _Choice, name: str, seed: int) -> _Choice:
     """Move one exponent down, or else up, for as long as that helps."""
     begin = EXPONENTS.index(getattr(best.settings, name))
     for step in (-1, 1):
         place = begin + step
         while 0 <= place < len(EXPONENTS):
-            settings = replace(best.settings, dim=dim, **{name: EXPONENTS[place]})
-            other = _best_size(judge, settings, seed)
+            exponent: dict[str, Any] = {name: EXPONENTS[place]}
+            settings = replace(best.settings, **exponent)
+            other = _try(judge, Decomposition.fit(judge.watched, settings, seed), settings)
             if other.quality <= best.quality:
                 break
             best, place = other, place + step
