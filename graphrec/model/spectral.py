@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from sklearn.utils.extmath import randomized_svd
 
 MAX_FLOATS = 2**29  # of the vectors, 2 GiB
+OVERSAMPLES = 64  # with the usual 10, the last of few vectors are poor ones
 _SPREAD_USERS = 256
 
 
@@ -37,7 +38,9 @@ class Decomposition:
     vectors: np.ndarray
 
     @classmethod
-    def fit(cls, watched: sp.csr_array, settings: SpectralSettings, seed: int) -> Decomposition:
+    def fit(
+        cls, watched: sp.csr_array, settings: SpectralSettings, seed: int, *, iterations: int = 4
+    ) -> Decomposition:
         r"""Decompose :math:`D_u^{-\alpha} R D_i^{-\beta}`, the watches with busy rows held down.
 
         (Randomised SVD: Halko, Martinsson & Tropp, SIAM Review 2011.)
@@ -46,13 +49,18 @@ class Decomposition:
             watched: R, users x movies.
             settings: K vectors (fewer where the matrix has fewer), alpha and beta.
             seed: of the random start.
+            iterations: power iterations; 4 come within a thousandth of the exact one's quality.
         """
         by_user, by_movie = (np.maximum(np.asarray(watched.sum(axis=a)), 1.0) for a in (1, 0))
         scaled = sp.diags_array(by_user**-settings.user_exponent) @ watched
         scaled = scaled @ sp.diags_array(by_movie**-settings.movie_exponent)
         dim = min(settings.dim, *watched.shape, MAX_FLOATS // sum(watched.shape) or 1)
         _, singular, vectors = randomized_svd(
-            sp.csr_array(scaled, dtype=np.float32), dim, n_iter=3, random_state=seed
+            sp.csr_array(scaled, dtype=np.float32),
+            dim,
+            n_oversamples=OVERSAMPLES,
+            n_iter=iterations,
+            random_state=seed,
         )
         return cls(singular, np.ascontiguousarray(vectors.T))
 

@@ -35,13 +35,17 @@ def choose_spectral(judge: Judge, dim: int, seed: int) -> tuple[SpectralSettings
         decomposition = Decomposition.fit(judge.watched, start, seed)
         settings = replace(start, dim=len(decomposition.singular))
         return settings, SpectralPart.of(decomposition, judge.watched, settings)
-    coarse = best = _best_size(judge, start, seed)
+    best = _best_size(judge, start, _rough(judge, start, seed))
     for name in ("movie_exponent", "user_exponent"):
         best = _climb(judge, best, name, seed)
-    if best is not coarse or dim > start.dim:
-        whole = _best_size(judge, replace(best.settings, dim=dim), seed)
-        best = max(best, whole, key=lambda choice: choice.quality)
+    whole = replace(best.settings, dim=dim)
+    best = _best_size(judge, whole, Decomposition.fit(judge.watched, whole, seed))
     return best.settings, best.part
+
+
+def _rough(judge: Judge, settings: SpectralSettings, seed: int) -> Decomposition:
+    """Good enough to compare exponents by."""
+    return Decomposition.fit(judge.watched, settings, seed, iterations=2)
 
 
 def _climb(judge: Judge, best: _Choice, name: str, seed: int) -> _Choice:
@@ -52,7 +56,7 @@ def _climb(judge: Judge, best: _Choice, name: str, seed: int) -> _Choice:
         while 0 <= place < len(EXPONENTS):
             exponent: dict[str, Any] = {name: EXPONENTS[place]}
             settings = replace(best.settings, **exponent)
-            other = _try(judge, Decomposition.fit(judge.watched, settings, seed), settings)
+            other = _try(judge, _rough(judge, settings, seed), settings)
             if other.quality <= best.quality:
                 break
             best, place = other, place + step
@@ -61,9 +65,8 @@ def _climb(judge: Judge, best: _Choice, name: str, seed: int) -> _Choice:
     return best
 
 
-def _best_size(judge: Judge, settings: SpectralSettings, seed: int) -> _Choice:
+def _best_size(judge: Judge, settings: SpectralSettings, decomposition: Decomposition) -> _Choice:
     """The best of one decomposition: half as many columns for as long as it helps."""
-    decomposition = Decomposition.fit(judge.watched, settings, seed)
     dim, best = len(decomposition.singular), None
     while best is None or dim >= SMALLEST_DIM:
         sized = [replace(settings, dim=dim, shrinkage=shrinkage) for shrinkage in SHRINKAGES]
