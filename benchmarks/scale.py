@@ -14,8 +14,6 @@ Not measured: reading files, features, the spectral part, evaluation, GPUs.
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -33,6 +31,7 @@ from benchmarks.common import write_json as write
 from graphrec import ModelConfig, TrainConfig
 from graphrec.graph.build import RATES, normalized_adjacency
 from graphrec.model.sampling import WatchLists
+from graphrec.train.estimate import peak_memory
 from graphrec.train.loop import Loop
 
 EDGES_PER_USER, EDGES_PER_MOVIE = 27, 20
@@ -61,8 +60,8 @@ class Result:
     movies: int
     seconds: list[float]
     build_seconds: float
-    build_peak: int
-    peak: int
+    build_peak: float | None
+    peak: float | None
 
     @property
     def per_million(self) -> float:
@@ -165,12 +164,6 @@ def make_loop(num_edges: int, clock: Clock) -> Loop:
     return Loop(model, watches, config, generator, clock)
 
 
-def peak_memory() -> int:
-    """Highest resident set size of this process so far, in bytes."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
 def show(results: list[Result]) -> None:
     """Print one row for each graph."""
     rows = []
@@ -184,8 +177,8 @@ def show(results: list[Result]) -> None:
                 f"{median(result.seconds):.3f}",
                 f"{result.per_million:.4f}",
                 f"{result.per_million / results[0].per_million:.2f}",
-                f"{result.peak / GIB:.2f}",
-                "" if before is None else f"{slope(before, result):,.0f}",
+                "" if result.peak is None else f"{result.peak / GIB:.2f}",
+                "" if before is None or result.peak is None else f"{slope(before, result):,.0f}",
             ]
         )
     columns = ["edges", "users", "movies", "s/step", "s/step/million edges"]
@@ -195,6 +188,8 @@ def show(results: list[Result]) -> None:
 
 def slope(smaller: Result, larger: Result) -> float:
     """Bytes of peak memory for each edge more."""
+    assert larger.peak is not None
+    assert smaller.peak is not None
     return (larger.peak - smaller.peak) / max(1, larger.edges - smaller.edges)
 
 

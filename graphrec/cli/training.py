@@ -68,7 +68,7 @@ def train(
     init: Annotated[
         Init,
         typer.Option(
-            help="A closed-form spectral part beside the learned one, or only that.",
+            help="With a closed-form spectral part beside the learned one, or without.",
             rich_help_panel=_SETTINGS,
         ),
     ] = _MODEL.init,

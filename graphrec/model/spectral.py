@@ -106,6 +106,11 @@ class SpectralPart:
         return replace(part, movie=part.movie / np.float32(max(part._spread(watched), 1e-12)))
 
     @classmethod
+    def fit(cls, watched: sp.csr_array, settings: SpectralSettings, seed: int) -> SpectralPart:
+        """The part that `settings` make of `watched`, decomposed anew."""
+        return cls.of(Decomposition.fit(watched, settings, seed), watched, settings)
+
+    @classmethod
     def none(cls, num_movies: int) -> SpectralPart:
         """No columns at all; every score is 0."""
         return cls(*(np.zeros(shape, np.float32) for shape in ((num_movies, 0), num_movies, 0)))

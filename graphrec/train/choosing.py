@@ -32,9 +32,8 @@ def choose_spectral(judge: Judge, dim: int, seed: int) -> tuple[SpectralSettings
     """
     start = SpectralSettings(min(dim, COARSE_DIM))
     if not judge.can_judge:
-        decomposition = Decomposition.fit(judge.watched, start, seed)
-        settings = replace(start, dim=len(decomposition.singular))
-        return settings, SpectralPart.of(decomposition, judge.watched, settings)
+        part = SpectralPart.fit(judge.watched, start, seed)
+        return replace(start, dim=part.movie.shape[1]), part
     best = _best_size(judge, start, _rough(judge, start, seed))
     for name in ("movie_exponent", "user_exponent"):
         best = _climb(judge, best, name, seed)

@@ -77,9 +77,8 @@ class Judge:
     ) -> tuple[RankingRule, float]:
         """The best rule with its best weight of the spectral part, and its quality by all users.
 
-        First the weight, with the first of the rules; then the rule. The
-        weights tried are shares of the spread that the learned scores have over movies; the
-        spectral scores' own is 1.
+        First the weight, with the first of the rules; then the rule. The weights tried are shares
+        of the spread that the learned scores have over movies; the spectral scores' own is 1.
         """
         learned = [EmbeddingScorer.by_rule(user, movie, r, log_popularity) for r in rules]
         added = SpectralScorer(spectral, self.watched)

@@ -21,7 +21,7 @@ from graphrec.model.embeddings import Embeddings
 from graphrec.model.network import GraphModel
 from graphrec.model.propagation import LightGCN
 from graphrec.model.sampling import WatchLists
-from graphrec.model.spectral import Decomposition, SpectralPart, SpectralSettings
+from graphrec.model.spectral import SpectralPart, SpectralSettings
 from graphrec.model.states import NodeStates
 from graphrec.train.choosing import choose_spectral
 from graphrec.train.config import ModelConfig, TrainConfig
@@ -135,13 +135,14 @@ def fit(
             loop, encoder = again, encoder_again
         except KeyboardInterrupt:
             stopped = INTERRUPTED
+    watched = dataset.interactions.to_csr(split.known)
     if settings is not None and judge.can_judge:
-        spectral = recipe.spectral(settings, split.known)
+        spectral = SpectralPart.fit(watched, settings, config.seed)
     full_graph = graph_from_dataset(dataset, encoder, rows=split.known)
     return Fitted(
         weights={name: t.cpu().numpy().copy() for name, t in loop.model.state_dict().items()},
         embeddings=loop.model.embed(full_graph, spectral),
-        watched=dataset.interactions.to_csr(split.known),
+        watched=watched,
         encoder=encoder,
         model_config=model_config,
         train_config=config,
@@ -187,12 +188,6 @@ class _Recipe:
         watches = WatchLists.from_edges(edges, graph["user"].num_nodes, graph["movie"].num_nodes)
         model = GraphModel(states, layers).to(device)
         return Loop(model, watches, config, generator, self.on_batch), encoder
-
-    def spectral(self, settings: SpectralSettings, rows: np.ndarray) -> SpectralPart:
-        """The spectral part of these watches."""
-        watched = self.dataset.interactions.to_csr(rows)
-        decomposition = Decomposition.fit(watched, settings, self.config.seed)
-        return SpectralPart.of(decomposition, watched, settings)
 
 
 def _combine(
