@@ -3,11 +3,12 @@
     python -m benchmarks.scale [--edges 1,4,16,64] [--steps 5] [--json FILE]
 
 Measured: steps of graphrec's own training loop with its default settings (softmax loss, 64 columns,
-1 layer, Adam) at 2,048 users a step, on synthetic graphs of so many million edges, with 27 edges
-per user and 20 per movie. Each graph has a process of its own, so that its peak memory is its own.
-A step contains drawing the batch and its negatives, both passes and Adam; the first one doesn't
-count. Memory is the highest resident set size of the process, building the graph included; bytes
-per edge is its slope from one size to the next, which leaves out what Python and torch take anyway.
+1 layer, Adam, a sixteenth of the users a step), on synthetic graphs of so many million edges, with
+27 edges per user and 20 per movie; an epoch is its steps times the median of those measured. Each
+graph has a process of its own, so that its peak memory is its own. A step contains drawing the
+batch and its negatives, both passes and Adam; the first one doesn't count. Memory is the highest
+resident set size of the process, building the graph included; bytes per edge is its slope from one
+size to the next, which leaves out what Python and torch take anyway.
 
 Not measured: reading files, features, the spectral part, evaluation, GPUs.
 """
@@ -35,7 +36,6 @@ from graphrec.train.estimate import peak_memory
 from graphrec.train.loop import Loop
 
 EDGES_PER_USER, EDGES_PER_MOVIE = 27, 20
-USERS_PER_STEP = 2048
 MILLION, GIB = 1_000_000, 2**30
 
 
@@ -50,6 +50,7 @@ class Result:
     Attributes:
         edges, users, movies: its size.
         seconds: of each step.
+        steps_per_epoch: how many of them are an epoch.
         build_seconds: for the graph, its adjacency and the model.
         build_peak: highest resident bytes until then.
         peak: highest resident bytes of the process.
@@ -59,14 +60,20 @@ class Result:
     users: int
     movies: int
     seconds: list[float]
+    steps_per_epoch: int
     build_seconds: float
     build_peak: float | None
     peak: float | None
 
     @property
+    def epoch(self) -> float:
+        """Seconds of an epoch."""
+        return median(self.seconds) * self.steps_per_epoch
+
+    @property
     def per_million(self) -> float:
-        """Seconds per step and million edges."""
-        return median(self.seconds) / self.edges * MILLION
+        """Seconds of an epoch for each million edges."""
+        return self.epoch / self.edges * MILLION
 
 
 @dataclass(slots=True, eq=False)
@@ -104,8 +111,8 @@ def main(
             break
         results.append(result)
     show(results)
-    settings = {"users_per_step": USERS_PER_STEP, "columns": ModelConfig().embedding_dim}
-    settings |= {"layers": ModelConfig().num_layers, "steps": steps}
+    settings = {"columns": ModelConfig().embedding_dim, "layers": ModelConfig().num_layers}
+    settings |= {"steps": steps}
     raw = [asdict(result) for result in results]
     write(json, {"facts": known, "settings": settings, "results": raw})
 
@@ -140,6 +147,7 @@ def measure(num_edges: int, steps: int) -> Result:
         users=loop.model.num_users,
         movies=loop.watches.num_movies,
         seconds=clock.seconds,
+        steps_per_epoch=len(range(0, loop.model.num_users, loop.config.batch_size or 1)),
         build_seconds=build_seconds,
         build_peak=build_peak,
         peak=peak_memory(),
@@ -151,7 +159,7 @@ def make_loop(num_edges: int, clock: Clock) -> Loop:
     num_users, num_movies = num_edges // EDGES_PER_USER, num_edges // EDGES_PER_MOVIE
     graph = power_law_graph(num_users, num_movies, num_edges)
     settings = ModelConfig()
-    config = TrainConfig(batch_size=USERS_PER_STEP, device="cpu").for_users(num_users)
+    config = TrainConfig(device="cpu").for_users(num_users)
     generator = torch.Generator().manual_seed(config.seed)
     model = make_model(
         graph,
@@ -175,13 +183,14 @@ def show(results: list[Result]) -> None:
                 f"{result.users:,}",
                 f"{result.movies:,}",
                 f"{median(result.seconds):.3f}",
+                f"{result.epoch:.2f}",
                 f"{result.per_million:.4f}",
                 f"{result.per_million / results[0].per_million:.2f}",
                 "" if result.peak is None else f"{result.peak / GIB:.2f}",
                 "" if before is None or result.peak is None else f"{slope(before, result):,.0f}",
             ]
         )
-    columns = ["edges", "users", "movies", "s/step", "s/step/million edges"]
+    columns = ["edges", "users", "movies", "s/step", "s/epoch", "s/epoch/million edges"]
     columns += ["per edge x smallest", "peak GiB", "bytes/edge"]
     show_table("graphrec's training loop", columns, rows)
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.sparse as sp
+from sklearn.preprocessing import normalize
+from sklearn.utils.extmath import randomized_svd
 
 from graphrec.choices import SplitKind, choice
 from graphrec.data.dataset import Dataset
@@ -15,6 +18,8 @@ TEST_FRACTION = 0.2
 VALID_FRACTION = 0.1
 MAX_VALID_USERS = 5_000
 """Validation needs no more users than this: the rest keep all their watches for training."""
+NEIGHBOURHOOD_FRACTION = 0.2  # of these users' watches
+_NEIGHBOURHOOD_DIM = 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,7 +27,11 @@ class Split:
     """Row indices into `Interactions`, int64, disjoint, together all rows.
 
     `train` makes the graph and the loss; `valid` chooses when to stop and how to rank; `test` is
-    looked at once, by `graphrec evaluate`.
+    looked at once, by `graphrec evaluate`. Validation imitates the test part: the latest watches
+    before the latest, random ones before random ones. Where nobody knows how the test part came
+    about, or there is only the future, it holds out neighbourhoods: a random watch of each user and
+    those most like it. A watch held out alone has near twins among its user's others, and rewards
+    a model for remembering them (block cross-validation: Roberts et al., Ecography 2017).
     """
 
     kind: SplitKind
@@ -64,8 +73,10 @@ def make_split(dataset: Dataset, kind: str | None = None, *, seed: int = 0) -> S
             valid = _latest(interactions, rest, VALID_FRACTION, rng)
         case SplitKind.LEAVE_LAST_OUT:
             valid = _last_of_each_user(interactions, rest, rng)
-        case _:
+        case SplitKind.RANDOM:
             valid = _holdout(interactions, rest, VALID_FRACTION, rng, MAX_VALID_USERS)
+        case SplitKind.GIVEN | SplitKind.NONE:
+            valid = _neighbourhoods(interactions, rest, rng)
     train = _without(rest, valid)
     if not len(train):
         raise ConfigError(
@@ -118,15 +129,52 @@ def _holdout(
     max_users: int | None = None,
 ) -> np.ndarray:
     """A random share of each user's rows, rounded at random, never a user's only row."""
-    user = interactions.user[rows]
-    place, count = _place_from_end(user, rng.random(len(rows)))
-    quota = np.floor(count * fraction + rng.random(interactions.num_users)[user])
-    chosen = place < np.minimum(quota, count - 1)
-    if max_users is not None and max_users < interactions.num_users:
-        allowed = np.zeros(interactions.num_users, dtype=bool)
-        allowed[rng.choice(interactions.num_users, max_users, replace=False)] = True
-        chosen &= allowed[user]
-    return np.compress(chosen, rows)
+    rows = _of_some_users(interactions, rows, max_users, rng)
+    return _share(interactions.user[rows], rows, rng.random(len(rows)), fraction, rng)
+
+
+def _neighbourhoods(
+    interactions: Interactions, rows: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """A random row of each of some users, and those of their rows whose movies are most like it."""
+    vectors = _movie_vectors(interactions.to_csr(rows), rng)
+    rows = _of_some_users(interactions, rows, MAX_VALID_USERS, rng)
+    user, vector = interactions.user[rows], vectors[interactions.movie[rows]]
+    shuffled, first = rng.permutation(len(rows)), np.zeros(interactions.num_users, dtype=np.int64)
+    first[user[shuffled]] = shuffled  # the last to be written stays
+    likeness = np.einsum("rd,rd->r", vector, vector[first[user]])
+    return _share(user, rows, likeness, NEIGHBOURHOOD_FRACTION, rng)
+
+
+def _movie_vectors(watched: sp.csr_array, rng: np.random.Generator) -> np.ndarray:
+    """Where each movie lies among the others by who watched it: unit vectors [M, D]."""
+    by_user, by_movie = (np.maximum(np.asarray(watched.sum(axis=a)), 1.0) ** -0.5 for a in (1, 0))
+    scaled = sp.csr_array(sp.diags_array(by_user) @ watched @ sp.diags_array(by_movie))
+    dim = min(_NEIGHBOURHOOD_DIM, *watched.shape)
+    _, singular, right = randomized_svd(
+        scaled, dim, n_iter=3, random_state=int(rng.integers(2**32))
+    )
+    return np.asarray(normalize(right.T * singular))
+
+
+def _of_some_users(
+    interactions: Interactions, rows: np.ndarray, max_users: int | None, rng: np.random.Generator
+) -> np.ndarray:
+    """The rows of at most so many users, drawn at random."""
+    if max_users is None or max_users >= interactions.num_users:
+        return rows
+    allowed = np.zeros(interactions.num_users, dtype=bool)
+    allowed[rng.choice(interactions.num_users, max_users, replace=False)] = True
+    return np.compress(allowed[interactions.user[rows]], rows)
+
+
+def _share(
+    user: np.ndarray, rows: np.ndarray, key: np.ndarray, fraction: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Of each user's rows those of the highest keys, a fraction rounded at random, never all."""
+    place, count = _place_from_end(user, key)
+    quota = np.floor(count * fraction + rng.random(user.max(initial=-1) + 1)[user])
+    return np.compress(place < np.minimum(quota, count - 1), rows)
 
 
 def _latest(

@@ -13,6 +13,11 @@ OVERSAMPLES = 64  # with the usual 10, the last of few vectors are poor ones
 _SPREAD_USERS = 256
 
 
+def most_columns(wanted: int, num_users: int, num_movies: int) -> int:
+    """So many columns, or as many as there are and memory is meant to hold."""
+    return min(wanted, num_users, num_movies, MAX_FLOATS // (num_users + num_movies) or 1)
+
+
 @dataclass(frozen=True, slots=True)
 class SpectralSettings:
     r"""What validation chooses about the spectral part.
@@ -54,7 +59,7 @@ class Decomposition:
         by_user, by_movie = (np.maximum(np.asarray(watched.sum(axis=a)), 1.0) for a in (1, 0))
         scaled = sp.diags_array(by_user**-settings.user_exponent) @ watched
         scaled = scaled @ sp.diags_array(by_movie**-settings.movie_exponent)
-        dim = min(settings.dim, *watched.shape, MAX_FLOATS // sum(watched.shape) or 1)
+        dim = most_columns(settings.dim, *watched.shape)
         _, singular, vectors = randomized_svd(
             sp.csr_array(scaled, dtype=np.float32),
             dim,

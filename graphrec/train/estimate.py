@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 
 from graphrec.choices import Init, Loss
+from graphrec.model.spectral import most_columns
 from graphrec.train.choosing import COARSE_DIM
 from graphrec.train.config import ModelConfig, TrainConfig
 
@@ -47,7 +48,7 @@ def estimate(
     seconds = 2 * epochs * steps_per_epoch * step  # once to choose, once from all watches
     memory = SELF_BYTES + num_edges * 60 + nodes * columns * 4 * 12
     if model.init is Init.SPECTRAL:
-        wide = min(model.spectral_dim, num_users, num_movies)
+        wide = most_columns(model.spectral_dim, num_users, num_movies)
         coarse = min(COARSE_DIM, wide)
         for dim, fits in ((wide, 2), (coarse, COARSE_FITS)):
             sparse = SVD_PASSES * num_edges * dim * 2 / SPARSE

@@ -177,3 +177,31 @@ def test_something_must_be_left_to_train_on() -> None:
 
     with pytest.raises(ConfigError, match=r"^nothing is left to train on"):
         make_split(make_dataset(train, test=test))
+
+
+def worlds(users: int, *, given_test: bool) -> Dataset:
+    """Eight worlds of ten movies; everybody watches eight of each of two worlds."""
+    rng = np.random.default_rng(0)
+    rows = [
+        (user, int(10 * world + movie), 0)
+        for user in range(users)
+        for world in rng.permutation(8)[:2]
+        for movie in rng.permutation(10)[:8]
+    ]
+    return dataset_of(rows, given_test=given_test)
+
+
+@pytest.mark.parametrize(("given_test", "kind"), [(True, SplitKind.GIVEN), (False, SplitKind.NONE)])
+def test_validation_holds_out_neighbourhoods_where_it_cannot_imitate_the_test(
+    given_test: bool, kind: SplitKind
+) -> None:
+    dataset = worlds(300, given_test=given_test)
+
+    split = make_split(dataset, kind)
+
+    edges = dataset.interactions
+    world = edges.movie[split.valid] // 10
+    counts = [np.bincount(world[edges.user[split.valid] == u]) for u in range(edges.num_users)]
+    assert np.mean([count.max() == count.sum() for count in counts if len(count)]) > 0.9
+    assert set(world.tolist()) == set(range(8))
+    assert abs(len(split.valid) / len(split.known) - split_module.NEIGHBOURHOOD_FRACTION) < 0.02

@@ -328,6 +328,6 @@ def test_what_depends_on_the_number_of_users_is_filled_in() -> None:
     small, middle, large = (TrainConfig().for_users(n) for n in (100, 29_858, 10**6))
     assert (small.batch_size, small.validate_every, small.patience) == (64, 50, 200)
     assert (middle.batch_size, middle.validate_every, middle.patience) == (1866, 6, 24)
-    assert (large.batch_size, large.validate_every, large.patience) == (2048, 1, 1)
+    assert (large.batch_size, large.validate_every, large.patience) == (62_500, 7, 25)
     own = TrainConfig(batch_size=7, validate_every=2, patience=3)
     assert own.for_users(100) == own
