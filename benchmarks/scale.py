@@ -1,6 +1,6 @@
 """How time and memory of graphrec's training grow with the graph.
 
-    python -m benchmarks.scale [--edges 1,4,16,64] [--steps 5] [--json FILE]
+    python -m benchmarks.scale [--edges 1,4,16,64] [--steps 5] [--ml-20m] [--json FILE]
 
 Measured: steps of graphrec's own training loop with its default settings (softmax loss, 64 columns,
 1 layer, Adam, a sixteenth of the users a step), on synthetic graphs of so many million edges, with
@@ -10,33 +10,41 @@ batch and its negatives, both passes and Adam; the first one doesn't count. Memo
 resident set size of the process, building the graph included; bytes per edge is its slope from one
 size to the next, which leaves out what Python and torch take anyway.
 
-Not measured: reading files, features, the spectral part, evaluation, GPUs.
+Not measured so: reading files, features, the spectral part, evaluation, GPUs. With `--ml-20m` one
+graph of ML-20M's size (138,493 users, 26,744 movies, 20 million edges) is trained to its stop by
+`graphrec.fit` with all defaults, spectral part and validation included.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
-from typing import Annotated
+from typing import Annotated, TypeVar
 
+import pandas as pd
 import torch
 import typer
 
 from benchmarks.common import facts, make_model, power_law_graph, say, show_facts, show_table
 from benchmarks.common import write_json as write
-from graphrec import ModelConfig, TrainConfig
+from graphrec import ModelConfig, TrainConfig, fit, make_split
+from graphrec.data.dataset import make_dataset
 from graphrec.graph.build import RATES, normalized_adjacency
 from graphrec.model.sampling import WatchLists
 from graphrec.train.estimate import peak_memory
 from graphrec.train.loop import Loop
 
+ML_20M = (138_493, 26_744, 20_000_263)
 EDGES_PER_USER, EDGES_PER_MOVIE = 27, 20
 MILLION, GIB = 1_000_000, 2**30
+
+Answer = TypeVar("Answer")
 
 
 class Enough(Exception):  # noqa: N818
@@ -97,35 +105,42 @@ class Clock:
 def main(
     edges: Annotated[str, typer.Option(help="Millions of edges, with commas.")] = "1,4,16,64",
     steps: Annotated[int, typer.Option(min=1, help="Timed steps for each graph.")] = 5,
+    ml_20m: Annotated[
+        bool, typer.Option("--ml-20m", help="Train a graph of ML-20M's size to its stop.")
+    ] = False,
     json: Annotated[Path | None, typer.Option(help="File for all raw figures.")] = None,
 ) -> None:
     """Time graphrec's training steps on larger and larger graphs."""
     known = facts()
     show_facts(known)
     results: list[Result] = []
-    for size in sorted(int(float(word) * MILLION) for word in edges.split(",")):
+    for size in sorted(int(float(word) * MILLION) for word in edges.split(",") if word):
         say(f"{size:,} edges ...")
-        result = measure_apart(size, steps)
+        result = apart(measure, size, steps)
         if result is None:
             say("Its process was ended from outside, most likely for want of memory.")
             break
         results.append(result)
-    show(results)
+    if results:
+        show(results)
+    whole = apart(train_to_stop, *ML_20M) if ml_20m else None
+    if whole:
+        say(f"ML-20M's size: {whole}")
     settings = {"columns": ModelConfig().embedding_dim, "layers": ModelConfig().num_layers}
     settings |= {"steps": steps}
     raw = [asdict(result) for result in results]
-    write(json, {"facts": known, "settings": settings, "results": raw})
+    write(json, {"facts": known, "settings": settings, "results": raw, "ml-20m": whole})
 
 
-def measure_apart(num_edges: int, steps: int) -> Result | None:
-    """`measure` in a fresh process; None if that process was killed.
+def apart(work: Callable[..., Answer], *arguments: int) -> Answer | None:
+    """What `work` returns in a fresh process; None if that process was killed.
 
     Its peak counts from this process's own size on, since Linux hands that down; both have loaded
     the same modules, so nothing is added.
     """
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         try:
-            return pool.submit(measure, num_edges, steps).result()
+            return pool.submit(work, *arguments).result()
         except BrokenProcessPool:
             return None
 
@@ -152,6 +167,22 @@ def measure(num_edges: int, steps: int) -> Result:
         build_peak=build_peak,
         peak=peak_memory(),
     )
+
+
+def train_to_stop(num_users: int, num_movies: int, num_edges: int) -> dict[str, float | int | str]:
+    """Train one synthetic graph with all defaults until validation says stop."""
+    user, movie = power_law_graph(num_users, num_movies, num_edges)[RATES].edge_index.numpy()
+    dataset = make_dataset(pd.DataFrame({"user_id": user, "movie_id": movie}))
+    fitted = fit(dataset, make_split(dataset))
+    return {
+        "edges": len(user),
+        "minutes": round(fitted.seconds / 60, 1),
+        "epochs": fitted.history[-1].number,
+        "best epoch": fitted.best.number,
+        "stopped": fitted.stopped,
+        "spectral columns": fitted.spectral.dim if fitted.spectral else 0,
+        "peak GiB": round((peak_memory() or 0) / GIB, 2),
+    }
 
 
 def make_loop(num_edges: int, clock: Clock) -> Loop:

@@ -124,7 +124,10 @@ def fit(
     loop, encoder = recipe.prepare(split.train)
     stopped, best = loop.run(judge, on_epoch or (lambda _: None))
     history = tuple(loop.history)
-    rule, valid = _combine(judge, loop, best, spectral)
+    try:
+        rule, valid = _combine(judge, loop, best, spectral)
+    except KeyboardInterrupt:
+        stopped, rule, valid = INTERRUPTED, best.rule, best.valid
 
     if judge.can_judge and stopped != INTERRUPTED:
         on_stage(AGAIN, best.number)

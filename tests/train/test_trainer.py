@@ -15,7 +15,7 @@ from graphrec.data.split import Split, make_split
 from graphrec.errors import ConfigError
 from graphrec.evaluate.ranking import rank
 from graphrec.train.config import ModelConfig, TrainConfig
-from graphrec.train.judge import ranking_rules
+from graphrec.train.judge import Judge, ranking_rules
 from graphrec.train.trainer import Epoch, Fitted, fit
 
 World = tuple[Dataset, Split]
@@ -186,6 +186,21 @@ def test_interrupt_keeps_the_best_so_far(small_world: World) -> None:
     fitted = fit(*small_world, ModelConfig(embedding_dim=8), SHORT, on_epoch=stop)
     assert fitted.stopped == "interrupted"
     assert len(fitted.history) == 2
+
+
+def test_interrupt_while_choosing_the_mixture_keeps_the_learned_part(
+    small_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Judge, "combine", stop)
+
+    fitted = fit(*small_world, ModelConfig(embedding_dim=8), SHORT)
+
+    assert fitted.stopped == "interrupted"
+    assert fitted.rule == fitted.best.rule
+    assert fitted.valid == fitted.best.valid
 
 
 def test_interrupt_before_the_first_epoch_is_over_leaves_nothing(small_world: World) -> None:
