@@ -11,8 +11,9 @@ resident set size of the process, building the graph included; bytes per edge is
 size to the next, which leaves out what Python and torch take anyway.
 
 Not measured so: reading files, features, the spectral part, evaluation, GPUs. With `--ml-20m` one
-graph of ML-20M's size (138,493 users, 26,744 movies, 20 million edges) is trained to its stop by
-`graphrec.fit` with all defaults, spectral part and validation included.
+graph of ML-20M's size (138,493 users, 26,744 movies, 19 million edges) is trained to its stop by
+`graphrec.fit` with all defaults, spectral part and validation included
+(`--edges "" --ml-20m` does only that).
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ from graphrec.train.loop import Loop
 ML_20M = (138_493, 26_744, 20_000_263)
 EDGES_PER_USER, EDGES_PER_MOVIE = 27, 20
 MILLION, GIB = 1_000_000, 2**30
+KILLED = "its process was ended from outside, most likely for want of memory"
 
 Answer = TypeVar("Answer")
 
@@ -118,14 +120,14 @@ def main(
         say(f"{size:,} edges ...")
         result = apart(measure, size, steps)
         if result is None:
-            say("Its process was ended from outside, most likely for want of memory.")
+            say(KILLED)
             break
         results.append(result)
     if results:
         show(results)
     whole = apart(train_to_stop, *ML_20M) if ml_20m else None
-    if whole:
-        say(f"ML-20M's size: {whole}")
+    if ml_20m:
+        say(f"ML-20M's size: {whole or KILLED}")
     settings = {"columns": ModelConfig().embedding_dim, "layers": ModelConfig().num_layers}
     settings |= {"steps": steps}
     raw = [asdict(result) for result in results]

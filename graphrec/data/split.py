@@ -15,11 +15,12 @@ from graphrec.data.interactions import Interactions
 from graphrec.errors import ConfigError
 
 TEST_FRACTION = 0.2
-VALID_FRACTION = 0.1
+VALID_FRACTION = 0.1  # of the watches that aren't for testing, where drawn at random or by time
 MAX_VALID_USERS = 5_000
 """Validation needs no more users than this: the rest keep all their watches for training."""
 NEIGHBOURHOOD_FRACTION = 0.2  # of these users' watches
 _NEIGHBOURHOOD_DIM = 64
+_BLOCK_ROWS = 100_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,9 +30,10 @@ class Split:
     `train` makes the graph and the loss; `valid` chooses when to stop and how to rank; `test` is
     looked at once, by `graphrec evaluate`. Validation imitates the test part: the latest watches
     before the latest, random ones before random ones. Where nobody knows how the test part came
-    about, or there is only the future, it holds out neighbourhoods: a random watch of each user and
-    those most like it. A watch held out alone has near twins among its user's others, and rewards
-    a model for remembering them (block cross-validation: Roberts et al., Ecography 2017).
+    about, or there is only the future, it holds out neighbourhoods: a fifth of the watches of some
+    users, a random one and those most like it. A watch held out alone has near twins among its
+    user's others, and rewards a model for remembering them (block cross-validation: Roberts et
+    al., Ecography 2017).
     """
 
     kind: SplitKind
@@ -138,11 +140,17 @@ def _neighbourhoods(
 ) -> np.ndarray:
     """A random row of each of some users, and those of their rows whose movies are most like it."""
     vectors = _movie_vectors(interactions.to_csr(rows), rng)
-    rows = _of_some_users(interactions, rows, MAX_VALID_USERS, rng)
-    user, vector = interactions.user[rows], vectors[interactions.movie[rows]]
-    shuffled, first = rng.permutation(len(rows)), np.zeros(interactions.num_users, dtype=np.int64)
-    first[user[shuffled]] = shuffled  # the last to be written stays
-    likeness = np.einsum("rd,rd->r", vector, vector[first[user]])
+    rows = rng.permutation(_of_some_users(interactions, rows, MAX_VALID_USERS, rng))
+    user, movie = interactions.user[rows], interactions.movie[rows]
+    drawn = np.zeros(interactions.num_users, dtype=np.int64)
+    drawn[user] = np.arange(len(rows))  # of each user's rows, shuffled above, the last stays
+    likeness = np.empty(len(rows), dtype=np.float32)
+    for start in range(0, len(rows), _BLOCK_ROWS):
+        block = slice(start, start + _BLOCK_ROWS)
+        other = vectors[movie[drawn[user[block]]]]
+        likeness[block] = np.einsum("rd,rd->r", vectors[movie[block]], other)
+    likeness = likeness.round(4)  # beyond, it is rounding; equals stay in random order
+    likeness[drawn[user]] = np.inf
     return _share(user, rows, likeness, NEIGHBOURHOOD_FRACTION, rng)
 
 

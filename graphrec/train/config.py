@@ -55,7 +55,7 @@ class TrainConfig:
             0 takes them as they come, 1 weighs them back to all movies alike (logQ correction).
         learning_rate: of Adam.
         batch_size: users per step, each with all their watches; None takes a sixteenth of the
-            users and at least 64, so that an epoch's time grows with the graph and no faster.
+            users and at least 64, so that an epoch's time grows about as the graph does.
         epochs: passes over all users, at most.
         validate_every: epochs between two looks at validation; None takes as many as make 100
             steps.
@@ -102,7 +102,7 @@ class TrainConfig:
 
     def for_users(self, num_users: int) -> TrainConfig:
         """The same with everything filled in that depends on how many users there are."""
-        batch_size = self.batch_size or max(64, num_users // 16)
+        batch_size = self.batch_size or max(64, -(-num_users // 16))
         steps = max(1, math.ceil(num_users / batch_size))
         return replace(
             self,

@@ -13,7 +13,7 @@ from graphrec.train.config import ModelConfig, TrainConfig
 # Fitted to runs on two cores of a server, see benchmarks/RESULTS.md; bytes and operations a second.
 GATHER, SWEEP, MULTIPLY, SPARSE = 40e9, 12e9, 60e9, 2e9
 SWEEPS = 40  # passes over all states in a step: gradients, Adam, normalisation, copies
-USUAL_EPOCHS = 70  # until validation no longer improves, where epochs have 16 steps
+USUAL_EPOCHS = 45  # until validation no longer improves, where epochs have 16 steps
 SVD_PASSES, COARSE_FITS, SELF_BYTES = 10, 5, 700e6
 
 

@@ -51,7 +51,8 @@ class Fitted:
         history: every look at validation.
         best: the look that training was stopped for.
         valid: validation NDCG@20 of all parts together, when they had learned from the training
-            part only; NaN where there is no validation part.
+            part only; NaN where there is no validation part. Of the learned part alone if training
+            was interrupted before the parts were put together.
         stopped: why training ended, in words.
         seconds: what all of it took.
     """
@@ -128,6 +129,7 @@ def fit(
         rule, valid = _combine(judge, loop, best, spectral)
     except KeyboardInterrupt:
         stopped, rule, valid = INTERRUPTED, best.rule, best.valid
+        settings, spectral = None, SpectralPart.none(dataset.interactions.num_movies)
 
     if judge.can_judge and stopped != INTERRUPTED:
         on_stage(AGAIN, best.number)
@@ -140,7 +142,10 @@ def fit(
             stopped = INTERRUPTED
     watched = dataset.interactions.to_csr(split.known)
     if settings is not None and judge.can_judge:
-        spectral = SpectralPart.fit(watched, settings, config.seed)
+        try:
+            spectral = SpectralPart.fit(watched, settings, config.seed)
+        except KeyboardInterrupt:  # keep the one from the training watches
+            stopped = INTERRUPTED
     full_graph = graph_from_dataset(dataset, encoder, rows=split.known)
     return Fitted(
         weights={name: t.cpu().numpy().copy() for name, t in loop.model.state_dict().items()},

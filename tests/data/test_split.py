@@ -205,3 +205,12 @@ def test_validation_holds_out_neighbourhoods_where_it_cannot_imitate_the_test(
     assert np.mean([count.max() == count.sum() for count in counts if len(count)]) > 0.9
     assert set(world.tolist()) == set(range(8))
     assert abs(len(split.valid) / len(split.known) - split_module.NEIGHBOURHOOD_FRACTION) < 0.02
+
+
+def test_neighbourhoods_of_equally_like_movies_are_drawn_by_lot() -> None:
+    dataset = grid(60, 50)
+
+    split = make_split(dataset, SplitKind.NONE)
+
+    assert np.all(dataset.interactions.movie_degree(split.train) > 0)
+    assert np.all(dataset.interactions.user_degree(split.valid) == 10)

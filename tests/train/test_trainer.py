@@ -14,6 +14,7 @@ from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split, make_split
 from graphrec.errors import ConfigError
 from graphrec.evaluate.ranking import rank
+from graphrec.model.spectral import SpectralPart
 from graphrec.train.config import ModelConfig, TrainConfig
 from graphrec.train.judge import Judge, ranking_rules
 from graphrec.train.trainer import Epoch, Fitted, fit
@@ -201,6 +202,23 @@ def test_interrupt_while_choosing_the_mixture_keeps_the_learned_part(
     assert fitted.stopped == "interrupted"
     assert fitted.rule == fitted.best.rule
     assert fitted.valid == fitted.best.valid
+    assert fitted.spectral is None
+    assert fitted.embeddings.spectral_movie.shape[1] == 0
+
+
+def test_interrupt_in_the_last_decomposition_keeps_the_model(
+    small_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(SpectralPart, "fit", stop)
+
+    fitted = fit(*small_world, ModelConfig(embedding_dim=8), SHORT)
+
+    assert fitted.stopped == "interrupted"
+    assert fitted.spectral is not None
+    assert fitted.embeddings.spectral_movie.shape[1] == fitted.spectral.dim
 
 
 def test_interrupt_before_the_first_epoch_is_over_leaves_nothing(small_world: World) -> None:
@@ -342,7 +360,7 @@ def test_training_settings_are_checked(settings: dict[str, float], sentence: str
 def test_what_depends_on_the_number_of_users_is_filled_in() -> None:
     small, middle, large = (TrainConfig().for_users(n) for n in (100, 29_858, 10**6))
     assert (small.batch_size, small.validate_every, small.patience) == (64, 50, 200)
-    assert (middle.batch_size, middle.validate_every, middle.patience) == (1866, 6, 24)
+    assert (middle.batch_size, middle.validate_every, middle.patience) == (1867, 7, 25)
     assert (large.batch_size, large.validate_every, large.patience) == (62_500, 7, 25)
     own = TrainConfig(batch_size=7, validate_every=2, patience=3)
     assert own.for_users(100) == own
