@@ -12,9 +12,9 @@ GOWALLA = (29_858, 40_981, 796_580)
 
 
 def test_is_near_what_was_measured_on_two_cores() -> None:
-    """Gowalla by the defaults took 134 to 213 s, 167 s on average, and 2.2 GB."""
+    """Gowalla by the defaults took 195 to 300 s, 244 s on average, and 2.2 GB."""
     found = estimate(*GOWALLA, ModelConfig(), TrainConfig())
-    assert found.seconds == pytest.approx(167, rel=0.5)
+    assert found.seconds == pytest.approx(244, rel=0.5)
     assert found.memory == pytest.approx(2.2e9, rel=0.4)
 
 
