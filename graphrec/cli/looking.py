@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import typer
 
 from graphrec.cli import options
@@ -60,7 +62,19 @@ def inspect(
     if columns:
         names = ["column", "kind", "missing", "features", "why"]
         show_table(names, [[column[name] for name in names] for column in columns])
+        _show_leaks({column["column"]: column["leak"] for column in columns if column["leak"]})
     else:
         typer.echo("No metadata columns: movies will be known by their ID alone.")
     for note in notes:
         say(f"Note: {note}")
+
+
+def _show_leaks(reasons: dict[str, str]) -> None:
+    """Which columns look leaky, why, and what to do."""
+    if not reasons:
+        return
+    typer.echo()
+    for column, reason in reasons.items():
+        typer.echo(f"Looks leaky: {column}: {reason}.")
+    options = " ".join(f"--ignore-column {shlex.quote(column)}" for column in reasons)
+    typer.echo(f"If these were made from watches or after them, train without: {options}")

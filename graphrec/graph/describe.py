@@ -10,6 +10,7 @@ import pandas as pd
 from graphrec.data.dataset import Dataset
 from graphrec.graph.columns import as_values
 from graphrec.graph.features import fit_features
+from graphrec.graph.leaks import find_leaks
 
 
 def describe(dataset: Dataset) -> dict[str, Any]:
@@ -18,7 +19,8 @@ def describe(dataset: Dataset) -> dict[str, Any]:
     Returns:
         Values fit for JSON: ``name``, ``viewers``, ``watches``, ``users``, ``movies``, ``density``
         in percent, ``watches_per_user`` and ``watches_per_movie`` (fewest, median, most),
-        ``ratings``, ``times``, ``test_part``, ``columns`` (a dict for each) and ``notes``.
+        ``ratings``, ``times``, ``test_part``, ``columns`` (a dict for each, with ``leak``: why it
+        looks computed from the watches, empty if it doesn't) and ``notes``.
     """
     interactions = dataset.interactions
     encoder = fit_features(dataset.metadata)
@@ -41,8 +43,11 @@ def describe(dataset: Dataset) -> dict[str, Any]:
                 "missing": _missing(dataset.metadata[column.name]),
                 "features": column.width,
                 "why": column.finding.reason,
+                "leak": "; ".join(audit.reasons),
             }
-            for column in encoder.columns
+            for column, audit in zip(
+                encoder.columns, find_leaks(dataset, encoder=encoder), strict=True
+            )
         ],
         "notes": list(dataset.notes),
     }

@@ -185,6 +185,21 @@ def test_inspect(tables: Path) -> None:
     assert "No metadata columns" in alone.stdout
 
 
+def test_inspect_says_what_looks_leaky(tmp_path: Path) -> None:
+    """Whatever the column is called, and how to leave it out."""
+    movie = [place for place in range(60) for _ in range(place + 1)]
+    ratings = pd.DataFrame({"user_id": [n % 97 for n in range(len(movie))], "movie_id": movie})
+    ratings.to_csv(tmp_path / "ratings.csv", index=False)
+    movies = pd.DataFrame({"movie_id": range(60), "seen by": range(1, 61), "even": [0, 1] * 30})
+    movies.to_csv(tmp_path / "movies.csv", index=False)
+    done = run("data", "inspect", "--data", tmp_path)
+    assert "Looks leaky: seen by: rank correlation" in done.stdout
+    assert "Looks leaky: even" not in done.stdout
+    assert done.stdout.rstrip().endswith("--ignore-column 'seen by'")
+    facts = json.loads(run("data", "inspect", "--data", tmp_path, "--json").stdout)
+    assert [bool(column["leak"]) for column in facts["columns"]] == [True, False]
+
+
 def test_sample_is_the_default_and_says_what_it_is(tmp_path: Path) -> None:
     facts = run("data", "inspect", "--json")
     assert json.loads(facts.stdout)["viewers"] == "simulated"
@@ -230,3 +245,16 @@ def test_ctrl_c_keeps_the_best_so_far(tmp_path: Path, launcher: list[str]) -> No
     else:
         assert process.returncode == 130, rest
     assert not [path for path in tmp_path.iterdir() if path != model]
+
+
+def test_cold_movies_are_ranked_among_all_and_alone(tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    quick = ("--epochs", "16", "--init", "random", "--embedding-dim", "16")
+    run("train", "--split", "cold-movies", "--cold-fraction", "0.2", *quick, "--output", model)
+    answer = json.loads(run("evaluate", "--model", model, "--k", "20", "--json").stdout)
+    among, alone = answer["metrics"], answer["among_cold_movies_alone"]
+    assert alone["graphrec"]["ndcg@20"] > alone["popularity"]["ndcg@20"]
+    assert among["coverage@20"] > answer["counts"]["cold_movies"] / 409
+    shown = run("evaluate", "--model", model)
+    assert "cold @20" in shown.stdout
+    assert "alone" in shown.stderr

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pandas as pd
 
 from graphrec.data.dataset import make_dataset, with_notes
+from graphrec.data.sources import load_dataset
 from graphrec.graph.describe import describe
 
 RATINGS = pd.DataFrame(
@@ -41,6 +43,7 @@ def test_counts_and_columns() -> None:
         "missing": "33.3%",
         "features": 0,
         "why": "one value only",
+        "leak": "",
     }
     assert (genres["kind"], genres["features"]) == ("multi-label", 2)
 
@@ -53,3 +56,14 @@ def test_a_data_set_of_pairs_alone() -> None:
 
     assert (facts["ratings"], facts["times"]) == ("none; each row is a watch", "none")
     assert (facts["test_part"], facts["columns"]) == ("1 watches", [])
+
+
+def test_a_column_counted_from_the_watches() -> None:
+    sample = load_dataset("sample")
+    count = sample.interactions.movie_degree()
+
+    facts = describe(replace(sample, movies=sample.movies.assign(count=count)))
+
+    leaks = {column["column"]: column["leak"] for column in facts["columns"]}
+    assert "with the number of training watches" in leaks.pop("count")
+    assert set(leaks.values()) == {""}
