@@ -30,7 +30,8 @@ from benchmarks.common import facts, say, show_facts, show_table, write_json
 from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split
 from graphrec.evaluate.baselines import fit_baselines
-from graphrec.evaluate.ranking import EmbeddingScorer, Scorer
+from graphrec.evaluate.ranking import Scorer
+from graphrec.evaluate.scorers import EmbeddingScorer
 
 FACTORS, REGULARISATIONS, ALPHAS = (64, 256), (0.01, 0.1), (1.0, 10.0)
 RIDGES = (50.0, 200.0, 500.0, 1000.0)

@@ -202,7 +202,7 @@ def make_loop(num_edges: int, clock: Clock) -> Loop:
         generator,
     )
     watches = WatchLists.from_edges(graph[RATES].edge_index, num_users, num_movies)
-    return Loop(model, watches, config, generator, clock)
+    return Loop(model, watches, watches.log_popularity, config, generator, clock)
 
 
 def show(results: list[Result]) -> None:

@@ -29,23 +29,35 @@ class SplitKind(StrEnum):
     """How watches are held out.
 
     ``random``: a fifth of each user's watches. ``temporal``: the last fifth of all watches by time.
-    ``leave-last-out``: each user's last watch. ``given``: the data set's own test part.
+    ``leave-last-out``: each user's last watch. ``cold-movies``: every watch of some movies, and a
+    fifth of each user's others. ``given``: the data set's own test part.
     ``none``: nothing is held out for testing; for the model that goes to work.
     """
 
     RANDOM = "random"
     TEMPORAL = "temporal"
     LEAVE_LAST_OUT = "leave-last-out"
+    COLD_MOVIES = "cold-movies"
     GIVEN = "given"
     NONE = "none"
 
 
+COLD_FRACTION = 0.15
+"""Share of the watched movies that a cold-movies split holds out entirely."""
+
+
 class NodeState(StrEnum):
-    """Which parts a movie's state is the sum of."""
+    """Which parts the nodes' state has, side by side."""
 
     ID_METADATA = "id+metadata"
     ID = "id"
     METADATA = "metadata"
+
+    @property
+    def parts(self) -> tuple[NodeState, ...]:
+        """The single parts, each of which learns on its own."""
+        both = (NodeState.ID, NodeState.METADATA)
+        return both if self is NodeState.ID_METADATA else (self,)
 
 
 class Init(StrEnum):

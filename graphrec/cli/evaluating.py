@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from graphrec.choices import SplitKind
 from graphrec.cli import options
 from graphrec.console import friendly, say, show_json, show_table
 from graphrec.errors import ConfigError
@@ -36,15 +37,19 @@ def evaluate(
         raise ConfigError(f"--k is {min(ks)}; it must be 1 or more.")
     artefact = Artefact.open(model)
     reports = compare(artefact, ks)
+    has_cold = artefact.manifest["split"]["kind"] == SplitKind.COLD_MOVIES
+    alone = compare(artefact, ks, cold_alone=True) if has_cold else {}
     data, split = artefact.manifest["data"], artefact.manifest["split"]["kind"]
     counts, cold = reports[GRAPHREC].counts(), artefact.movies().iloc[reports[GRAPHREC].cold_movies]
     metrics = {name: report.metrics for name, report in reports.items()}
+    among_cold = {name: report.metrics for name, report in alone.items()}
     if as_json:
         own = metrics.pop(GRAPHREC)
         show_json(
             {
                 "metrics": own,
                 "baselines": metrics,
+                "among_cold_movies_alone": among_cold or None,
                 "counts": counts,
                 "cold_movies": cold[["movie_id", "title"]].to_dict("records"),
                 "data": data,
@@ -62,12 +67,18 @@ def evaluate(
             f" no training watch{_named(cold['title'].tolist())}; they count too."
         )
     options.say_if_simulated(data["simulated"])
-    names = ["ndcg", "recall", "precision", "hit_rate", "mrr", "map", "coverage"]
     for shown in k or [20]:
-        show_table(
-            [f"@{shown}", *names],
-            [[name, *(values[f"{n}@{shown}"] for n in names)] for name, values in metrics.items()],
-        )
+        _show(f"@{shown}", metrics, shown)
+    if among_cold:
+        say("The cold movies alone, ranked among themselves:")
+        for shown in k or [20]:
+            _show(f"cold @{shown}", among_cold, shown)
+
+
+def _show(corner: str, metrics: dict[str, dict[str, float]], k: int) -> None:
+    names = ["ndcg", "recall", "precision", "hit_rate", "mrr", "map", "coverage"]
+    rows = [[name, *(values[f"{n}@{k}"] for n in names)] for name, values in metrics.items()]
+    show_table([corner, *names], rows)
 
 
 def _named(titles: list[str], most: int = 3) -> str:

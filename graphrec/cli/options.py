@@ -48,6 +48,10 @@ Ignore = Annotated[
         rich_help_panel=_TABLES,
     ),
 ]
+ColdFraction = Annotated[
+    float,
+    typer.Option(help="Share of movies that a cold-movies split holds out entirely."),
+]
 Encoding = Annotated[
     str | None, typer.Option(help="Of text files, if not UTF-8.", rich_help_panel=_TABLES)
 ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from graphrec.choices import Init, Loss, Negatives, NodeState, Scoring, SplitKind
+from graphrec.choices import COLD_FRACTION, Init, Loss, Negatives, NodeState, Scoring, SplitKind
 from graphrec.cli import options
 from graphrec.console import (
     duration,
@@ -46,6 +46,7 @@ def train(
         SplitKind | None,
         typer.Option(help="What to hold out for 'graphrec evaluate'; random unless the data say."),
     ] = None,
+    cold_fraction: options.ColdFraction = COLD_FRACTION,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = _TRAIN.seed,
     min_rating: options.MinRating = None,
     ignore_column: options.Ignore = None,
@@ -171,7 +172,7 @@ def train(
     )
     from graphrec.data.split import make_split
 
-    parts = make_split(dataset, split, seed=seed)
+    parts = make_split(dataset, split, seed=seed, cold_fraction=cold_fraction)
     if not as_json:
         _introduce(dataset, parts)
         _announce(dataset, parts, model_config, config)
@@ -220,13 +221,17 @@ def _quality(fitted: Fitted) -> str:
     if math.isnan(fitted.valid):
         return ", unmeasured: there were too few watches to choose with"
     rule = fitted.rule
-    popularity = f" plus {rule.popularity_weight:g} ln popularity" * bool(rule.popularity_weight)
-    spectral = ""
+    parts = []
+    for name, own in (("id", rule.id), ("metadata", rule.metadata)):
+        if own is not None and own.weight:
+            popularity = f" plus {own.popularity_weight:g} ln popularity"
+            times = "" if own.weight == 1 else f"{own.weight:.2g} times "
+            parts.append(
+                f"{times}{own.scoring} by {name}{popularity * bool(own.popularity_weight)}"
+            )
     if rule.spectral_weight and fitted.spectral is not None:
-        spectral = f" plus {rule.spectral_weight:.2g} times {fitted.spectral.dim} spectral columns"
-    return (
-        f": validation ndcg@20 {fitted.valid:.4f}, ranked by {rule.scoring}{popularity}{spectral}"
-    )
+        parts.append(f"{rule.spectral_weight:.2g} times {fitted.spectral.dim} spectral columns")
+    return f": validation ndcg@20 {fitted.valid:.4f}, ranked by {', plus '.join(parts)}"
 
 
 def _peak() -> str:

@@ -9,13 +9,14 @@ import scipy.sparse as sp
 from sklearn.preprocessing import normalize
 from sklearn.utils.extmath import randomized_svd
 
-from graphrec.choices import SplitKind, choice
+from graphrec.choices import COLD_FRACTION, SplitKind, choice
 from graphrec.data.dataset import Dataset
 from graphrec.data.interactions import Interactions
 from graphrec.errors import ConfigError
 
 TEST_FRACTION = 0.2
 VALID_FRACTION = 0.1  # of the watches that aren't for testing, where drawn at random or by time
+VALID_COLD_FRACTION = 0.1  # of the movies that are left, so that validation has cold ones too
 MAX_VALID_USERS = 5_000
 """Validation needs no more users than this: the rest keep all their watches for training."""
 NEIGHBOURHOOD_FRACTION = 0.2  # of these users' watches
@@ -29,7 +30,8 @@ class Split:
 
     `train` makes the graph and the loss; `valid` chooses when to stop and how to rank; `test` is
     looked at once, by `graphrec evaluate`. Validation imitates the test part: the latest watches
-    before the latest, random ones before random ones. Where nobody knows how the test part came
+    before the latest, random ones before random ones, some movies' all before other movies' all.
+    Where nobody knows how the test part came
     about, or there is only the future, it holds out neighbourhoods: a fifth of the watches of some
     users, a random one and those most like it. A watch held out alone has near twins among its
     user's others, and rewards a model for remembering them (block cross-validation: Roberts et
@@ -51,7 +53,13 @@ class Split:
         return np.sort(np.concatenate([self.train, self.valid]))
 
 
-def make_split(dataset: Dataset, kind: str | None = None, *, seed: int = 0) -> Split:
+def make_split(
+    dataset: Dataset,
+    kind: str | None = None,
+    *,
+    seed: int = 0,
+    cold_fraction: float = COLD_FRACTION,
+) -> Split:
     """Split a data set; by default as it says itself, else at random within each user.
 
     Args:
@@ -59,16 +67,20 @@ def make_split(dataset: Dataset, kind: str | None = None, *, seed: int = 0) -> S
         kind: how, a `SplitKind` or its name; None means ``given`` where the data set has a test
             part, else ``random``.
         seed: of the random choices.
+        cold_fraction: of the watched movies, above 0 and below 1, for a cold-movies split.
 
     Raises:
-        ConfigError: if the data set has no timestamps or no given part and the split needs them.
+        ConfigError: if the data set has no timestamps or no given part and the split needs them, or
+            a fraction is out of bounds.
     """
+    if not 0 < cold_fraction < 1:
+        raise ConfigError(f"--cold-fraction is {cold_fraction}; it must be above 0 and below 1.")
     usual = SplitKind.RANDOM if dataset.given_test is None else SplitKind.GIVEN
     kind = usual if kind is None else choice(SplitKind, kind, "split")
     interactions, rng = dataset.interactions, np.random.default_rng(seed)
     if kind in (SplitKind.TEMPORAL, SplitKind.LEAVE_LAST_OUT) and interactions.timestamp is None:
         raise ConfigError(f"--split {kind} needs a timestamp column, and the ratings have none.")
-    test = _test_rows(dataset, kind, rng)
+    test = _test_rows(dataset, kind, cold_fraction, rng)
     rest = _without(np.arange(len(interactions)), test)
     match kind:
         case SplitKind.TEMPORAL:
@@ -77,6 +89,8 @@ def make_split(dataset: Dataset, kind: str | None = None, *, seed: int = 0) -> S
             valid = _last_of_each_user(interactions, rest, rng)
         case SplitKind.RANDOM:
             valid = _holdout(interactions, rest, VALID_FRACTION, rng, MAX_VALID_USERS)
+        case SplitKind.COLD_MOVIES:
+            valid = _with_cold(interactions, rest, VALID_COLD_FRACTION, VALID_FRACTION, rng)
         case SplitKind.GIVEN | SplitKind.NONE:
             valid = _neighbourhoods(interactions, rest, rng)
     train = _without(rest, valid)
@@ -87,7 +101,9 @@ def make_split(dataset: Dataset, kind: str | None = None, *, seed: int = 0) -> S
     return Split(kind, train, np.sort(valid), np.sort(test))
 
 
-def _test_rows(dataset: Dataset, kind: SplitKind, rng: np.random.Generator) -> np.ndarray:
+def _test_rows(
+    dataset: Dataset, kind: SplitKind, cold_fraction: float, rng: np.random.Generator
+) -> np.ndarray:
     interactions = dataset.interactions
     rows = np.arange(len(interactions))
     match kind:
@@ -101,6 +117,8 @@ def _test_rows(dataset: Dataset, kind: SplitKind, rng: np.random.Generator) -> n
             return _latest(interactions, rows, TEST_FRACTION, rng)
         case SplitKind.LEAVE_LAST_OUT:
             return _last_of_each_user(interactions, rows, rng)
+        case SplitKind.COLD_MOVIES:
+            return _with_cold(interactions, rows, cold_fraction, TEST_FRACTION, rng)
         case SplitKind.NONE:
             return rows[:0]
 
@@ -133,6 +151,23 @@ def _holdout(
     """A random share of each user's rows, rounded at random, never a user's only row."""
     rows = _of_some_users(interactions, rows, max_users, rng)
     return _share(interactions.user[rows], rows, rng.random(len(rows)), fraction, rng)
+
+
+def _with_cold(
+    interactions: Interactions,
+    rows: np.ndarray,
+    cold_fraction: float,
+    fraction: float,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """All rows of some movies, and a random share of each user's others."""
+    movie = interactions.movie[rows]
+    watched = np.unique(movie)
+    number = min(max(1, round(len(watched) * cold_fraction)), len(watched) - 1)
+    is_cold = np.zeros(interactions.num_movies, dtype=bool)
+    is_cold[rng.choice(watched, number, replace=False)] = True
+    warm = _holdout(interactions, rows[~is_cold[movie]], fraction, rng)
+    return np.concatenate([rows[is_cold[movie]], warm])
 
 
 def _neighbourhoods(

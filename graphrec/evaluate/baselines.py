@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from graphrec.data.interactions import Interactions
-from graphrec.evaluate.ranking import EmbeddingScorer, Scorer
+from graphrec.evaluate.ranking import Scorer
 from graphrec.evaluate.report import evaluate_ranking
+from graphrec.evaluate.scorers import EmbeddingScorer
 
 NEIGHBOURS = (20, 50, 100, 200)
 """Neighbourhood sizes that item-kNN is tuned over, on validation."""

@@ -10,11 +10,6 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 from torch import Tensor
-from torch.nn import functional
-
-from graphrec.choices import Scoring
-from graphrec.model.embeddings import Embeddings
-from graphrec.model.spectral import SpectralPart
 
 BLOCK_SCORES = 8_000_000  # scores held at once, 32 MB
 
@@ -30,114 +25,6 @@ class Scorer(Protocol):
     def score(self, users: np.ndarray) -> Tensor:
         """Fresh scores of all movies for each user: float32 [len(users), M], higher is better."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class RankingRule:
-    r"""How embeddings become scores.
-
-    .. math:: s_{ui} = z_u \cdot z_i \quad\text{or}\quad \cos(z_u, z_i) + w \ln d_i
-
-    with d_i the movie's watches. A softmax over cosines with popular movies as its negatives learns
-    how much more a user watches a movie than everybody does; what everybody does is put back by w.
-    How much of it helps differs from one data set to the next, so it is chosen on validation.
-
-    Where there is a spectral part (`graphrec.model.spectral`), its scores are added with a weight
-    of their own.
-
-    Attributes:
-        scoring: inner product or cosine.
-        popularity_weight: w, for cosine only.
-        spectral_weight: of the spectral part.
-    """
-
-    scoring: Scoring = Scoring.DOT
-    popularity_weight: float = 0.0
-    spectral_weight: float = 0.0
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class EmbeddingScorer:
-    """Inner products of user embeddings [U, D] and movie embeddings [M, D]."""
-
-    user: Tensor
-    movie: Tensor
-
-    @classmethod
-    def by_rule(
-        cls, user: Tensor, movie: Tensor, rule: RankingRule, log_popularity: Tensor
-    ) -> EmbeddingScorer:
-        """Scores by a rule but for its spectral part, with the popularity as one more column.
-
-        Shapes:
-            - `user` [U, D], `movie` [M, D], `log_popularity` [M].
-        """
-        if rule.scoring is Scoring.DOT:
-            return cls(user, movie)
-        user, movie = functional.normalize(user, dim=1), functional.normalize(movie, dim=1)
-        popularity = rule.popularity_weight * log_popularity[:, None]
-        return cls(
-            torch.cat([user, torch.ones_like(user[:, :1])], dim=1),
-            torch.cat([movie, popularity], dim=1),
-        )
-
-    @property
-    def num_movies(self) -> int:
-        return len(self.movie)
-
-    def score(self, users: np.ndarray) -> Tensor:
-        return self.user[torch.from_numpy(users).to(self.user.device)] @ self.movie.T
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SpectralScorer:
-    """Scores by the spectral part; `watched` is users x movies, what each user has watched."""
-
-    part: SpectralPart
-    watched: sp.csr_array
-
-    @property
-    def num_movies(self) -> int:
-        return len(self.part.movie)
-
-    def score(self, users: np.ndarray) -> Tensor:
-        return torch.from_numpy(self.part.users(self.watched[users]) @ self.part.movie.T)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SumScorer:
-    """One scorer's scores plus `weight` times another's."""
-
-    first: Scorer
-    second: Scorer
-    weight: float
-
-    @property
-    def num_movies(self) -> int:
-        return self.first.num_movies
-
-    def score(self, users: np.ndarray) -> Tensor:
-        return self.first.score(users).cpu().add_(self.second.score(users), alpha=self.weight)
-
-
-def model_scorer(
-    embeddings: Embeddings, user: np.ndarray, watched: sp.csr_array, rule: RankingRule
-) -> Scorer:
-    """A trained model's scores for some users.
-
-    Args:
-        embeddings: the model's.
-        user: embeddings [N, D] to score for: the trained users' or others.
-        watched: what each of them has watched, [N, M].
-        rule: how to rank.
-    """
-    parts = (user, embeddings.movie, embeddings.log_popularity)
-    users, movies, popularity = map(torch.from_numpy, parts)
-    learned = EmbeddingScorer.by_rule(users, movies, rule, popularity)
-    if not rule.spectral_weight:
-        return learned
-    spectral = SpectralScorer(embeddings.spectral, watched)
-    return SumScorer(learned, spectral, rule.spectral_weight)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

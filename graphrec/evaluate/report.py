@@ -57,6 +57,7 @@ def evaluate_ranking(
     known: np.ndarray,
     held_out: np.ndarray,
     ks: tuple[int, ...] = DEFAULT_KS,
+    allowed: np.ndarray | None = None,
     seed: int = 0,
 ) -> Report:
     """Rank all movies for every user with held-out watches; known watches are masked.
@@ -67,11 +68,14 @@ def evaluate_ranking(
         known: rows the scorer may have learned from, int64.
         held_out: rows to find again, int64, disjoint from `known`.
         ks: list lengths.
+        allowed: bool [M], the only movies that are ranked and whose watches count; all by default.
         seed: of the draw among equal scores.
 
     Raises:
         ConfigError: if nothing is held out, or a length is below 1.
     """
+    if allowed is not None:
+        held_out = held_out[allowed[interactions.movie[held_out]]]
     if not len(held_out):
         raise ConfigError("no watch is held out, so there is nothing to evaluate on.")
     if not ks or min(ks) < 1:
@@ -81,7 +85,7 @@ def evaluate_ranking(
     users = np.flatnonzero(num_relevant)
     degree = interactions.movie_degree(known)
     movies, found = [], []
-    for block in rank(scorer, users, max(ks), watched=watched, seed=seed):
+    for block in rank(scorer, users, max(ks), watched=watched, allowed=allowed, seed=seed):
         movies.append(np.where(np.isneginf(block.scores), -1, block.movies))
         found.append(hits(block, target))
     lists, right = np.concatenate(movies), np.concatenate(found)

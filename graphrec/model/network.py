@@ -1,4 +1,4 @@
-"""The whole model: node states, then propagation."""
+"""One learned part of the model: node states, then propagation."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.data import HeteroData
 
-from graphrec.graph.build import RATES, normalized_adjacency
-from graphrec.model.embeddings import Embeddings
+from graphrec.graph.build import RATES
+from graphrec.model.embeddings import PartEmbeddings
 from graphrec.model.propagation import LightGCN
-from graphrec.model.spectral import SpectralPart
 from graphrec.model.states import NodeStates
 
 
 class GraphModel(nn.Module):
-    """LightGCN over ID and metadata states.
+    """LightGCN over the states of one part.
 
     Args:
         states: initial node states.
@@ -33,45 +32,36 @@ class GraphModel(nn.Module):
 
     def forward(self) -> tuple[Tensor, Tensor]:
         """Embeddings of all users [U, D] and movies [M, D]."""
-        everything = self.layers(self.states())
-        return everything[: self.num_users], everything[self.num_users :]
+        return self._embed(self.layers, self.states())
+
+    def _embed(self, layers: LightGCN, state: Tensor) -> tuple[Tensor, Tensor]:
+        everything = layers(state)
+        users, movies = everything[: self.num_users], everything[self.num_users :]
+        return users if self.states.metadata is None else users + self.states.user, movies
 
     @torch.no_grad()
-    def embed(self, graph: HeteroData, spectral: SpectralPart) -> Embeddings:
+    def embed(self, graph: HeteroData, adjacency: Tensor) -> PartEmbeddings:
         """Final embeddings by propagation over `graph`, which may hold more edges than training's.
 
         A node without edges was never trained: its ID state is the noise it began with, and counts
         as zero here. Such a movie is left with its metadata; such a user gets the others' mean.
 
-        Propagation is linear, so the metadata part is exact: what is propagated from W x alone.
+        Args:
+            graph: with the edges.
+            adjacency: the graph's, as `normalized_adjacency` returns it.
         """
         device, num_users = self.states.user.device, self.num_users
-        adjacency = normalized_adjacency(graph).to(device)
-        layers = LightGCN(adjacency, self.layers.num_layers)
+        layers = LightGCN(adjacency.to(device), self.layers.num_layers)
         edges = graph[RATES].edge_index
         watched = torch.bincount(edges[0], minlength=num_users).to(device)
         degree = torch.bincount(edges[1], minlength=graph["movie"].num_nodes).to(device)
-        seen = torch.cat([watched, degree]) > 0
-        from_metadata = self.states.metadata_part()
-        state = self.states.id_part() * seen[:, None] + from_metadata
-        fold_in = layers.fold_in(state, degree, num_users)
-        both = layers(state), layers(from_metadata)
-        for part in both:
-            part[:num_users][watched == 0] = part[:num_users][watched > 0].mean(dim=0)
-        (user, movie), (user_metadata, movie_metadata) = (
-            (part[:num_users], part[num_users:]) for part in both
-        )
-        return Embeddings(
-            user=_array(user),
-            movie=_array(movie),
-            user_metadata=_array(user_metadata),
-            movie_metadata=_array(movie_metadata),
-            fold_in=_array(fold_in),
-            features=_array(graph["movie"].x),
-            log_popularity=_array(degree.clamp(min=1).float().log()),
-            spectral_movie=spectral.movie,
-            spectral_watch_weight=spectral.watch_weight,
-            spectral_filter=spectral.filter,
+        state = self.states()
+        if self.states.metadata is None:
+            state = state * (torch.cat([watched, degree]) > 0)[:, None]
+        users, movies = self._embed(layers, state)
+        users[watched == 0] = users[watched > 0].mean(dim=0)
+        return PartEmbeddings(
+            _array(users), _array(movies), _array(layers.fold_in(state, degree, num_users))
         )
 
 

@@ -68,6 +68,10 @@ class WatchLists:
         popularity = torch.bincount(edge_index[1], minlength=num_movies)
         return cls(pointer, edge_index[1], popularity.clamp(min=1).float().log())
 
+    def to(self, device: torch.device) -> WatchLists:
+        """The same on another device."""
+        return WatchLists(*(t.to(device) for t in (self.pointer, self.movie, self.log_popularity)))
+
     def degree(self, users: Tensor) -> Tensor:
         """Movies watched by each user, [len(users)]."""
         return self.pointer[users + 1] - self.pointer[users]

@@ -99,10 +99,11 @@ class SpectralPart:
         cls, decomposition: Decomposition, watched: sp.csr_array, settings: SpectralSettings
     ) -> SpectralPart:
         """The part that the decomposition of `watched` makes by `settings`."""
-        degree = np.maximum(np.asarray(watched.sum(axis=0)), 1.0)
+        watches = np.asarray(watched.sum(axis=0))
+        degree = np.maximum(watches, 1.0)
         singular = decomposition.singular[: settings.dim]
         weakest = singular[-1] / np.maximum(singular, np.finfo(np.float32).tiny)
-        root = degree[:, None] ** settings.movie_exponent
+        root = (degree**settings.movie_exponent * (watches > 0))[:, None]  # no watches: exactly 0
         part = cls(
             (decomposition.vectors[:, : settings.dim] * root).astype(np.float32),
             (degree ** (-2 * settings.movie_exponent)).astype(np.float32),

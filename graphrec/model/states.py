@@ -1,4 +1,4 @@
-"""What a node knows before it has looked around: ID embeddings and projected metadata."""
+"""What a node knows before it has looked around: an ID embedding, or projected metadata."""
 
 from __future__ import annotations
 
@@ -9,24 +9,26 @@ from graphrec.choices import NodeState
 
 
 class NodeStates(nn.Module):
-    r"""Initial states of all nodes.
+    r"""Initial states of all nodes, by one of the two parts.
 
-    A user's state is a trainable ID embedding. A movie's is the sum of a trainable ID embedding and
-    its metadata through a learned linear map, which equals a linear map of the two concatenated:
+    By ID, users and movies have a trainable embedding each. By metadata, a movie has its features
+    through a learned linear map, and a user a trainable vector of their own:
 
-    .. math:: e_i = e_i^{ID} + \lambda W x_i
+    .. math:: e_i^{ID} \quad\text{or}\quad e_i^{M} = \lambda W x_i
 
-    The small constant lambda keeps the two learning at one pace: Adam moves every entry of W as
-    far as every entry of an ID embedding, but a movie sums up many entries of W. Without it the
-    metadata runs ahead, and the hybrid ranks worse than the ID alone.
+    The two parts stand side by side, like the columns of an ID embedding concatenated with the
+    metadata: propagation never mixes columns. The user's vector of the metadata part is not
+    propagated: a movie's embedding there is made of metadata alone, and a movie that nobody has
+    watched is embedded like any other.
 
     Args:
         num_users: U.
         features: movie features [M, F].
         embedding_dim: D.
-        node_state: which parts movies have.
-        init_std: standard deviation of the initial ID embeddings and of W.
-        metadata_scale: lambda.
+        part: ID or METADATA.
+        init_std: standard deviation of the initial values.
+        metadata_scale: lambda; how fast W learns beside the users' vectors. Adam moves every entry
+            alike, but a movie sums up many entries of W.
         generator: of the initial values.
     """
 
@@ -38,7 +40,7 @@ class NodeStates(nn.Module):
         features: Tensor,
         embedding_dim: int,
         *,
-        node_state: NodeState = NodeState.ID_METADATA,
+        part: NodeState = NodeState.ID,
         init_std: float = 0.01,
         metadata_scale: float = 0.3,
         generator: torch.Generator,
@@ -50,9 +52,9 @@ class NodeStates(nn.Module):
         self.user = nn.Parameter(torch.empty(num_users, embedding_dim))
         self.movie: nn.Parameter | None = None
         self.metadata: nn.Parameter | None = None
-        if node_state is not NodeState.METADATA:
+        if part is NodeState.ID:
             self.movie = nn.Parameter(torch.empty(num_movies, embedding_dim))
-        if node_state is not NodeState.ID and num_features:
+        else:
             self.metadata = nn.Parameter(torch.empty(num_features, embedding_dim))
         self.reset_parameters(generator)
 
@@ -61,23 +63,8 @@ class NodeStates(nn.Module):
         for parameter in self.parameters():
             nn.init.normal_(parameter, std=self.init_std, generator=generator)
 
-    def id_part(self) -> Tensor:
-        """States from the ID embeddings alone, [U + M, D], users first."""
-        movie = self.movie if self.movie is not None else self._zeros()
-        return torch.cat([self.user, movie])
-
-    def metadata_part(self) -> Tensor:
-        """States from the metadata alone, [U + M, D]; zero for users."""
-        projected = self.features @ self.metadata if self.metadata is not None else self._zeros()
-        return torch.cat([torch.zeros_like(self.user), projected])
-
     def forward(self) -> Tensor:
-        """The sum of both parts, [U + M, D]."""
+        """The states that are propagated, [U + M, D], users first."""
         if self.metadata is None:
-            return self.id_part()
-        projected = self.features @ self.metadata
-        movie = projected if self.movie is None else self.movie + projected
-        return torch.cat([self.user, movie])
-
-    def _zeros(self) -> Tensor:
-        return self.user.new_zeros(len(self.features), self.user.shape[1])
+            return torch.cat([self.user, self.movie])  # type: ignore[list-item]
+        return torch.cat([torch.zeros_like(self.user), self.features @ self.metadata])

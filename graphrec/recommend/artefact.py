@@ -13,7 +13,7 @@ import pandas as pd
 import scipy.sparse as sp
 from safetensors.numpy import load_file
 
-from graphrec.choices import Scoring, SplitKind
+from graphrec.choices import SplitKind
 from graphrec.data.dataset import Dataset
 from graphrec.data.ids import IdMap
 from graphrec.data.interactions import Interactions
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from graphrec.evaluate.ranking import Scorer
 
 FORMAT = "graphrec-model"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 MANIFEST = "manifest.json"
 WEIGHTS, EMBEDDINGS = "weights.safetensors", "embeddings.safetensors"
 USERS, MOVIES, INTERACTIONS = "users.parquet", "movies.parquet", "interactions.parquet"
@@ -115,12 +115,18 @@ class Artefact:
             )
         return Embeddings(**arrays)
 
-    def scorer(self, embeddings: Embeddings, user: np.ndarray, watched: sp.csr_array) -> Scorer:
-        """Scores by the model's ranking rule, see `graphrec.evaluate.ranking.model_scorer`."""
-        from graphrec.evaluate.ranking import RankingRule, model_scorer
+    def scorer(
+        self,
+        embeddings: Embeddings,
+        user: np.ndarray,
+        user_metadata: np.ndarray,
+        watched: sp.csr_array,
+    ) -> Scorer:
+        """Scores by the model's mixture, see `graphrec.evaluate.scorers.model_scorer`."""
+        from graphrec.evaluate.scorers import Mixture, model_scorer
 
-        rule = self.manifest["rule"] | {"scoring": Scoring(self.manifest["rule"]["scoring"])}
-        return model_scorer(embeddings, user, watched, RankingRule(**rule))
+        mixture = Mixture.from_dict(self.manifest["rule"])
+        return model_scorer(embeddings, user, user_metadata, watched, mixture)
 
     def users(self) -> IdMap:
         """User ids by row."""

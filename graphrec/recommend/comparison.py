@@ -11,7 +11,9 @@ from graphrec.recommend.artefact import Artefact
 GRAPHREC = "graphrec"
 
 
-def compare(artefact: Artefact, ks: tuple[int, ...] = DEFAULT_KS) -> dict[str, Report]:
+def compare(
+    artefact: Artefact, ks: tuple[int, ...] = DEFAULT_KS, *, cold_alone: bool = False
+) -> dict[str, Report]:
     """Judge a model and the baselines by one ranking loop on the test part of its own split.
 
     Baselines learn from the same watches (training and validation) and are tuned on validation.
@@ -19,6 +21,7 @@ def compare(artefact: Artefact, ks: tuple[int, ...] = DEFAULT_KS) -> dict[str, R
     Args:
         artefact: the model.
         ks: list lengths.
+        cold_alone: rank and count only the held-out movies that training never saw.
 
     Returns:
         A report by name: ``graphrec`` first, then the baselines.
@@ -34,16 +37,23 @@ def compare(artefact: Artefact, ks: tuple[int, ...] = DEFAULT_KS) -> dict[str, R
         )
     embeddings = artefact.embeddings()
     watched = dataset.interactions.to_csr(split.known)
-    model: Scorer = artefact.scorer(embeddings, embeddings.user, watched)
+    model: Scorer = artefact.scorer(embeddings, embeddings.user, embeddings.user_metadata, watched)
     baselines = fit_baselines(
         dataset.interactions,
         embeddings.features,
         train=split.train,
         valid=split.valid,
     )
+    degree = dataset.interactions.movie_degree(split.known)
+    held_out = dataset.interactions.movie_degree(split.test)
     return {
         name: evaluate_ranking(
-            scorer, dataset.interactions, known=split.known, held_out=split.test, ks=ks
+            scorer,
+            dataset.interactions,
+            known=split.known,
+            held_out=split.test,
+            ks=ks,
+            allowed=(degree == 0) & (held_out > 0) if cold_alone else None,
         )
         for name, scorer in {GRAPHREC: model, **baselines}.items()
     }

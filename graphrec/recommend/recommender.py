@@ -130,7 +130,7 @@ class Recommender:
         if (movie is None) == (movie_id is None):
             raise ConfigError("name one movie: by title or by id.")
         row = self.find(movie) if movie_id is None else self._row(movie_id)
-        sides = {Similarity.COMPANY: _cosine_to(self._embeddings.movie, row)}
+        sides = {Similarity.COMPANY: _cosine_to(self._company, row)}
         if self._embeddings.features.shape[1]:
             sides[Similarity.METADATA] = _cosine_to(self._embeddings.features, row)
         elif by is Similarity.METADATA:
@@ -180,7 +180,11 @@ class Recommender:
         everyone = np.arange(len(self.user_ids))
         rows = everyone if users is None else self.user_ids.to_internal(_several(users))
         table, counts = self._rank(
-            self._embeddings.user[rows], self.watched[rows], k, filter_viewed, allowed
+            (self._embeddings.user[rows], self._embeddings.user_metadata[rows]),
+            self.watched[rows],
+            k,
+            filter_viewed,
+            allowed,
         )
         table.insert(0, USER, self.user_ids.to_external(np.repeat(rows, counts)))
         return table
@@ -191,15 +195,19 @@ class Recommender:
         if not history:
             raise ConfigError("a history needs at least one movie.")
         rows = np.unique([self.find(movie) for movie in history])
-        embedding = self._embeddings.fold_in[rows].sum(axis=0) / len(rows) ** 0.5
+        own = self._embeddings
+        by_id, by_metadata = (
+            part[rows].sum(axis=0, keepdims=True) / len(rows) ** 0.5
+            for part in (own.fold_in, own.fold_in_metadata)
+        )
         ones = np.ones(len(rows), dtype=np.float32)
         shape = (1, len(self.movies))
         watched = sp.csr_array((ones, (np.zeros(len(rows), dtype=int), rows)), shape=shape)
-        return self._rank(embedding[None], watched, k, filter_viewed, allowed)[0]
+        return self._rank((by_id, by_metadata), watched, k, filter_viewed, allowed)[0]
 
     def _rank(
         self,
-        user: np.ndarray,
+        users: tuple[np.ndarray, np.ndarray],
         watched: sp.csr_array,
         k: int,
         filter_viewed: bool,
@@ -208,15 +216,17 @@ class Recommender:
         """The lists of some users under each other, and how long each is.
 
         Shapes:
-            - `user`: embeddings [N, D]; `watched`: what each of them has watched, [N, M].
+            - `users`: embeddings [N, D] by ID and by metadata; `watched`: what each of them has
+              watched, [N, M].
         """
         from graphrec.evaluate.ranking import rank
 
-        if not len(user):
+        number = len(users[0])
+        if not number:
             return self._table(np.zeros(0, np.int64), np.zeros(0)).assign(rank=0), np.zeros(0, int)
-        scorer = self.artefact.scorer(self._embeddings, user, watched)
+        scorer = self.artefact.scorer(self._embeddings, *users, watched)
         hidden = watched if filter_viewed else None
-        blocks = list(rank(scorer, np.arange(len(user)), k, watched=hidden, allowed=allowed))
+        blocks = list(rank(scorer, np.arange(number), k, watched=hidden, allowed=allowed))
         movies = np.concatenate([block.movies for block in blocks])
         scores = np.concatenate([block.scores for block in blocks])
         listed = ~np.isneginf(scores)
@@ -238,6 +248,12 @@ class Recommender:
         allowed = np.zeros(len(self.movies), dtype=bool)
         allowed[self.movie_ids.to_internal(list(movie_ids))] = True
         return allowed
+
+    @property
+    def _company(self) -> np.ndarray:
+        """What movies are compared by as to who watches them, [M, D]."""
+        by_id = self._embeddings.movie
+        return by_id if by_id.shape[1] else self._embeddings.movie_metadata
 
     @cached_property
     def _embeddings(self) -> Embeddings:

@@ -126,11 +126,16 @@ def _manifest(place: Path, dataset: Dataset, split: Split, fitted: Fitted) -> di
         "training": {
             **_settings(fitted.train_config),
             "stopped": fitted.stopped,
-            "best_epoch": fitted.best.number,
             "seconds": round(fitted.seconds, 3),
-            "history": [
-                _settings(epoch) | {"rule": _settings(epoch.rule)} for epoch in fitted.history
-            ],
+            "parts": {
+                name: {
+                    "best_epoch": part.best.number,
+                    "stopped": part.stopped,
+                    "seconds": round(part.seconds, 3),
+                    "history": [_settings(epoch) for epoch in part.history],
+                }
+                for name, part in fitted.parts.items()
+            },
         },
         "rule": _settings(fitted.rule),
         "spectral": None if fitted.spectral is None else _settings(fitted.spectral),
@@ -154,12 +159,15 @@ def _version(distribution: str) -> str:
 
 
 def _settings(config: Any) -> dict[str, Any]:
-    """A flat frozen dataclass as JSON values."""
-    return {key: _finite(getattr(value, "value", value)) for key, value in asdict(config).items()}
+    """A frozen dataclass, and those in it, as JSON values."""
+    return {key: _finite(value) for key, value in asdict(config).items()}
 
 
 def _finite(value: Any) -> Any:
-    """JSON has no NaN."""
+    """JSON has no NaN and no enums."""
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    value = getattr(value, "value", value)
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

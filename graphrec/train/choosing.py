@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from graphrec.evaluate.ranking import SpectralScorer
+from graphrec.evaluate.scorers import SpectralScorer
 from graphrec.model.spectral import Decomposition, SpectralPart, SpectralSettings
 from graphrec.train.judge import Judge
 

@@ -1,10 +1,10 @@
-"""What validation decides: how good embeddings are, how to rank with them, how parts combine."""
+"""What validation decides: how good embeddings are, and how to rank with them."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
@@ -14,17 +14,15 @@ from graphrec.choices import Loss, Scoring
 from graphrec.data.interactions import Interactions
 from graphrec.data.split import Split
 from graphrec.evaluate.metrics import ndcg_at_k
-from graphrec.evaluate.ranking import EmbeddingScorer, RankingRule, Scorer, SpectralScorer, rank_all
+from graphrec.evaluate.ranking import Scorer, rank_all
 from graphrec.evaluate.report import hits
-from graphrec.model.spectral import SpectralPart
+from graphrec.evaluate.scorers import EmbeddingScorer, RankingRule
 from graphrec.train.config import TrainConfig
 
 VALID_K = 20
 POPULARITY_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the temperature, see `RankingRule`
-SPECTRAL_SHARES = (0.0, 0.1, 0.15, 0.2, 0.3, 0.45, 0.7, 1.0, 1.5)  # of the learned scores' spread
 QUICK_USERS = 2_000
 """Enough users to see an epoch's progress by; the last choices look at all of validation."""
-_SPREAD_USERS = 256
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,12 +34,14 @@ class Judge:
         target: validation watches, users x movies.
         users: those with validation watches, int64, in random order.
         seed: of the draw among equal scores.
+        allowed: bool [M], the only movies that are ranked; None for all.
     """
 
     watched: sp.csr_array
     target: sp.csr_array
     users: np.ndarray
     seed: int
+    allowed: np.ndarray | None = None
 
     @classmethod
     def of(cls, interactions: Interactions, split: Split, seed: int) -> Judge:
@@ -50,6 +50,14 @@ class Judge:
         users = np.random.default_rng(seed).permutation(np.flatnonzero(np.diff(target.indptr)))
         return cls(interactions.to_csr(split.train), target, users, seed)
 
+    def of_warm(self) -> Judge:
+        """The judge of those movies alone that training has seen."""
+        warm = np.asarray(self.watched.sum(axis=0)) > 0
+        target = sp.csr_array(self.target @ sp.diags_array(warm.astype(np.float32)))
+        target.eliminate_zeros()
+        users = self.users[np.diff(target.indptr)[self.users] > 0]
+        return Judge(self.watched, target, users, self.seed, warm)
+
     @property
     def can_judge(self) -> bool:
         """Whether there is anything to judge by."""
@@ -57,58 +65,32 @@ class Judge:
 
     def quality(self, scorer: Scorer) -> float:
         """NDCG@20 of one scorer, by some of the users."""
-        return float(self._qualities(lambda users: [scorer.score(users)], QUICK_USERS)[0])
+        return float(self.qualities(lambda users: [scorer.score(users)], QUICK_USERS)[0])
 
     def best_rule(
         self, user: Tensor, movie: Tensor, rules: list[RankingRule], log_popularity: Tensor
     ) -> tuple[int, float]:
         """The place of the best of some rules, and its quality, by some of the users."""
-        scorers = [EmbeddingScorer.by_rule(user, movie, r, log_popularity) for r in rules]
-        values = self._qualities(lambda users: (s.score(users) for s in scorers), QUICK_USERS)
+        scorers = [EmbeddingScorer.by_rule(user, movie, log_popularity, r) for r in rules]
+        values = self.qualities(lambda users: (s.score(users) for s in scorers), QUICK_USERS)
         return int(values.argmax()), float(values.max())
 
-    def combine(
-        self,
-        user: Tensor,
-        movie: Tensor,
-        rules: list[RankingRule],
-        log_popularity: Tensor,
-        spectral: SpectralPart,
-    ) -> tuple[RankingRule, float]:
-        """The best rule with its best weight of the spectral part, and its quality by all users.
-
-        First the weight, with the first of the rules; then the rule. The weights tried are shares
-        of the spread that the learned scores have over movies; the spectral scores' own is 1.
-        """
-        learned = [EmbeddingScorer.by_rule(user, movie, r, log_popularity) for r in rules]
-        added = SpectralScorer(spectral, self.watched)
-        spread = float(learned[0].score(self.users[:_SPREAD_USERS]).std(dim=1).mean())
-        weights = [share * spread for share in SPECTRAL_SHARES]
-
-        def by_weight(users: np.ndarray) -> Iterable[Tensor]:
-            own, other = learned[0].score(users).cpu(), added.score(users)
-            return (own + weight * other for weight in weights)
-
-        weight = weights[int(self._qualities(by_weight, len(self.users)).argmax())]
-
-        def by_rule(users: np.ndarray) -> Iterable[Tensor]:
-            other = weight * added.score(users)
-            return (scorer.score(users).cpu() + other for scorer in learned)
-
-        values = self._qualities(by_rule, len(self.users))
-        rule = rules[int(values.argmax())]
-        return replace(rule, spectral_weight=weight), float(values.max())
-
-    def _qualities(
-        self, score: Callable[[np.ndarray], Iterable[Tensor]], num_users: int
+    def qualities(
+        self, score: Callable[[np.ndarray], Iterable[Tensor]], num_users: int | None = None
     ) -> np.ndarray:
-        """NDCG@20 by several scorings of the first users."""
+        """NDCG@20 by several scorings, by some of the users or all."""
         users = np.sort(self.users[:num_users])
         if not len(users):
             return np.array([math.nan])
         relevant = np.diff(self.target.indptr)
         blocks = rank_all(
-            score, self.target.shape[1], users, VALID_K, watched=self.watched, seed=self.seed
+            score,
+            self.target.shape[1],
+            users,
+            VALID_K,
+            watched=self.watched,
+            allowed=self.allowed,
+            seed=self.seed,
         )
         total: np.ndarray | float = 0.0
         for ranked in blocks:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from graphrec.errors import ConfigError
-from graphrec.evaluate.ranking import RankingRule
+from graphrec.evaluate.scorers import RankingRule
 from graphrec.model.network import GraphModel
 from graphrec.model.sampling import WatchLists, user_batches
 from graphrec.train.config import TrainConfig
@@ -56,6 +56,7 @@ class Loop:
     Attributes:
         model: what learns.
         watches: the training watches.
+        log_popularity: of each movie, for ranking, float32 [M].
         config: settings with everything filled in, see `TrainConfig.for_users`.
         generator: of batches and negatives.
         on_batch: called with epoch, batches done, batches in all, and the epoch's mean loss.
@@ -63,6 +64,7 @@ class Loop:
 
     model: GraphModel
     watches: WatchLists
+    log_popularity: Tensor
     config: TrainConfig
     generator: torch.Generator
     on_batch: OnBatch
@@ -153,8 +155,8 @@ class Loop:
         rules = ranking_rules(self.config)
         with torch.no_grad():
             user, movie = self.model()
-        popularity = self.watches.log_popularity
-        best, valid = judge.best_rule(user, movie, [rules[p] for p in places], popularity)
+        looked_at = [rules[p] for p in places]
+        best, valid = judge.best_rule(user, movie, looked_at, self.log_popularity)
         rule = places[best]
         is_best = self.best is None or math.isnan(valid) or valid > self.best.valid
         seconds = time.perf_counter() - began

@@ -1,4 +1,4 @@
-"""From a split data set to a finished model: choose on validation, then learn from all of it."""
+"""From a split data set to a finished model: each part learned, then how they rank together."""
 
 from __future__ import annotations
 
@@ -14,26 +14,21 @@ from graphrec.choices import Init, NodeState
 from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split
 from graphrec.errors import ConfigError
-from graphrec.evaluate.ranking import RankingRule, Scorer, model_scorer
-from graphrec.graph.build import RATES, graph_from_dataset, normalized_adjacency
-from graphrec.graph.features import FeatureEncoder, fit_features
-from graphrec.model.embeddings import Embeddings
-from graphrec.model.network import GraphModel
-from graphrec.model.propagation import LightGCN
-from graphrec.model.sampling import WatchLists
+from graphrec.evaluate.ranking import Scorer
+from graphrec.evaluate.scorers import Mixture, model_scorer
+from graphrec.graph.features import FeatureEncoder
+from graphrec.model.embeddings import Embeddings, PartEmbeddings
 from graphrec.model.spectral import SpectralPart, SpectralSettings
-from graphrec.model.states import NodeStates
 from graphrec.train.choosing import choose_spectral
 from graphrec.train.config import ModelConfig, TrainConfig
-from graphrec.train.judge import Judge, neighbours, ranking_rules
-from graphrec.train.loop import INTERRUPTED, Epoch, Loop, OnBatch, OnEpoch
+from graphrec.train.known import Known
+from graphrec.train.learning import Callbacks, LearnedPart, Material, OnStage, learn_part
+from graphrec.train.loop import INTERRUPTED, Epoch, OnBatch, OnEpoch
+from graphrec.train.mixing import mix
 
 __all__ = ["Epoch", "Fitted", "fit"]
 
-SPECTRAL, LEARNING, AGAIN = "spectral part", "learning", "again, on all watches"
-DEFAULT_SPECTRAL_WEIGHT = 0.1  # where there is no validation part to choose it
-
-OnStage = Callable[[str, int | None], None]
+SPECTRAL = "spectral part"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,39 +36,60 @@ class Fitted:
     """What training leaves.
 
     Attributes:
-        weights: trained parameters by name.
+        parts: the learned parts by name, ``id``, ``metadata`` or both.
         embeddings: final embeddings, over train and validation watches.
         watched: those watches, users x movies.
         encoder: fitted metadata statistics.
         model_config, train_config: the settings it was made with, the latter filled in.
         rule: how to rank.
         spectral: the settings of the spectral part; None without one.
-        history: every look at validation.
-        best: the look that training was stopped for.
         valid: validation NDCG@20 of all parts together, when they had learned from the training
-            part only; NaN where there is no validation part. Of the learned part alone if training
+            part only; NaN where there is no validation part. Of the first part alone if training
             was interrupted before the parts were put together.
         stopped: why training ended, in words.
         seconds: what all of it took.
     """
 
-    weights: dict[str, np.ndarray] = field(repr=False)
+    parts: dict[str, LearnedPart] = field(repr=False)
     embeddings: Embeddings = field(repr=False)
     watched: sp.csr_array = field(repr=False)
     encoder: FeatureEncoder = field(repr=False)
     model_config: ModelConfig
     train_config: TrainConfig
-    rule: RankingRule
+    rule: Mixture
     spectral: SpectralSettings | None
-    history: tuple[Epoch, ...]
-    best: Epoch
     valid: float
     stopped: str
     seconds: float
 
+    @property
+    def weights(self) -> dict[str, np.ndarray]:
+        """Trained parameters by name, such as ``id.states.user``."""
+        return {
+            f"{name}.{parameter}": weight
+            for name, part in self.parts.items()
+            for parameter, weight in part.weights.items()
+        }
+
+    @property
+    def first(self) -> LearnedPart:
+        """The first part that was learned, by ID if there is such a part."""
+        return next(iter(self.parts.values()))
+
+    @property
+    def best(self) -> Epoch:
+        """The look at validation that the first part was stopped for."""
+        return self.first.best
+
+    @property
+    def history(self) -> tuple[Epoch, ...]:
+        """Every look at validation of the first part."""
+        return self.first.history
+
     def scorer(self) -> Scorer:
         """Scores of the trained users by the chosen rule, for `graphrec.evaluate_ranking`."""
-        return model_scorer(self.embeddings, self.embeddings.user, self.watched, self.rule)
+        user, user_metadata = self.embeddings.user, self.embeddings.user_metadata
+        return model_scorer(self.embeddings, user, user_metadata, self.watched, self.rule)
 
 
 def fit(
@@ -90,9 +106,10 @@ def fit(
     """Train LightGCN on the training part; validation says when to stop and how to rank.
 
     The graph, the metadata statistics, the spectral part and the loss know the training part only,
-    until validation has chosen everything. Then the model is made again by what was chosen, from
-    training and validation watches together. An interrupt (Ctrl-C) after the first look at
-    validation ends training and keeps the best so far.
+    until validation has chosen everything. Each part, by ID and by metadata, learns on its own, and
+    so it is never worse than without the other; what each counts is chosen on validation. The final
+    embeddings are made by what was chosen, from training and validation watches together. An
+    interrupt (Ctrl-C) after the first look at validation ends training and keeps the best so far.
 
     Args:
         dataset: what to learn from.
@@ -110,108 +127,79 @@ def fit(
     began = time.perf_counter()
     model_config = model_config or ModelConfig()
     config = (config or TrainConfig()).for_users(dataset.interactions.num_users)
-    on_stage, on_batch = on_stage or (lambda *_: None), on_batch or (lambda *_: None)
+    config = replace(config, device=str(_device(config.device)))
+    usual = Callbacks()
+    told = Callbacks(
+        on_stage or usual.on_stage, on_batch or usual.on_batch, on_epoch or usual.on_epoch
+    )
     _check_columns(dataset, model_config, ignore)
-    _device(config.device)
-    recipe = _Recipe(dataset, model_config, config, ignore, on_batch)
-    judge = Judge.of(dataset.interactions, split, config.seed)
-
+    material = Material.of(dataset, split, config.seed, ignore=ignore)
+    judge, known = material.judge, material.everything
     settings, spectral = None, SpectralPart.none(dataset.interactions.num_movies)
     if model_config.init is Init.SPECTRAL:
-        on_stage(SPECTRAL, None)
+        told.on_stage(SPECTRAL, None)
         settings, spectral = choose_spectral(judge, model_config.spectral_dim, config.seed)
-
-    on_stage(LEARNING, config.epochs)
-    loop, encoder = recipe.prepare(split.train)
-    stopped, best = loop.run(judge, on_epoch or (lambda _: None))
-    history = tuple(loop.history)
+    wanted = model_config.node_state.parts
+    if not known.features.shape[1]:
+        wanted = tuple(part for part in wanted if part is NodeState.ID) or wanted
+    parts = _learn_all(wanted, lambda part: learn_part(part, material, model_config, config, told))
+    stopped = next((part.stopped for part in parts if part.interrupted), parts[0].stopped)
     try:
-        rule, valid = _combine(judge, loop, best, spectral)
+        rule, valid = mix(judge, parts, spectral)
     except KeyboardInterrupt:
-        stopped, rule, valid = INTERRUPTED, best.rule, best.valid
+        stopped, parts, valid = INTERRUPTED, parts[:1], parts[0].best.valid
         settings, spectral = None, SpectralPart.none(dataset.interactions.num_movies)
-
-    if judge.can_judge and stopped != INTERRUPTED:
-        on_stage(AGAIN, best.number)
-        try:
-            again, encoder_again = recipe.prepare(split.known)
-            for number in range(1, best.number + 1):
-                again.learn(number)
-            loop, encoder = again, encoder_again
-        except KeyboardInterrupt:
-            stopped = INTERRUPTED
-    watched = dataset.interactions.to_csr(split.known)
+        rule, _ = mix(judge, parts, spectral)
     if settings is not None and judge.can_judge:
         try:
-            spectral = SpectralPart.fit(watched, settings, config.seed)
+            spectral = SpectralPart.fit(known.watched, settings, config.seed)
         except KeyboardInterrupt:  # keep the one from the training watches
             stopped = INTERRUPTED
-    full_graph = graph_from_dataset(dataset, encoder, rows=split.known)
     return Fitted(
-        weights={name: t.cpu().numpy().copy() for name, t in loop.model.state_dict().items()},
-        embeddings=loop.model.embed(full_graph, spectral),
-        watched=watched,
-        encoder=encoder,
+        parts={part.name: part for part in parts},
+        embeddings=assemble(parts, spectral, known),
+        watched=known.watched,
+        encoder=known.encoder,
         model_config=model_config,
         train_config=config,
         rule=rule,
         spectral=settings,
-        history=history,
-        best=best,
         valid=valid,
         stopped=stopped,
         seconds=time.perf_counter() - began,
     )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Recipe:
-    """What a model is made from, whichever watches it learns from."""
-
-    dataset: Dataset
-    model: ModelConfig
-    config: TrainConfig
-    ignore: tuple[str, ...]
-    on_batch: OnBatch
-
-    def prepare(self, rows: np.ndarray) -> tuple[Loop, FeatureEncoder]:
-        """A new model over these watches, ready to learn from them."""
-        dataset, config = self.dataset, self.config
-        generator = torch.Generator().manual_seed(config.seed)
-        known_movies = dataset.interactions.movie_degree(rows) > 0
-        encoder = fit_features(dataset.metadata, known=known_movies, ignore=self.ignore)
-        graph = graph_from_dataset(dataset, encoder, rows=rows)
-        states = NodeStates(
-            dataset.interactions.num_users,
-            graph["movie"].x,
-            self.model.embedding_dim,
-            node_state=self.model.node_state,
-            init_std=self.model.init_std,
-            metadata_scale=self.model.metadata_scale,
-            generator=generator,
-        )
-        layers = LightGCN(normalized_adjacency(graph), self.model.num_layers)
-        device = _device(config.device)
-        edges = graph[RATES].edge_index.to(device)
-        watches = WatchLists.from_edges(edges, graph["user"].num_nodes, graph["movie"].num_nodes)
-        model = GraphModel(states, layers).to(device)
-        return Loop(model, watches, config, generator, self.on_batch), encoder
+def _learn_all(
+    wanted: tuple[NodeState, ...], learn: Callable[[NodeState], LearnedPart]
+) -> list[LearnedPart]:
+    """All parts; fewer if an interrupt came between them."""
+    parts: list[LearnedPart] = []
+    for part in wanted:
+        try:
+            parts.append(learn(part))
+        except KeyboardInterrupt:
+            if not parts:
+                raise
+            parts[-1] = replace(parts[-1], stopped=INTERRUPTED)
+        if parts[-1].interrupted:
+            break
+    return parts
 
 
-def _combine(
-    judge: Judge, loop: Loop, best: Epoch, spectral: SpectralPart
-) -> tuple[RankingRule, float]:
-    """How to rank by the learned and the spectral part together, and how well that does."""
-    if not spectral.movie.shape[1]:
-        return best.rule, best.valid
-    if not judge.can_judge:
-        return replace(best.rule, spectral_weight=DEFAULT_SPECTRAL_WEIGHT), best.valid
-    rules = ranking_rules(loop.config)
-    place = rules.index(best.rule)
-    near = [best.rule, *(rules[p] for p in neighbours(place, rules) if p != place)]
-    with torch.no_grad():
-        user, movie = loop.model()
-    return judge.combine(user, movie, near, loop.watches.log_popularity, spectral)
+def assemble(parts: list[LearnedPart], spectral: SpectralPart, known: Known) -> Embeddings:
+    """The record of what these parts have learned from all known watches."""
+    num_users, num_movies = known.watched.shape
+    none = PartEmbeddings.none(num_users, num_movies)
+    by_name = {part.name: part.embeddings for part in parts}
+    return Embeddings.of(
+        by_name.get("id", none),
+        by_name.get("metadata", none),
+        spectral,
+        features=known.features,
+        log_popularity=known.log_popularity,
+        expected_log_popularity=known.expected_log_popularity,
+    )
 
 
 def _check_columns(dataset: Dataset, config: ModelConfig, ignore: tuple[str, ...]) -> None:

@@ -10,7 +10,7 @@ import typer
 
 from graphrec.choices import Scoring
 from graphrec.console import friendly, show_json, show_table, training_progress
-from graphrec.evaluate.ranking import RankingRule
+from graphrec.evaluate.scorers import RankingRule
 from graphrec.train.trainer import Epoch
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from graphrec.data import split as split_module
 from graphrec.data.dataset import Dataset, make_dataset
+from graphrec.data.sources import load_dataset
 from graphrec.data.split import Split, SplitKind, make_split
 from graphrec.errors import ConfigError
 
@@ -214,3 +215,42 @@ def test_neighbourhoods_of_equally_like_movies_are_drawn_by_lot() -> None:
 
     assert np.all(dataset.interactions.movie_degree(split.train) > 0)
     assert np.all(dataset.interactions.user_degree(split.valid) == 10)
+
+
+def _cold(split: Split, dataset: Dataset) -> np.ndarray:
+    """Movies that have held-out watches and none that a finished model knows."""
+    interactions = dataset.interactions
+    known, held_out = (interactions.movie_degree(rows) for rows in (split.known, split.test))
+    return np.flatnonzero((known == 0) & (held_out > 0))
+
+
+def test_cold_movies_have_no_watch_that_a_model_knows() -> None:
+    dataset = load_dataset("sample")
+    split = make_split(dataset, SplitKind.COLD_MOVIES, seed=3, cold_fraction=0.2)
+    interactions = dataset.interactions
+    watched = int((interactions.movie_degree() > 0).sum())
+    cold = _cold(split, dataset)
+    assert len(cold) == round(0.2 * watched)
+    held_out = interactions.movie_degree(split.test)[cold].sum()
+    assert held_out == interactions.movie_degree()[cold].sum()
+    rest = len(interactions) - held_out
+    assert len(split.test) - held_out == pytest.approx(0.2 * rest, rel=0.02)
+
+
+def test_cold_movies_are_in_validation_too_and_are_others() -> None:
+    dataset = load_dataset("sample")
+    split = make_split(dataset, SplitKind.COLD_MOVIES)
+    interactions = dataset.interactions
+    train, valid, test = (
+        interactions.movie_degree(rows) for rows in (split.train, split.valid, split.test)
+    )
+    cold_in_valid = (train == 0) & (valid > 0)
+    assert cold_in_valid.sum() == round(0.1 * ((train + valid) > 0).sum())
+    assert test[cold_in_valid].sum() > 0  # warm when the finished model is tested
+    assert not np.intersect1d(np.flatnonzero(cold_in_valid), _cold(split, dataset)).size
+
+
+@pytest.mark.parametrize("fraction", [0.0, 1.0, -0.5, 2.0])
+def test_cold_fraction_out_of_bounds(fraction: float) -> None:
+    with pytest.raises(ConfigError, match=r"--cold-fraction is .*; it must be above 0 and below 1"):
+        make_split(load_dataset("sample"), SplitKind.COLD_MOVIES, cold_fraction=fraction)

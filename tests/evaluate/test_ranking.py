@@ -13,7 +13,8 @@ from hypothesis.extra import numpy as hnp
 from graphrec.choices import Scoring
 from graphrec.evaluate import ranking
 from graphrec.evaluate.baselines import Popularity
-from graphrec.evaluate.ranking import EmbeddingScorer, RankingRule, rank, top_k
+from graphrec.evaluate.ranking import rank, top_k
+from graphrec.evaluate.scorers import EmbeddingScorer, RankingRule
 
 few_scores = hnp.arrays(
     np.float32,
@@ -86,5 +87,5 @@ def test_blocks_cover_all_users_in_order(monkeypatch: pytest.MonkeyPatch) -> Non
 )
 def test_rules_by_hand(rule: RankingRule, expected: list[float]) -> None:
     user, movie = torch.tensor([[2.0, 0.0]]), torch.tensor([[1.0, 0.0], [3.0, 3.0]])
-    scorer = EmbeddingScorer.by_rule(user, movie, rule, torch.tensor([3.0, 4.0]))
+    scorer = EmbeddingScorer.by_rule(user, movie, torch.tensor([3.0, 4.0]), rule)
     np.testing.assert_allclose(scorer.score(np.array([0]))[0], expected, rtol=1e-6)

@@ -13,8 +13,8 @@ from graphrec.data.dataset import Dataset, make_dataset
 from graphrec.data.split import Split
 from graphrec.errors import ConfigError
 from graphrec.evaluate.baselines import Popularity
-from graphrec.evaluate.ranking import EmbeddingScorer
 from graphrec.evaluate.report import evaluate_ranking
+from graphrec.evaluate.scorers import EmbeddingScorer
 
 
 def test_equals_an_obvious_evaluation(small_world: tuple[Dataset, Split]) -> None:

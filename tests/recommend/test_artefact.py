@@ -64,7 +64,7 @@ def test_gives_the_same_rankings_after_a_copy(model_folder: Path, copy: Path) ->
 
 def test_manifest_tells_what_happened(model_folder: Path, fitted: Fitted) -> None:
     manifest = json.loads((model_folder / MANIFEST).read_text(encoding="utf-8"))
-    assert manifest["format_version"] == 2
+    assert manifest["format_version"] == 3
     assert manifest["model"]["embedding_dim"] == 16
     assert manifest["training"]["stopped"] == fitted.stopped
     assert manifest["metrics"]["valid"]["ndcg@20"] == fitted.valid
@@ -154,7 +154,7 @@ def test_failed_writing_leaves_the_old_model(
 def test_replaces_an_old_model_whole(copy: Path, small_world: World, fitted: Fitted) -> None:
     (copy / WEIGHTS).write_bytes(b"old")
     save_model(copy, *small_world, fitted)
-    assert "states.movie" in Artefact.open(copy).arrays(WEIGHTS)
+    assert "id.states.movie" in Artefact.open(copy).arrays(WEIGHTS)
     assert [path.name for path in copy.parent.iterdir()] == ["model"]
 
 

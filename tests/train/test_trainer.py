@@ -14,13 +14,16 @@ from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split, make_split
 from graphrec.errors import ConfigError
 from graphrec.evaluate.ranking import rank
+from graphrec.evaluate.scorers import Mixture
 from graphrec.model.spectral import SpectralPart
 from graphrec.train.config import ModelConfig, TrainConfig
-from graphrec.train.judge import Judge, ranking_rules
+from graphrec.train.judge import ranking_rules
+from graphrec.train.mixing import _Candidates
 from graphrec.train.trainer import Epoch, Fitted, fit
 
 World = tuple[Dataset, Split]
 SHORT = TrainConfig(epochs=3, batch_size=10, validate_every=1, learning_rate=0.01)
+BY_ID = ModelConfig(embedding_dim=8, node_state=NodeState.ID)
 LONG = replace(SHORT, epochs=50, temperature=0.3)
 """A low temperature would learn the single watches of so small a world by heart."""
 
@@ -77,10 +80,10 @@ def test_every_node_state_finds_the_checkerboard(node_state: NodeState, small_wo
 def test_learns_again_from_all_watches_what_validation_chose(small_world: World) -> None:
     """The weights are those of as many epochs over train and validation watches together."""
     config = replace(SHORT, epochs=4, patience=9)
-    chosen = fit(*small_world, ModelConfig(embedding_dim=8), config)
+    chosen = fit(*small_world, BY_ID, config)
     plain = fit(
         *_without_choosing(small_world),
-        ModelConfig(embedding_dim=8),
+        BY_ID,
         replace(config, epochs=chosen.best.number),
     )
     for name, weight in chosen.weights.items():
@@ -101,9 +104,30 @@ def test_interrupt_while_learning_again_keeps_what_was_chosen(small_world: World
         on_stage=lambda name, _: stages.append(name),
         on_batch=stop,
     )
-    assert stages == ["spectral part", "learning", "again, on all watches"]
+    assert stages == ["spectral part", "id: learning", "id: again, on all watches"]
     assert fitted.stopped == "interrupted"
+    assert set(fitted.parts) == {"id"}
     assert np.isfinite(fitted.embeddings.movie).all()
+
+
+def test_interrupt_in_the_second_part_keeps_the_first(small_world: World) -> None:
+    stages: list[str] = []
+
+    def stop(*_: object) -> None:
+        if stages[-1] == "metadata: learning":
+            raise KeyboardInterrupt
+
+    fitted = fit(
+        *small_world,
+        ModelConfig(embedding_dim=8),
+        SHORT,
+        on_stage=lambda name, _: stages.append(name),
+        on_batch=stop,
+    )
+    assert fitted.stopped == "interrupted"
+    assert set(fitted.parts) == {"id"}
+    assert fitted.rule.metadata is None
+    assert fitted.embeddings.movie_metadata.shape == (32, 0)
 
 
 def test_spectral_part_finds_the_checkerboard_and_can_be_left_out(
@@ -158,7 +182,7 @@ def test_keeps_the_best_epoch_and_says_why_it_stopped(small_world: World) -> Non
     seen: list[Epoch] = []
     fitted = fit(
         *small_world,
-        ModelConfig(embedding_dim=8),
+        BY_ID,
         TrainConfig(epochs=60, patience=3, validate_every=1, batch_size=10, learning_rate=0.05),
         on_epoch=seen.append,
     )
@@ -195,12 +219,12 @@ def test_interrupt_while_choosing_the_mixture_keeps_the_learned_part(
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Judge, "combine", stop)
+    monkeypatch.setattr(_Candidates, "best_share", stop)
 
     fitted = fit(*small_world, ModelConfig(embedding_dim=8), SHORT)
 
     assert fitted.stopped == "interrupted"
-    assert fitted.rule == fitted.best.rule
+    assert fitted.rule == Mixture(id=fitted.best.rule)
     assert fitted.valid == fitted.best.valid
     assert fitted.spectral is None
     assert fitted.embeddings.spectral_movie.shape[1] == 0
@@ -240,12 +264,15 @@ def test_trains_on_everything_and_without_validation(small_world: World) -> None
     assert math.isnan(fitted.best.valid)
 
 
-def test_metadata_part_and_rest_make_the_embedding(quick_fit: Callable[..., Fitted]) -> None:
+def test_each_part_is_what_it_is_alone(quick_fit: Callable[..., Fitted]) -> None:
     of_id = quick_fit(ModelConfig(embedding_dim=8, node_state=NodeState.ID), SHORT).embeddings
-    assert not of_id.movie_metadata.any()
+    of_metadata = quick_fit(
+        ModelConfig(embedding_dim=8, node_state=NodeState.METADATA), SHORT
+    ).embeddings
     of_both = quick_fit(ModelConfig(embedding_dim=8), SHORT).embeddings
-    assert of_both.movie_metadata.any()
-    assert of_both.user_metadata.any()  # it reaches users by propagation
+    np.testing.assert_array_equal(of_both.movie, of_id.movie)
+    np.testing.assert_array_equal(of_both.user_metadata, of_metadata.user_metadata)
+    assert of_id.movie_metadata.shape == of_metadata.movie.shape == (32, 0)
     assert of_both.features.shape == (32, len(of_both.features[0]))
 
 
@@ -267,20 +294,23 @@ def test_same_seed_same_weights_on_several_threads() -> None:
 
 
 def test_nodes_without_edges_keep_no_noise(small_world: World) -> None:
-    """A movie nobody watched is its metadata alone, a user who watched nothing the others' mean."""
+    """A movie nobody watched has its metadata alone, a user without watches the others' mean."""
     dataset, split = small_world
     interactions = dataset.interactions
     hidden = (interactions.movie == 5) | (interactions.user == 7)
     rows = np.arange(len(interactions))
     seen = Split(split.kind, rows[~hidden], rows[hidden][:0], rows[hidden])
     embeddings = fit(dataset, seen, ModelConfig(embedding_dim=8), SHORT).embeddings
-    np.testing.assert_allclose(embeddings.movie[5], embeddings.movie_metadata[5], rtol=1e-5)
+    assert not embeddings.movie[5].any()
+    assert embeddings.movie_metadata[5].any()
+    assert embeddings.lonely.tolist() == [movie == 5 for movie in range(32)]
     others = np.delete(embeddings.user, 7, axis=0)
     np.testing.assert_allclose(embeddings.user[7], others.mean(axis=0), rtol=1e-4, atol=1e-7)
 
 
 def test_chooses_how_much_popularity_to_put_back(fitted: Fitted) -> None:
-    assert fitted.rule.scoring in Scoring
+    assert fitted.rule.id is not None
+    assert fitted.rule.id.scoring in Scoring
     of_cosine = ranking_rules(TrainConfig(scoring=Scoring.COSINE))
     assert [rule.popularity_weight for rule in of_cosine] == pytest.approx(
         [0, 0.03, 0.06, 0.09, 0.12]
@@ -309,7 +339,7 @@ def test_diverging_after_a_good_epoch_keeps_it(
 ) -> None:
     losses = iter([1.0, math.nan, 1.0])
     monkeypatch.setattr("graphrec.train.loop.Loop.learn", lambda *_: next(losses))
-    fitted = fit(*small_world, ModelConfig(8), SHORT)
+    fitted = fit(*small_world, BY_ID, SHORT)
     assert fitted.best.number == 1
     assert fitted.stopped == "the loss was no longer a number in epoch 2"
 

@@ -1,0 +1,233 @@
+"""Embeddings as scorers, and how the parts of a model add up to one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from graphrec.choices import Scoring
+from graphrec.evaluate.ranking import Scorer
+from graphrec.model.embeddings import Embeddings
+from graphrec.model.spectral import SpectralPart
+
+
+@dataclass(frozen=True, slots=True)
+class RankingRule:
+    r"""How the embeddings of one part become scores.
+
+    .. math:: s_{ui} = z_u \cdot z_i \quad\text{or}\quad \cos(z_u, z_i) + w \ln d_i
+
+    with d_i the movie's watches. A softmax over cosines with popular movies as its negatives learns
+    how much more a user watches a movie than everybody does; what everybody does is put back by w.
+    How much of it helps differs from one data set to the next, so it is chosen on validation.
+
+    Attributes:
+        scoring: inner product or cosine.
+        popularity_weight: w, for cosine only.
+        weight: of the part's scores beside those of the other parts.
+    """
+
+    scoring: Scoring = Scoring.DOT
+    popularity_weight: float = 0.0
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """How a model ranks: the weighted sum of its parts' scores, each by a rule of its own.
+
+    Attributes:
+        id, metadata: rules of the learned parts; None where the model doesn't have the part.
+        spectral_weight: of the spectral part (`graphrec.model.spectral`), 0 without one.
+    """
+
+    id: RankingRule | None = None
+    metadata: RankingRule | None = None
+    spectral_weight: float = 0.0
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Mixture:
+        """The mixture that `dataclasses.asdict` wrote, as JSON brought it back."""
+        rules = {
+            part: None
+            if values[part] is None
+            else RankingRule(**values[part] | {"scoring": Scoring(values[part]["scoring"])})
+            for part in ("id", "metadata")
+        }
+        return cls(**values | rules)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EmbeddingScorer:
+    """Inner products of user embeddings [U, D] and movie embeddings [M, D]."""
+
+    user: Tensor
+    movie: Tensor
+
+    @classmethod
+    def by_rule(
+        cls, user: Tensor, movie: Tensor, log_popularity: Tensor, rule: RankingRule
+    ) -> EmbeddingScorer:
+        """Scores by a rule, with the popularity as one more column.
+
+        Shapes:
+            - `user` [U, D], `movie` [M, D], `log_popularity` [M].
+        """
+        if rule.scoring is Scoring.DOT:
+            return cls(user, movie)
+        user, movie = functional.normalize(user, dim=1), functional.normalize(movie, dim=1)
+        popularity = rule.popularity_weight * log_popularity[:, None]
+        return cls(
+            torch.cat([user, torch.ones_like(user[:, :1])], dim=1),
+            torch.cat([movie, popularity], dim=1),
+        )
+
+    @property
+    def num_movies(self) -> int:
+        return len(self.movie)
+
+    def score(self, users: np.ndarray) -> Tensor:
+        return self.user[torch.from_numpy(users).to(self.user.device)] @ self.movie.T
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SpectralScorer:
+    """Scores by the spectral part; `watched` is users x movies, what each user has watched."""
+
+    part: SpectralPart
+    watched: sp.csr_array
+
+    @property
+    def num_movies(self) -> int:
+        return len(self.part.movie)
+
+    def score(self, users: np.ndarray) -> Tensor:
+        return torch.from_numpy(self.part.users(self.watched[users]) @ self.part.movie.T)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SumScorer:
+    """The weighted sum of several scorers' scores."""
+
+    parts: tuple[tuple[float, Scorer], ...]
+
+    @property
+    def num_movies(self) -> int:
+        return self.parts[0][1].num_movies
+
+    def score(self, users: np.ndarray) -> Tensor:
+        (weight, first), *others = self.parts
+        total = self.scaled(weight, first.score(users))
+        for weight, part in others:
+            total.add_(part.score(users).cpu(), alpha=weight)
+        return total
+
+    @staticmethod
+    def scaled(weight: float, scores: Tensor) -> Tensor:
+        """Fresh scores times a weight, on the CPU."""
+        return scores.cpu() if weight == 1 else scores.cpu().mul_(weight)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExpectedScorer:
+    r"""What company says of each movie; where it can say nothing, what may be expected of it.
+
+    A movie that nobody has watched has no company. For each user, its score is what a straight line
+    through the user's scores of all other movies, company's over metadata's, gives at the
+    metadata's score of this one:
+
+    .. math:: \bar s^C_u + \max(0, \beta_u) (s^M_{ui} - \bar s^M_u)
+
+    So it stands among the others where movies with such metadata usually stand, and movies without
+    company stand among themselves as their metadata says.
+
+    Attributes:
+        company: scores by who watches.
+        metadata: scores by what movies are.
+        lonely: bool [M], the movies nobody has watched; not all.
+    """
+
+    company: Scorer
+    metadata: Scorer
+    lonely: Tensor
+
+    @property
+    def num_movies(self) -> int:
+        return self.company.num_movies
+
+    def score(self, users: np.ndarray) -> Tensor:
+        scores = self.company.score(users).cpu()
+        by_metadata = self.metadata.score(users).cpu()
+        others, known = scores[:, ~self.lonely], by_metadata[:, ~self.lonely]
+        mean, middle = others.mean(dim=1, keepdim=True), known.mean(dim=1, keepdim=True)
+        spread = (known - middle).square().sum(dim=1, keepdim=True)
+        slope = ((others - mean) * (known - middle)).sum(dim=1, keepdim=True) / spread.clamp(1e-12)
+        scores[:, self.lonely] = mean + slope.clamp(0) * (by_metadata[:, self.lonely] - middle)
+        return scores
+
+
+def mixture_scorer(
+    *,
+    by_id: tuple[float, Scorer] | None = None,
+    by_metadata: tuple[float, Scorer] | None = None,
+    spectral: tuple[float, Scorer] | None = None,
+    lonely: Tensor,
+) -> SumScorer:
+    """The sum of those parts that there are, each with its weight.
+
+    Args:
+        by_id, by_metadata, spectral: weight and scorer of each part.
+        lonely: bool [M], the movies nobody has watched, of which only metadata can tell.
+    """
+    company = [part for part in (by_id, spectral) if part is not None and part[0]]
+    if by_metadata is None or not by_metadata[0]:
+        return SumScorer(tuple(company))
+    if bool(lonely.any()) and not bool(lonely.all()):
+        own = by_metadata[1]
+        company = [(weight, ExpectedScorer(part, own, lonely)) for weight, part in company]
+    return SumScorer((*company, by_metadata))
+
+
+def model_scorer(
+    embeddings: Embeddings,
+    user: np.ndarray,
+    user_metadata: np.ndarray,
+    watched: sp.csr_array,
+    mixture: Mixture,
+) -> Scorer:
+    """A trained model's scores for some users.
+
+    Args:
+        embeddings: the model's.
+        user, user_metadata: embeddings [N, D] to score for, by both parts: the trained users' or
+            others.
+        watched: what each of them has watched, [N, M].
+        mixture: how to rank.
+    """
+
+    def part(
+        users: np.ndarray, movies: np.ndarray, popularity: np.ndarray, rule: RankingRule | None
+    ) -> tuple[float, Scorer] | None:
+        if rule is None:
+            return None
+        user, movie, log_popularity = map(torch.from_numpy, (users, movies, popularity))
+        return rule.weight, EmbeddingScorer.by_rule(user, movie, log_popularity, rule)
+
+    spectral = SpectralScorer(embeddings.spectral, watched)
+    return mixture_scorer(
+        by_id=part(user, embeddings.movie, embeddings.log_popularity, mixture.id),
+        by_metadata=part(
+            user_metadata,
+            embeddings.movie_metadata,
+            embeddings.expected_log_popularity,
+            mixture.metadata,
+        ),
+        spectral=(mixture.spectral_weight, spectral),
+        lonely=torch.from_numpy(embeddings.lonely),
+    )

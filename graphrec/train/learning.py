@@ -1,0 +1,200 @@
+"""One learned part of a model: how long to learn is chosen, then it is learned from all watches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from graphrec.choices import NodeState
+from graphrec.data.dataset import Dataset
+from graphrec.data.split import Split
+from graphrec.evaluate.scorers import EmbeddingScorer, RankingRule
+from graphrec.model.embeddings import PartEmbeddings
+from graphrec.model.network import GraphModel
+from graphrec.model.propagation import LightGCN
+from graphrec.model.states import NodeStates
+from graphrec.train.config import ModelConfig, TrainConfig
+from graphrec.train.judge import Judge
+from graphrec.train.known import Change, Known
+from graphrec.train.loop import INTERRUPTED, Epoch, Loop, OnBatch, OnEpoch
+
+LEARNING, AGAIN = "learning", "again, on all watches"
+
+OnStage = Callable[[str, int | None], None]
+
+
+def _nothing(*_: object) -> None:
+    """Nobody listens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Callbacks:
+    """Who is told of what happens.
+
+    Attributes:
+        on_stage: called with the name of each stage and its epochs at most, if it has any.
+        on_batch: called with epoch, batches done, batches in all, and the epoch's mean loss.
+        on_epoch: called after each look at validation.
+    """
+
+    on_stage: OnStage = _nothing
+    on_batch: OnBatch = _nothing
+    on_epoch: OnEpoch = _nothing
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Material:
+    """What all parts learn from.
+
+    Attributes:
+        first: the training watches, until validation has chosen.
+        everything: training and validation watches.
+        judge: holds the validation watches.
+    """
+
+    first: Known
+    everything: Known
+    judge: Judge
+
+    @classmethod
+    def of(
+        cls,
+        dataset: Dataset,
+        split: Split,
+        seed: int,
+        *,
+        ignore: tuple[str, ...] = (),
+        change: Change | None = None,
+    ) -> Material:
+        """The material of one split; `ignore` and `change` as for `Known.of`."""
+        first = Known.of(dataset, split.train, ignore=ignore, change=change)
+        everything = first
+        if len(split.valid):
+            everything = Known.of(dataset, split.known, ignore=ignore, change=change)
+        return cls(first, everything, Judge.of(dataset.interactions, split, seed))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LearnedPart:
+    """What learning one part gives.
+
+    Attributes:
+        part: by ID or by metadata.
+        config: the settings, filled in.
+        chosen: embeddings that the training watches alone gave: what choices are made by.
+        log_popularity: of each movie by the training watches, for ranking, float32 [M].
+        embeddings: the final ones, learned from and propagated over all known watches.
+        weights: trained parameters by name.
+        history: every look at validation.
+        best: the look that learning was stopped for.
+        stopped: why learning ended, in words.
+        seconds: what it took.
+    """
+
+    part: NodeState
+    config: TrainConfig
+    chosen: PartEmbeddings = field(repr=False)
+    log_popularity: Tensor = field(repr=False)
+    embeddings: PartEmbeddings = field(repr=False)
+    weights: dict[str, np.ndarray] = field(repr=False)
+    history: tuple[Epoch, ...] = field(repr=False)
+    best: Epoch
+    stopped: str
+    seconds: float
+
+    @property
+    def name(self) -> str:
+        """``id`` or ``metadata``."""
+        return self.part.value
+
+    @property
+    def rule(self) -> RankingRule:
+        """The best ranking rule of this part alone."""
+        return self.best.rule
+
+    @property
+    def interrupted(self) -> bool:
+        return self.stopped == INTERRUPTED
+
+    def scorer(self, rule: RankingRule) -> EmbeddingScorer:
+        """Scores that know the training watches only, to choose by."""
+        user, movie = torch.from_numpy(self.chosen.user), torch.from_numpy(self.chosen.movie)
+        return EmbeddingScorer.by_rule(user, movie, self.log_popularity, rule)
+
+
+def learn_part(
+    part: NodeState,
+    material: Material,
+    model_config: ModelConfig,
+    config: TrainConfig,
+    callbacks: Callbacks | None = None,
+) -> LearnedPart:
+    """Learn from the training watches until validation says stop, then anew from all for as long.
+
+    An interrupt (Ctrl-C) after the first look at validation keeps the best so far.
+
+    Args:
+        part: by ID or by metadata.
+        material: what to learn from and to choose by.
+        model_config: layers, columns and initial values.
+        config: settings with everything filled in, see `TrainConfig.for_users`.
+        callbacks: who is told.
+
+    Raises:
+        ConfigError: if the loss is no longer a number.
+        KeyboardInterrupt: if interrupted before the first look at validation.
+    """
+    began, told = time.perf_counter(), callbacks or Callbacks()
+    told.on_stage(f"{part}: {LEARNING}", config.epochs)
+    loop = _prepare(part, material.first, model_config, config, told.on_batch)
+    stopped, best = loop.run(material.judge, told.on_epoch)
+    first, final = material.first, loop
+    chosen = loop.model.embed(first.graph, first.adjacency)
+    if material.judge.can_judge and stopped != INTERRUPTED:
+        told.on_stage(f"{part}: {AGAIN}", best.number)
+        try:
+            final = _prepare(part, material.everything, model_config, config, told.on_batch)
+            for number in range(1, best.number + 1):
+                final.learn(number)
+        except KeyboardInterrupt:
+            final, stopped = loop, INTERRUPTED
+    weights, known = final.model.state_dict(), material.everything
+    return LearnedPart(
+        part=part,
+        config=config,
+        chosen=chosen,
+        log_popularity=loop.log_popularity.cpu(),
+        embeddings=final.model.embed(known.graph, known.adjacency),
+        weights={name: tensor.cpu().numpy().copy() for name, tensor in weights.items()},
+        history=tuple(loop.history),
+        best=best,
+        stopped=stopped,
+        seconds=time.perf_counter() - began,
+    )
+
+
+def _prepare(
+    part: NodeState, known: Known, model_config: ModelConfig, config: TrainConfig, on_batch: OnBatch
+) -> Loop:
+    """A new part over these watches, ready to learn from them."""
+    generator = torch.Generator().manual_seed(config.seed)
+    states = NodeStates(
+        known.graph["user"].num_nodes,
+        known.graph["movie"].x,
+        model_config.embedding_dim,
+        part=part,
+        init_std=model_config.init_std,
+        metadata_scale=model_config.metadata_scale,
+        generator=generator,
+    )
+    device = torch.device(config.device)
+    model = GraphModel(states, LightGCN(known.adjacency, model_config.num_layers)).to(device)
+    by_id = part is NodeState.ID
+    popularity = known.log_popularity if by_id else known.expected_log_popularity
+    watches, log_popularity = known.watches.to(device), torch.from_numpy(popularity).to(device)
+    return Loop(model, watches, log_popularity, config, generator, on_batch)

@@ -1,0 +1,152 @@
+"""How the parts of a model rank together: their weights, chosen on validation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from graphrec.evaluate.ranking import Scorer
+from graphrec.evaluate.scorers import (
+    ExpectedScorer,
+    Mixture,
+    RankingRule,
+    SpectralScorer,
+    mixture_scorer,
+)
+from graphrec.model.spectral import SpectralPart
+from graphrec.train.judge import Judge, neighbours, ranking_rules
+from graphrec.train.learning import LearnedPart
+
+METADATA_SHARES = (0.02, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
+"""Of the metadata part beside the ID part, both scaled to the same spread over movies. Never 0:
+movies that nobody has watched have nothing else."""
+SPECTRAL_SHARES = (0.0, 0.1, 0.15, 0.2, 0.3, 0.45, 0.7, 1.0, 1.5)  # of the learned scores' spread
+USUAL_METADATA_SHARE, USUAL_SPECTRAL_WEIGHT = 0.3, 0.1  # where there is nothing to choose by
+_SPREAD_USERS = 256
+
+
+def mix(
+    judge: Judge, parts: Sequence[LearnedPart], spectral: SpectralPart
+) -> tuple[Mixture, float]:
+    """The best mixture of one or two learned parts and a spectral one, and its quality.
+
+    First the share of the metadata part, then the weight of the spectral part, then the rule of the
+    first part once more. The choice is made on movies that training has seen: the order of the
+    others among themselves is the metadata part's whatever is chosen. The quality counts all.
+
+    Args:
+        judge: with the training watches that the parts have learned from.
+        parts: by ID, by metadata, or both in this order.
+        spectral: of the same watches; without columns if there is none.
+    """
+    if len(parts) == 1 and not spectral.movie.shape[1]:
+        return _Candidates(judge, parts, spectral).plain(), parts[0].best.valid
+    candidates = _Candidates(judge.of_warm(), parts, spectral)
+    mixture = candidates.plain()
+    if len(parts) == 2:
+        mixture = candidates.best_share(mixture)
+    if spectral.movie.shape[1]:
+        mixture = candidates.best_with_spectral(mixture)
+    whole = _Candidates(judge, parts, spectral).scorer(mixture)
+    return mixture, float(judge.qualities(lambda users: [whole.score(users)])[0])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Candidates:
+    """Mixtures of some parts, and who judges them."""
+
+    judge: Judge
+    parts: Sequence[LearnedPart]
+    spectral: SpectralPart
+
+    @property
+    def lonely(self) -> Tensor:
+        return torch.from_numpy(np.asarray(self.judge.watched.sum(axis=0)) == 0)
+
+    def plain(self) -> Mixture:
+        """Each part by its own best rule, all of weight 1 and no spectral part."""
+        rules = {part.name: part.rule for part in self.parts}
+        return Mixture(rules.get("id"), rules.get("metadata"))
+
+    def part(self, name: str, rule: RankingRule) -> tuple[float, Scorer]:
+        """A part's weight and scorer."""
+        (part,) = (part for part in self.parts if part.name == name)
+        return rule.weight, part.scorer(rule)
+
+    def scorer(self, mixture: Mixture) -> Scorer:
+        """The scores of a mixture, by the training watches."""
+        return mixture_scorer(
+            by_id=None if mixture.id is None else self.part("id", mixture.id),
+            by_metadata=None
+            if mixture.metadata is None
+            else self.part("metadata", mixture.metadata),
+            spectral=(mixture.spectral_weight, SpectralScorer(self.spectral, self.judge.watched)),
+            lonely=self.lonely,
+        )
+
+    def best_share(self, mixture: Mixture) -> Mixture:
+        """The best share of the metadata part beside the ID part."""
+        assert mixture.id is not None
+        assert mixture.metadata is not None
+        (_, own), (_, other) = self.part("id", mixture.id), self.part("metadata", mixture.metadata)
+        relative = self._spread(own) / max(self._spread(other), 1e-12)
+        weights = [(1.0, s / (1 - s) * relative) if s < 1 else (0.0, 1.0) for s in METADATA_SHARES]
+
+        def score(users: np.ndarray) -> Iterable[Tensor]:
+            by_id, by_metadata = own.score(users).cpu(), other.score(users).cpu()
+            return (a * by_id + b * by_metadata for a, b in weights)
+
+        best = METADATA_SHARES.index(USUAL_METADATA_SHARE)
+        if self.judge.can_judge:
+            best = int(self.judge.qualities(score).argmax())
+        first, second = weights[best]
+        return Mixture(replace(mixture.id, weight=first), replace(mixture.metadata, weight=second))
+
+    def best_with_spectral(self, mixture: Mixture) -> Mixture:
+        """The best weight of the spectral part, then the best rule of the first part beside it."""
+        if not self.judge.can_judge:
+            return replace(mixture, spectral_weight=USUAL_SPECTRAL_WEIGHT)
+        near = self._near(mixture)
+        learned = [self.scorer(other) for other in near]
+        added: Scorer = SpectralScorer(self.spectral, self.judge.watched)
+        if mixture.metadata is not None and self.lonely.any():
+            added = ExpectedScorer(added, self.part("metadata", mixture.metadata)[1], self.lonely)
+        spread = self._spread(learned[0])
+        weights = [share * spread for share in SPECTRAL_SHARES]
+
+        def by_weight(users: np.ndarray) -> Iterable[Tensor]:
+            scores, other = learned[0].score(users), added.score(users)
+            return (scores + weight * other for weight in weights)
+
+        weight = weights[int(self.judge.qualities(by_weight).argmax())]
+
+        def by_rule(users: np.ndarray) -> Iterable[Tensor]:
+            other = weight * added.score(users)
+            return (scorer.score(users) + other for scorer in learned)
+
+        best = near[int(self.judge.qualities(by_rule).argmax())]
+        return replace(best, spectral_weight=weight)
+
+    def _near(self, mixture: Mixture) -> list[Mixture]:
+        """The mixture, then those in which the first part is ranked by a rule beside its own."""
+        first = self.parts[0]
+        own = mixture.id if first.name == "id" else mixture.metadata
+        assert own is not None
+        rules = ranking_rules(first.config)
+        place = rules.index(first.rule)
+        others = [rules[p] for p in neighbours(place, rules) if p != place]
+        changed = [replace(rule, weight=own.weight) for rule in (first.rule, *others)]
+        if first.name == "id":
+            return [replace(mixture, id=rule) for rule in changed]
+        return [replace(mixture, metadata=rule) for rule in changed]
+
+    def _spread(self, scorer: Scorer) -> float:
+        """Mean over some users of the standard deviation of their scores."""
+        users = self.judge.users[:_SPREAD_USERS]
+        if not len(users):
+            users = np.arange(min(_SPREAD_USERS, self.judge.watched.shape[0]))
+        return float(scorer.score(users).std(dim=1).mean())

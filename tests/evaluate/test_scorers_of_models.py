@@ -1,0 +1,94 @@
+"""How the parts of a model add up, and what is said of movies that nobody has watched."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from graphrec.choices import Scoring
+from graphrec.evaluate.scorers import (
+    ExpectedScorer,
+    Mixture,
+    RankingRule,
+    SumScorer,
+    mixture_scorer,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class _Fixed:
+    """The same scores for every user."""
+
+    scores: Tensor
+
+    @property
+    def num_movies(self) -> int:
+        return self.scores.shape[1]
+
+    def score(self, users: np.ndarray) -> Tensor:
+        return self.scores[torch.from_numpy(users)].clone()
+
+
+USERS = np.array([0, 1])
+
+
+def test_sum_by_hand() -> None:
+    first, second = _Fixed(torch.tensor([[1.0, 2.0]])), _Fixed(torch.tensor([[10.0, 0.0]]))
+    scorer = SumScorer(((2.0, first), (0.5, second)))
+    assert scorer.score(np.array([0])).tolist() == [[7.0, 4.0]]
+    assert first.scores.tolist() == [[1.0, 2.0]]
+
+
+def test_expected_score_lies_on_the_line_through_the_others() -> None:
+    """Company is 3 + 2 metadata for one user; for another they run against each other."""
+    metadata = torch.tensor([[0.0, 1.0, 2.0, 5.0, -1.0], [0.0, 1.0, 2.0, 5.0, -1.0]])
+    company = torch.stack([3 + 2 * metadata[0], 7 - metadata[1]])
+    company[:, 3:] = 99  # nobody knows these
+    lonely = torch.tensor([False, False, False, True, True])
+    scores = ExpectedScorer(_Fixed(company), _Fixed(metadata), lonely).score(USERS)
+    assert scores[0].tolist() == pytest.approx([3, 5, 7, 13, 1])
+    assert scores[1].tolist() == pytest.approx([7, 6, 5, 6, 6])  # their mean, never backwards
+
+
+def test_lonely_movies_keep_the_order_of_the_metadata_part() -> None:
+    generator = torch.Generator().manual_seed(0)
+    company, metadata = (torch.randn(2, 30, generator=generator) for _ in range(2))
+    lonely = torch.arange(30) >= 20
+    mixed = mixture_scorer(
+        by_id=(1.0, _Fixed(company)),
+        by_metadata=(0.01, _Fixed(metadata)),
+        spectral=(0.7, _Fixed(company.flip(1))),
+        lonely=lonely,
+    ).score(USERS)
+    assert (mixed[:, lonely].argsort() == metadata[:, lonely].argsort()).all()
+
+
+def test_without_metadata_lonely_movies_are_left_as_they_are() -> None:
+    company = _Fixed(torch.tensor([[1.0, 0.0]]))
+    scorer = mixture_scorer(by_id=(1.0, company), lonely=torch.tensor([False, True]))
+    assert scorer.score(np.array([0])).tolist() == [[1.0, 0.0]]
+
+
+def test_metadata_alone_needs_no_company() -> None:
+    metadata = _Fixed(torch.tensor([[1.0, 4.0]]))
+    for by_id in (None, (0.0, metadata)):
+        scorer = mixture_scorer(
+            by_id=by_id, by_metadata=(2.0, metadata), lonely=torch.tensor([True, True])
+        )
+        assert scorer.score(np.array([0])).tolist() == [[2.0, 8.0]]
+
+
+@pytest.mark.parametrize(
+    "mixture",
+    [
+        Mixture(id=RankingRule(Scoring.COSINE, 0.5)),
+        Mixture(RankingRule(), RankingRule(Scoring.COSINE, 0.1, 0.25), 0.3),
+    ],
+)
+def test_mixture_survives_json(mixture: Mixture) -> None:
+    assert Mixture.from_dict(json.loads(json.dumps(asdict(mixture)))) == mixture
