@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import typer
 
 from graphrec.errors import GraphrecError
+from graphrec.plain import plain
 
 if TYPE_CHECKING:
+    from graphrec.study.ablate import Listener
     from graphrec.train.trainer import Epoch
 
 LONG = 16  # letters of a cell from which it may be broken over lines
@@ -65,20 +67,24 @@ def say(sentence: str) -> None:
 
 def show_json(value: Any) -> None:
     """Print a result for machines; numbers that JSON doesn't know become null."""
-    typer.echo(json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False))
+    typer.echo(json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def show_table(
-    columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str | None = None
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], *, right: bool = False
 ) -> None:
-    """Print an aligned table; columns whose first value is a number stand to the right."""
+    """Print an aligned table; columns whose first value is a number stand to the right.
+
+    With `right` all do but the first.
+    """
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title, title_style="bold", title_justify="left", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
     for place, name in enumerate(columns):
         is_number = bool(rows) and isinstance(rows[0][place], (int, float))
+        is_number = is_number or (right and place > 0)
         width = max(len(name), *(len(_shown(row[place])) for row in rows), 1)
         table.add_column(
             name,
@@ -138,6 +144,61 @@ def training_progress(quiet: bool) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
+def study_progress(seeds: int, quiet: bool) -> Iterator[Listener]:
+    """A study's listener: a bar on stderr while it is a terminal, else a line for each arm."""
+    from graphrec.study.ablate import Listener
+    from graphrec.train.learning import Callbacks
+
+    if quiet:
+        yield Listener()
+        return
+    if not sys.stderr.isatty():
+        yield Listener(on_measured=_say_measured)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        BarColumn(bar_width=16),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description} {task.fields[stage]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None, stage="")
+        stage = ""
+
+        def on_arm(done: int, total: int, seed: int, arm: str) -> None:
+            what = f"seed {seed + 1} of {seeds}: {arm}"
+            bar.update(task, completed=done, total=total, description=what, stage="")
+
+        def on_stage(name: str, _: int | None) -> None:
+            nonlocal stage
+            stage = name
+            bar.update(task, stage=f"({name})")
+
+        def on_batch(epoch: int, done: int, *_: float) -> None:
+            if done == 1:
+                bar.update(task, stage=f"({stage}, epoch {epoch})")
+
+        def on_measured(done: int, total: int, seed: int, arm: str, ndcg: dict[str, float]) -> None:
+            bar.update(task, completed=done)
+            bar.console.print(_measured(done, total, seed, arm, ndcg), style="dim", highlight=False)
+
+        yield Listener(on_arm, on_measured, Callbacks(on_stage=on_stage, on_batch=on_batch))
+
+
+def _say_measured(done: int, total: int, seed: int, arm: str, ndcg: dict[str, float]) -> None:
+    say(_measured(done, total, seed, arm, ndcg))
+
+
+def _measured(done: int, total: int, seed: int, arm: str, ndcg: dict[str, float]) -> str:
+    places = ("warm", "tail", "cold")
+    figures = ", ".join(f"{place} {ndcg[place]:.3f}" for place in places if place in ndcg)
+    return f"{done}/{total} seed {seed + 1}, {arm}: ndcg@20 {figures}"
+
+
+@contextmanager
 def undisturbed() -> Iterator[None]:
     """Let Ctrl-C wait: what was trained is written before anything else."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -174,14 +235,3 @@ def _shown(value: Any) -> str:
     if isinstance(value, int):
         return str(value)
     return f"{value:.4f}"
-
-
-def _plain(value: Any) -> Any:
-    """NumPy and pandas values as Python's own."""
-    if isinstance(value, dict):
-        return {str(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(inner) for inner in value]
-    if hasattr(value, "item"):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value

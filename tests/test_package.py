@@ -12,8 +12,9 @@ import pytest
 import graphrec
 
 PACKAGE = Path(graphrec.__file__).parent
-FLOORS = ("data", "graph", "model", "evaluate", "train", "recommend", "cli")
-GROUND = {"graphrec", "graphrec.errors", "graphrec.choices"}  # may be imported from anywhere
+FLOORS = ("data", "graph", "model", "evaluate", "train", "recommend", "study", "cli")
+# may be imported from anywhere
+GROUND = {"graphrec", "graphrec.errors", "graphrec.choices", "graphrec.plain"}
 TOP = {"graphrec.console"}  # the terminal's helpers: the command line's alone
 
 

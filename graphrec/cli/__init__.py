@@ -10,6 +10,7 @@ from graphrec import __version__
 from graphrec.cli.asking import recommend, similar
 from graphrec.cli.evaluating import evaluate
 from graphrec.cli.looking import inspect
+from graphrec.cli.studying import ablate
 from graphrec.cli.training import train
 
 SUMMARY = "Movie recommendations from a user-movie graph: metadata and learned embeddings together."
@@ -24,7 +25,7 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="Look at data before training.", no_args_is_help=True)
 
-for command in (train, evaluate, similar, recommend):
+for command in (train, evaluate, similar, recommend, ablate):
     app.command()(command)
 data_app.command()(inspect)
 app.add_typer(data_app, name="data")

@@ -105,3 +105,15 @@ def say_if_simulated(simulated: bool) -> None:
     """Nobody should take the sample's viewers for people."""
     if simulated:
         say("The films and their facts are real; the viewers are simulated.")
+
+
+def introduce(dataset: Dataset) -> None:
+    """Say what was read, and what was repaired."""
+    interactions = dataset.interactions
+    say(
+        f"{dataset.name}: {len(interactions):,} watches of {interactions.num_movies:,} movies by"
+        f" {interactions.num_users:,} users ({interactions.density:.2%} of all pairs)."
+    )
+    say_if_simulated(dataset.simulated)
+    for note in dataset.notes:
+        say(f"Note: {note}")

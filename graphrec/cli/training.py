@@ -191,14 +191,7 @@ def train(
 
 
 def _introduce(dataset: Dataset, parts: Split) -> None:
-    interactions = dataset.interactions
-    say(
-        f"{dataset.name}: {len(interactions):,} watches of {interactions.num_movies:,} movies by"
-        f" {interactions.num_users:,} users ({interactions.density:.2%} of all pairs)."
-    )
-    options.say_if_simulated(dataset.simulated)
-    for note in dataset.notes:
-        say(f"Note: {note}")
+    options.introduce(dataset)
     say(
         f"Split {parts.kind}: {len(parts.train):,} to learn from, {len(parts.valid):,} to choose"
         f" with, {len(parts.test):,} held out."

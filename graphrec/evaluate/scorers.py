@@ -45,11 +45,13 @@ class Mixture:
     Attributes:
         id, metadata: rules of the learned parts; None where the model doesn't have the part.
         spectral_weight: of the spectral part (`graphrec.model.spectral`), 0 without one.
+        shrinkage: kappa of `trust_in_company`, where there is metadata to expect something from.
     """
 
     id: RankingRule | None = None
     metadata: RankingRule | None = None
     spectral_weight: float = 0.0
+    shrinkage: float = 0.0
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Mixture:
@@ -136,26 +138,27 @@ class SumScorer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ExpectedScorer:
-    r"""What company says of each movie; where it can say nothing, what may be expected of it.
+    r"""What company says of each movie, drawn towards what its metadata lets expect.
 
-    A movie that nobody has watched has no company. For each user, its score is what a straight line
-    through the user's scores of all other movies, company's over metadata's, gives at the
-    metadata's score of this one:
+    Of a movie that nobody has watched company can say nothing, of one with few watches little. For
+    each user, the expected score is what a straight line through the user's scores of all movies,
+    company's over metadata's, gives at the metadata's score of this one:
 
-    .. math:: \bar s^C_u + \max(0, \beta_u) (s^M_{ui} - \bar s^M_u)
+    .. math:: \hat s_{ui} = \bar s^C_u + \max(0, \beta_u) (s^M_{ui} - \bar s^M_u), \qquad
+              s_{ui} = t_i s^C_{ui} + (1 - t_i) \hat s_{ui}
 
-    So it stands among the others where movies with such metadata usually stand, and movies without
-    company stand among themselves as their metadata says.
+    with line and means weighed by the trust t. So a new movie stands among the others where movies
+    with such metadata usually stand, and new movies stand among themselves as their metadata says.
 
     Attributes:
         company: scores by who watches.
         metadata: scores by what movies are.
-        lonely: bool [M], the movies nobody has watched; not all.
+        trust: t, float32 [M], 0 to 1; not all 0.
     """
 
     company: Scorer
     metadata: Scorer
-    lonely: Tensor
+    trust: Tensor
 
     @property
     def num_movies(self) -> int:
@@ -164,12 +167,27 @@ class ExpectedScorer:
     def score(self, users: np.ndarray) -> Tensor:
         scores = self.company.score(users).cpu()
         by_metadata = self.metadata.score(users).cpu()
-        others, known = scores[:, ~self.lonely], by_metadata[:, ~self.lonely]
-        mean, middle = others.mean(dim=1, keepdim=True), known.mean(dim=1, keepdim=True)
-        spread = (known - middle).square().sum(dim=1, keepdim=True)
-        slope = ((others - mean) * (known - middle)).sum(dim=1, keepdim=True) / spread.clamp(1e-12)
-        scores[:, self.lonely] = mean + slope.clamp(0) * (by_metadata[:, self.lonely] - middle)
-        return scores
+        weight = self.trust / self.trust.sum()
+        mean, middle = (scores @ weight)[:, None], (by_metadata @ weight)[:, None]
+        by_metadata -= middle
+        slope = (
+            ((scores - mean) * by_metadata) @ weight / (by_metadata.square() @ weight).clamp(1e-12)
+        )
+        expected = by_metadata.mul_(slope.clamp(0)[:, None]).add_(mean)
+        return torch.lerp(expected, scores, self.trust)
+
+
+def trust_in_company(degree: Tensor, shrinkage: float) -> Tensor:
+    r"""How far a movie's company is to be believed: :math:`t_i = d_i / (d_i + \kappa)`.
+
+    With kappa 0 fully, but for movies without watches, of which it says nothing.
+
+    Args:
+        degree: watches of each movie, [M].
+        shrinkage: kappa, the number of watches that are believed by half.
+    """
+    degree = degree.float()
+    return torch.where(degree > 0, degree / (degree + shrinkage).clamp(min=1e-12), 0.0)
 
 
 def mixture_scorer(
@@ -177,21 +195,39 @@ def mixture_scorer(
     by_id: tuple[float, Scorer] | None = None,
     by_metadata: tuple[float, Scorer] | None = None,
     spectral: tuple[float, Scorer] | None = None,
-    lonely: Tensor,
+    trust: Tensor,
 ) -> SumScorer:
     """The sum of those parts that there are, each with its weight.
 
     Args:
         by_id, by_metadata, spectral: weight and scorer of each part.
-        lonely: bool [M], the movies nobody has watched, of which only metadata can tell.
+        trust: of each movie's company, see `trust_in_company`.
     """
     company = [part for part in (by_id, spectral) if part is not None and part[0]]
     if by_metadata is None or not by_metadata[0]:
         return SumScorer(tuple(company))
-    if bool(lonely.any()) and not bool(lonely.all()):
+    if bool((trust < 1).any()) and bool(trust.any()):
         own = by_metadata[1]
-        company = [(weight, ExpectedScorer(part, own, lonely)) for weight, part in company]
+        company = [(weight, ExpectedScorer(part, own, trust)) for weight, part in company]
     return SumScorer((*company, by_metadata))
+
+
+def learned_part(
+    embeddings: Embeddings, user: np.ndarray, part: str, rule: RankingRule
+) -> tuple[float, Scorer]:
+    """Weight and scorer of one learned part.
+
+    Args:
+        embeddings: the model's.
+        user: that part's embeddings [N, D] of the users to score for.
+        part: ``id`` or ``metadata``.
+        rule: how to rank by it.
+    """
+    by_id = part == "id"
+    movie = embeddings.movie if by_id else embeddings.movie_metadata
+    popularity = embeddings.log_popularity if by_id else embeddings.expected_log_popularity
+    users, movies, log_popularity = map(torch.from_numpy, (user, movie, popularity))
+    return rule.weight, EmbeddingScorer.by_rule(users, movies, log_popularity, rule)
 
 
 def model_scorer(
@@ -210,24 +246,16 @@ def model_scorer(
         watched: what each of them has watched, [N, M].
         mixture: how to rank.
     """
-
-    def part(
-        users: np.ndarray, movies: np.ndarray, popularity: np.ndarray, rule: RankingRule | None
-    ) -> tuple[float, Scorer] | None:
-        if rule is None:
-            return None
-        user, movie, log_popularity = map(torch.from_numpy, (users, movies, popularity))
-        return rule.weight, EmbeddingScorer.by_rule(user, movie, log_popularity, rule)
-
-    spectral = SpectralScorer(embeddings.spectral, watched)
+    by_id, by_metadata = (
+        None if rule is None else learned_part(embeddings, users, part, rule)
+        for part, users, rule in (
+            ("id", user, mixture.id),
+            ("metadata", user_metadata, mixture.metadata),
+        )
+    )
     return mixture_scorer(
-        by_id=part(user, embeddings.movie, embeddings.log_popularity, mixture.id),
-        by_metadata=part(
-            user_metadata,
-            embeddings.movie_metadata,
-            embeddings.expected_log_popularity,
-            mixture.metadata,
-        ),
-        spectral=(mixture.spectral_weight, spectral),
-        lonely=torch.from_numpy(embeddings.lonely),
+        by_id=by_id,
+        by_metadata=by_metadata,
+        spectral=(mixture.spectral_weight, SpectralScorer(embeddings.spectral, watched)),
+        trust=trust_in_company(torch.from_numpy(embeddings.degree), mixture.shrinkage),
     )

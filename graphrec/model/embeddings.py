@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from graphrec.model.popularity import log_popularity
 from graphrec.model.spectral import SpectralPart
 
 
@@ -40,9 +41,9 @@ class Embeddings:
         user, movie, fold_in: of the ID part, see `PartEmbeddings`. [U, D], [M, D], [M, D]
         user_metadata, movie_metadata, fold_in_metadata: of the metadata part, likewise.
         features: metadata features as they went in, to compare movies by. [M, F]
-        log_popularity: ln of each movie's watches, 0 for none. [M]
-        expected_log_popularity: the same, but what its metadata lets expect of a movie without
-            watches. [M]
+        degree: each movie's watches, float32. [M]
+        expected_log_popularity: their logarithm; for a movie without watches, what its metadata
+            lets expect. [M]
         spectral_movie, spectral_watch_weight, spectral_filter: the arrays of `spectral`,
             [M, K], [M], [K].
     """
@@ -54,7 +55,7 @@ class Embeddings:
     movie_metadata: np.ndarray
     fold_in_metadata: np.ndarray
     features: np.ndarray
-    log_popularity: np.ndarray
+    degree: np.ndarray
     expected_log_popularity: np.ndarray
     spectral_movie: np.ndarray
     spectral_watch_weight: np.ndarray
@@ -68,7 +69,7 @@ class Embeddings:
         spectral: SpectralPart,
         *,
         features: np.ndarray,
-        log_popularity: np.ndarray,
+        degree: np.ndarray,
         expected_log_popularity: np.ndarray,
     ) -> Embeddings:
         """All parts in one record."""
@@ -80,7 +81,7 @@ class Embeddings:
             movie_metadata=by_metadata.movie,
             fold_in_metadata=by_metadata.fold_in,
             features=features,
-            log_popularity=log_popularity,
+            degree=degree,
             expected_log_popularity=expected_log_popularity,
             spectral_movie=spectral.movie,
             spectral_watch_weight=spectral.watch_weight,
@@ -88,10 +89,9 @@ class Embeddings:
         )
 
     @property
-    def lonely(self) -> np.ndarray:
-        """Which movies nobody has watched: what company says of them is nothing. Bool [M]."""
-        company = self.spectral_movie if not self.movie.shape[1] else self.movie
-        return np.asarray(~company.any(axis=1))
+    def log_popularity(self) -> np.ndarray:
+        """ln of each movie's watches, 0 for none. [M]"""
+        return log_popularity(self.degree)
 
     @property
     def by_id(self) -> PartEmbeddings:

@@ -27,6 +27,7 @@ from graphrec.data.interactions import Interactions
 from graphrec.data.split import Split
 from graphrec.data.tables import USER
 from graphrec.errors import ArtefactError
+from graphrec.plain import plain
 from graphrec.recommend.artefact import (
     EMBEDDINGS,
     FEATURE_ARRAYS,
@@ -122,9 +123,9 @@ def _manifest(place: Path, dataset: Dataset, split: Split, fitted: Fitted) -> di
             "kind": split.kind.value,
             **{part: len(getattr(split, part)) for part in PARTS},
         },
-        "model": _settings(fitted.model_config),
+        "model": asdict(fitted.model_config),
         "training": {
-            **_settings(fitted.train_config),
+            **asdict(fitted.train_config),
             "stopped": fitted.stopped,
             "seconds": round(fitted.seconds, 3),
             "parts": {
@@ -132,14 +133,14 @@ def _manifest(place: Path, dataset: Dataset, split: Split, fitted: Fitted) -> di
                     "best_epoch": part.best.number,
                     "stopped": part.stopped,
                     "seconds": round(part.seconds, 3),
-                    "history": [_settings(epoch) for epoch in part.history],
+                    "history": [asdict(epoch) for epoch in part.history],
                 }
                 for name, part in fitted.parts.items()
             },
         },
-        "rule": _settings(fitted.rule),
-        "spectral": None if fitted.spectral is None else _settings(fitted.spectral),
-        "metrics": {"valid": {"ndcg@20": _finite(fitted.valid)}},
+        "rule": asdict(fitted.rule),
+        "spectral": None if fitted.spectral is None else asdict(fitted.spectral),
+        "metrics": {"valid": {"ndcg@20": fitted.valid}},
         "versions": {
             "python": platform.python_version(),
             **{name: _version(name) for name in ("torch", "torch-geometric", "numpy", "pandas")},
@@ -156,19 +157,6 @@ def _version(distribution: str) -> str:
         return version(distribution)
     except PackageNotFoundError:  # built by hand, or under another name
         return "unknown"
-
-
-def _settings(config: Any) -> dict[str, Any]:
-    """A frozen dataclass, and those in it, as JSON values."""
-    return {key: _finite(value) for key, value in asdict(config).items()}
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no NaN and no enums."""
-    if isinstance(value, dict):
-        return {key: _finite(inner) for key, inner in value.items()}
-    value = getattr(value, "value", value)
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 @contextmanager
@@ -194,7 +182,7 @@ def _write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def _write_json(path: Path, value: Any) -> None:
-    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False)
     path.write_text(text + "\n", encoding="utf-8")
 
 

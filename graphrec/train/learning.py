@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -93,7 +93,7 @@ class LearnedPart:
         history: every look at validation.
         best: the look that learning was stopped for.
         stopped: why learning ended, in words.
-        seconds: what it took.
+        seconds: what it took, without the settings that were not chosen.
     """
 
     part: NodeState
@@ -131,7 +131,7 @@ def learn_part(
     part: NodeState,
     material: Material,
     model_config: ModelConfig,
-    config: TrainConfig,
+    configs: Sequence[TrainConfig],
     callbacks: Callbacks | None = None,
 ) -> LearnedPart:
     """Learn from the training watches until validation says stop, then anew from all for as long.
@@ -142,40 +142,56 @@ def learn_part(
         part: by ID or by metadata.
         material: what to learn from and to choose by.
         model_config: layers, columns and initial values.
-        config: settings with everything filled in, see `TrainConfig.for_users`.
+        configs: settings with everything filled in, see `TrainConfig.for_users`; of several,
+            validation chooses.
         callbacks: who is told.
 
     Raises:
         ConfigError: if the loss is no longer a number.
         KeyboardInterrupt: if interrupted before the first look at validation.
     """
-    began, told = time.perf_counter(), callbacks or Callbacks()
-    told.on_stage(f"{part}: {LEARNING}", config.epochs)
-    loop = _prepare(part, material.first, model_config, config, told.on_batch)
-    stopped, best = loop.run(material.judge, told.on_epoch)
-    first, final = material.first, loop
-    chosen = loop.model.embed(first.graph, first.adjacency)
+    told = callbacks or Callbacks()
+    runs = []
+    for config in configs:
+        told.on_stage(f"{part}: {LEARNING}", config.epochs)
+        loop = _prepare(part, material.first, model_config, config, told.on_batch)
+        runs.append(_Run(loop, *loop.run(material.judge, told.on_epoch)))
+        if runs[-1].stopped == INTERRUPTED:
+            break
+    run = max(runs, key=lambda run: run.best.valid)  # the first, if nothing can be judged
+    first, known = material.first, material.everything
+    began, stopped, final = time.perf_counter(), runs[-1].stopped, run.loop
+    chosen = run.loop.model.embed(first.graph, first.adjacency)
     if material.judge.can_judge and stopped != INTERRUPTED:
-        told.on_stage(f"{part}: {AGAIN}", best.number)
+        told.on_stage(f"{part}: {AGAIN}", run.best.number)
         try:
-            final = _prepare(part, material.everything, model_config, config, told.on_batch)
-            for number in range(1, best.number + 1):
+            final = _prepare(part, known, model_config, run.loop.config, told.on_batch)
+            for number in range(1, run.best.number + 1):
                 final.learn(number)
+            stopped = run.stopped
         except KeyboardInterrupt:
-            final, stopped = loop, INTERRUPTED
-    weights, known = final.model.state_dict(), material.everything
+            final, stopped = run.loop, INTERRUPTED
     return LearnedPart(
         part=part,
-        config=config,
+        config=run.loop.config,
         chosen=chosen,
-        log_popularity=loop.log_popularity.cpu(),
+        log_popularity=run.loop.log_popularity.cpu(),
         embeddings=final.model.embed(known.graph, known.adjacency),
-        weights={name: tensor.cpu().numpy().copy() for name, tensor in weights.items()},
-        history=tuple(loop.history),
-        best=best,
+        weights={name: t.cpu().numpy().copy() for name, t in final.model.state_dict().items()},
+        history=tuple(run.loop.history),
+        best=run.best,
         stopped=stopped,
-        seconds=time.perf_counter() - began,
+        seconds=run.loop.history[-1].seconds + time.perf_counter() - began,
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Run:
+    """What learning from the training watches by one config came to."""
+
+    loop: Loop
+    stopped: str
+    best: Epoch
 
 
 def _prepare(

@@ -16,6 +16,7 @@ from graphrec.evaluate.scorers import (
     RankingRule,
     SpectralScorer,
     mixture_scorer,
+    trust_in_company,
 )
 from graphrec.model.spectral import SpectralPart
 from graphrec.train.judge import Judge, neighbours, ranking_rules
@@ -24,6 +25,8 @@ from graphrec.train.learning import LearnedPart
 METADATA_SHARES = (0.02, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 """Of the metadata part beside the ID part, both scaled to the same spread over movies. Never 0:
 movies that nobody has watched have nothing else."""
+SHRINKAGES = (0.0, 1.0, 3.0, 10.0)
+"""Watches of a movie that its company is believed by half with."""
 SPECTRAL_SHARES = (0.0, 0.1, 0.15, 0.2, 0.3, 0.45, 0.7, 1.0, 1.5)  # of the learned scores' spread
 USUAL_METADATA_SHARE, USUAL_SPECTRAL_WEIGHT = 0.3, 0.1  # where there is nothing to choose by
 _SPREAD_USERS = 256
@@ -34,9 +37,10 @@ def mix(
 ) -> tuple[Mixture, float]:
     """The best mixture of one or two learned parts and a spectral one, and its quality.
 
-    First the share of the metadata part, then the weight of the spectral part, then the rule of the
-    first part once more. The choice is made on movies that training has seen: the order of the
-    others among themselves is the metadata part's whatever is chosen. The quality counts all.
+    First the share of the metadata part, then how far the company of movies with few watches is
+    believed, then the weight of the spectral part, then the rule of the first part once more. The
+    choice is made on movies that training has seen: the order of the others among themselves is the
+    metadata part's whatever is chosen. The quality counts all.
 
     Args:
         judge: with the training watches that the parts have learned from.
@@ -48,7 +52,7 @@ def mix(
     candidates = _Candidates(judge.of_warm(), parts, spectral)
     mixture = candidates.plain()
     if len(parts) == 2:
-        mixture = candidates.best_share(mixture)
+        mixture = candidates.best_shrinkage(candidates.best_share(mixture))
     if spectral.movie.shape[1]:
         mixture = candidates.best_with_spectral(mixture)
     whole = _Candidates(judge, parts, spectral).scorer(mixture)
@@ -63,9 +67,9 @@ class _Candidates:
     parts: Sequence[LearnedPart]
     spectral: SpectralPart
 
-    @property
-    def lonely(self) -> Tensor:
-        return torch.from_numpy(np.asarray(self.judge.watched.sum(axis=0)) == 0)
+    def trust(self, shrinkage: float) -> Tensor:
+        degree = torch.from_numpy(np.asarray(self.judge.watched.sum(axis=0)))
+        return trust_in_company(degree, shrinkage)
 
     def plain(self) -> Mixture:
         """Each part by its own best rule, all of weight 1 and no spectral part."""
@@ -85,7 +89,7 @@ class _Candidates:
             if mixture.metadata is None
             else self.part("metadata", mixture.metadata),
             spectral=(mixture.spectral_weight, SpectralScorer(self.spectral, self.judge.watched)),
-            lonely=self.lonely,
+            trust=self.trust(mixture.shrinkage),
         )
 
     def best_share(self, mixture: Mixture) -> Mixture:
@@ -106,6 +110,15 @@ class _Candidates:
         first, second = weights[best]
         return Mixture(replace(mixture.id, weight=first), replace(mixture.metadata, weight=second))
 
+    def best_shrinkage(self, mixture: Mixture) -> Mixture:
+        """How many watches make a movie's company as good as what its metadata lets expect."""
+        if not self.judge.can_judge:
+            return mixture
+        choices = [replace(mixture, shrinkage=shrinkage) for shrinkage in SHRINKAGES]
+        scorers = [self.scorer(choice) for choice in choices]
+        values = self.judge.qualities(lambda users: (s.score(users) for s in scorers))
+        return choices[int(values.argmax())]
+
     def best_with_spectral(self, mixture: Mixture) -> Mixture:
         """The best weight of the spectral part, then the best rule of the first part beside it."""
         if not self.judge.can_judge:
@@ -113,8 +126,9 @@ class _Candidates:
         near = self._near(mixture)
         learned = [self.scorer(other) for other in near]
         added: Scorer = SpectralScorer(self.spectral, self.judge.watched)
-        if mixture.metadata is not None and self.lonely.any():
-            added = ExpectedScorer(added, self.part("metadata", mixture.metadata)[1], self.lonely)
+        if mixture.metadata is not None:
+            by_metadata = self.part("metadata", mixture.metadata)[1]
+            added = ExpectedScorer(added, by_metadata, self.trust(mixture.shrinkage))
         spread = self._spread(learned[0])
         weights = [share * spread for share in SPECTRAL_SHARES]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -127,7 +127,7 @@ def fit(
     began = time.perf_counter()
     model_config = model_config or ModelConfig()
     config = (config or TrainConfig()).for_users(dataset.interactions.num_users)
-    config = replace(config, device=str(_device(config.device)))
+    config = replace(config, device=str(find_device(config.device)))
     usual = Callbacks()
     told = Callbacks(
         on_stage or usual.on_stage, on_batch or usual.on_batch, on_epoch or usual.on_epoch
@@ -142,7 +142,9 @@ def fit(
     wanted = model_config.node_state.parts
     if not known.features.shape[1]:
         wanted = tuple(part for part in wanted if part is NodeState.ID) or wanted
-    parts = _learn_all(wanted, lambda part: learn_part(part, material, model_config, config, told))
+    parts = _learn_all(
+        wanted, lambda part: learn_part(part, material, model_config, [config], told)
+    )
     stopped = next((part.stopped for part in parts if part.interrupted), parts[0].stopped)
     try:
         rule, valid = mix(judge, parts, spectral)
@@ -197,12 +199,17 @@ def assemble(parts: list[LearnedPart], spectral: SpectralPart, known: Known) -> 
         by_name.get("metadata", none),
         spectral,
         features=known.features,
-        log_popularity=known.log_popularity,
+        degree=np.asarray(known.watched.sum(axis=0), dtype=np.float32),
         expected_log_popularity=known.expected_log_popularity,
     )
 
 
-def _check_columns(dataset: Dataset, config: ModelConfig, ignore: tuple[str, ...]) -> None:
+def check_ignored(dataset: Dataset, ignore: Collection[str]) -> None:
+    """Fail if a column to leave out isn't there.
+
+    Raises:
+        ConfigError: naming the columns that are.
+    """
     columns = [str(name) for name in dataset.metadata.columns]
     for name in ignore:
         if name not in columns:
@@ -210,11 +217,21 @@ def _check_columns(dataset: Dataset, config: ModelConfig, ignore: tuple[str, ...
                 f"--ignore-column {name}: there is no such column; the movies have"
                 f" {', '.join(columns) or 'none'}."
             )
-    if config.node_state is NodeState.METADATA and not set(columns) - set(ignore):
+
+
+def _check_columns(dataset: Dataset, config: ModelConfig, ignore: Collection[str]) -> None:
+    check_ignored(dataset, ignore)
+    columns = {str(name) for name in dataset.metadata.columns}
+    if config.node_state is NodeState.METADATA and not columns - set(ignore):
         raise ConfigError("--node-state metadata needs metadata, and the movies have no columns.")
 
 
-def _device(name: str) -> torch.device:
+def find_device(name: str) -> torch.device:
+    """The device that is meant; ``auto`` is a GPU if there is one.
+
+    Raises:
+        ConfigError: if it can't be used.
+    """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

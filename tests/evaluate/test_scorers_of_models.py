@@ -17,6 +17,7 @@ from graphrec.evaluate.scorers import (
     RankingRule,
     SumScorer,
     mixture_scorer,
+    trust_in_company,
 )
 
 
@@ -49,10 +50,29 @@ def test_expected_score_lies_on_the_line_through_the_others() -> None:
     metadata = torch.tensor([[0.0, 1.0, 2.0, 5.0, -1.0], [0.0, 1.0, 2.0, 5.0, -1.0]])
     company = torch.stack([3 + 2 * metadata[0], 7 - metadata[1]])
     company[:, 3:] = 99  # nobody knows these
-    lonely = torch.tensor([False, False, False, True, True])
-    scores = ExpectedScorer(_Fixed(company), _Fixed(metadata), lonely).score(USERS)
+    trust = torch.tensor([1.0, 1.0, 1.0, 0.0, 0.0])
+    scores = ExpectedScorer(_Fixed(company), _Fixed(metadata), trust).score(USERS)
     assert scores[0].tolist() == pytest.approx([3, 5, 7, 13, 1])
     assert scores[1].tolist() == pytest.approx([7, 6, 5, 6, 6])  # their mean, never backwards
+
+
+def test_trust_grows_with_the_watches() -> None:
+    degree = torch.tensor([0, 1, 3, 9])
+    assert trust_in_company(degree, 3.0).tolist() == pytest.approx([0, 0.25, 0.5, 0.75])
+    assert trust_in_company(degree, 0.0).tolist() == [0, 1, 1, 1]
+
+
+def test_half_trusted_company_is_half_expected() -> None:
+    metadata = torch.tensor([[0.0, 1.0, 2.0, 3.0]])
+    company = torch.tensor([[0.0, 1.0, 2.0, 9.0]])
+    trust = torch.tensor([1.0, 1.0, 1.0, 0.0])
+    expected = ExpectedScorer(_Fixed(company), _Fixed(metadata), trust).score(np.array([0]))
+    trust = torch.tensor([1.0, 1.0, 1.0, 1e-7])
+    almost = ExpectedScorer(_Fixed(company), _Fixed(metadata), trust).score(np.array([0]))
+    torch.testing.assert_close(almost, expected, rtol=0, atol=1e-4)
+    trust = torch.tensor([1.0, 1.0, 1.0, 0.5])
+    between = ExpectedScorer(_Fixed(company), _Fixed(metadata), trust).score(np.array([0]))
+    assert float(expected[0, 3]) < float(between[0, 3]) < 9
 
 
 def test_lonely_movies_keep_the_order_of_the_metadata_part() -> None:
@@ -63,23 +83,21 @@ def test_lonely_movies_keep_the_order_of_the_metadata_part() -> None:
         by_id=(1.0, _Fixed(company)),
         by_metadata=(0.01, _Fixed(metadata)),
         spectral=(0.7, _Fixed(company.flip(1))),
-        lonely=lonely,
+        trust=(~lonely).float(),
     ).score(USERS)
     assert (mixed[:, lonely].argsort() == metadata[:, lonely].argsort()).all()
 
 
 def test_without_metadata_lonely_movies_are_left_as_they_are() -> None:
     company = _Fixed(torch.tensor([[1.0, 0.0]]))
-    scorer = mixture_scorer(by_id=(1.0, company), lonely=torch.tensor([False, True]))
+    scorer = mixture_scorer(by_id=(1.0, company), trust=torch.tensor([1.0, 0.0]))
     assert scorer.score(np.array([0])).tolist() == [[1.0, 0.0]]
 
 
 def test_metadata_alone_needs_no_company() -> None:
     metadata = _Fixed(torch.tensor([[1.0, 4.0]]))
     for by_id in (None, (0.0, metadata)):
-        scorer = mixture_scorer(
-            by_id=by_id, by_metadata=(2.0, metadata), lonely=torch.tensor([True, True])
-        )
+        scorer = mixture_scorer(by_id=by_id, by_metadata=(2.0, metadata), trust=torch.zeros(2))
         assert scorer.score(np.array([0])).tolist() == [[2.0, 8.0]]
 
 
@@ -87,7 +105,7 @@ def test_metadata_alone_needs_no_company() -> None:
     "mixture",
     [
         Mixture(id=RankingRule(Scoring.COSINE, 0.5)),
-        Mixture(RankingRule(), RankingRule(Scoring.COSINE, 0.1, 0.25), 0.3),
+        Mixture(RankingRule(), RankingRule(Scoring.COSINE, 0.1, 0.25), 0.3, 3.0),
     ],
 )
 def test_mixture_survives_json(mixture: Mixture) -> None:

@@ -303,7 +303,7 @@ def test_nodes_without_edges_keep_no_noise(small_world: World) -> None:
     embeddings = fit(dataset, seen, ModelConfig(embedding_dim=8), SHORT).embeddings
     assert not embeddings.movie[5].any()
     assert embeddings.movie_metadata[5].any()
-    assert embeddings.lonely.tolist() == [movie == 5 for movie in range(32)]
+    assert (embeddings.degree == 0).tolist() == [movie == 5 for movie in range(32)]
     others = np.delete(embeddings.user, 7, axis=0)
     np.testing.assert_allclose(embeddings.user[7], others.mean(axis=0), rtol=1e-4, atol=1e-7)
 

@@ -1,0 +1,155 @@
+"""`graphrec ablate`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from graphrec.choices import COLD_FRACTION
+from graphrec.cli import options
+from graphrec.console import duration, friendly, say, show_json, show_table, study_progress
+from graphrec.errors import ConfigError
+
+if TYPE_CHECKING:
+    from graphrec.study.ablate import Study
+
+DEFAULT_STUDY = Path("graphrec-study")
+_SETTINGS = "Settings"
+
+
+@friendly
+def ablate(
+    *,
+    data: options.Data = None,
+    ratings: options.Ratings = None,
+    movies: options.Movies = None,
+    details: options.Details = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder of the report; kept to go on from.")
+    ] = DEFAULT_STUDY,
+    seeds: Annotated[
+        int | None, typer.Option(help="Splits and trainings; 3, or 1 with --quick.")
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A first look: one seed, no tuning, the arms alone.")
+    ] = False,
+    drop_leaky: Annotated[
+        bool,
+        typer.Option("--drop-leaky", help="Leave out columns that look computed from watches."),
+    ] = False,
+    cold_fraction: options.ColdFraction = COLD_FRACTION,
+    min_rating: options.MinRating = None,
+    ignore_column: options.Ignore = None,
+    encoding: options.Encoding = None,
+    user_column: options.UserColumn = None,
+    movie_column: options.MovieColumn = None,
+    rating_column: options.RatingColumn = None,
+    timestamp_column: options.TimestampColumn = None,
+    title_column: options.TitleColumn = None,
+    embedding_dim: Annotated[
+        int, typer.Option(help="Columns of each learned part.", rich_help_panel=_SETTINGS)
+    ] = 64,
+    epochs: Annotated[
+        int, typer.Option(help="Of each training, at most.", rich_help_panel=_SETTINGS)
+    ] = 200,
+    device: Annotated[str, typer.Option(help="cpu, cuda, ...", rich_help_panel=_SETTINGS)] = "auto",
+    as_json: options.AsJson = False,
+) -> None:
+    """Find out what movies' ID embeddings are worth beside their metadata, on your own tables.
+
+    Metadata alone, ID embeddings alone and both together, beside controls and classical methods,
+    on movies with many ratings, few, and none. Stopped, it goes on where it was.
+
+    Examples:
+
+        graphrec ablate --quick
+
+        graphrec ablate --ratings ratings.csv --movies movies.csv --output my-study
+    """
+    _check_target(output)
+    dataset = options.load(
+        data=data,
+        ratings=ratings,
+        movies=movies,
+        details=details,
+        min_rating=min_rating,
+        encoding=encoding,
+        columns={
+            "user_id": user_column,
+            "movie_id": movie_column,
+            "rating": rating_column,
+            "timestamp": timestamp_column,
+            "title": title_column,
+        },
+    )
+    from graphrec.study.ablate import ablate as study_of
+    from graphrec.study.settings import StudySettings
+
+    chosen: dict[str, Any] = {
+        "cold_fraction": cold_fraction,
+        "drop_leaky": drop_leaky,
+        "ignore": tuple(ignore_column or ()),
+        "embedding_dim": embedding_dim,
+        "epochs": epochs,
+        "device": device,
+    }
+    if seeds is not None:
+        chosen["seeds"] = seeds
+    settings = StudySettings.quick(**chosen) if quick else StudySettings(**chosen)
+    if not as_json:
+        options.introduce(dataset)
+    with _stoppable(output), study_progress(settings.seeds, quiet=as_json) as listener:
+        study = study_of(dataset, settings, folder=output, listener=listener)
+    report = study.save(output)
+    if as_json:
+        show_json(study.results)
+    else:
+        _show(study, report)
+
+
+def _check_target(folder: Path) -> None:
+    """Fail before the work starts if the folder is somebody else's."""
+    from graphrec.study.units import FOLDER
+
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{folder} is a file; --output needs a folder.")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / FOLDER).is_dir():
+        raise ConfigError(f"{folder} holds other files; give --output a new or empty folder.")
+
+
+@contextmanager
+def _stoppable(output: Path) -> Iterator[None]:
+    """Say on Ctrl-C that nothing is lost."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(f"\nStopped. What was measured is kept in {output}: the same command goes on from it.")
+        raise typer.Exit(130) from None
+
+
+def _show(study: Study, report: Path) -> None:
+    results, places = study.results, list(study.results["places"])
+    metric = results["metric"]
+    rows = []
+    for arm in results["arms"]:
+        figures = [_figure(arm["places"][place][metric]) for place in places]
+        rows.append([arm["name"], *figures, _seconds(arm["seconds"])])
+    show_table([metric, *places, "time"], rows, right=True)
+    for note in results["notes"]:
+        say(f"Note: {note}")
+    typer.echo()
+    for sentence in results["verdict"]["sentences"]:
+        typer.echo(sentence)
+    say(f"\nIntervals are over users. Report with plots: {report}")
+
+
+def _figure(value: dict[str, float]) -> str:
+    return f"{value['mean']:.3f} ±{(value['high'] - value['low']) / 2:.3f}"
+
+
+def _seconds(value: float | None) -> str:
+    return "" if value is None else duration(value)

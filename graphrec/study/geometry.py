@@ -1,0 +1,133 @@
+"""What a learned embedding holds that the metadata do not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.linear_model import RidgeCV
+from sklearn.model_selection import KFold
+from sklearn.neighbors import NearestNeighbors
+from sklearn.preprocessing import normalize
+
+from graphrec.evaluate.ranking import Scorer
+from graphrec.evaluate.scorers import Mixture, learned_part
+from graphrec.model.embeddings import Embeddings
+from graphrec.model.popularity import PENALTIES
+
+NEIGHBOURS = 10
+KNOWN_FROM = 20
+"""Of movies with more ratings than this the embedding is more signal than noise."""
+FOLDS = 5
+MAX_MOVIES = 20_000  # neighbours of more are found for a random sample
+_SCORED_USERS = 256
+
+
+def predictability(embedding: np.ndarray, features: np.ndarray, seed: int) -> float:
+    r"""How much of an embedding a linear map of the metadata foretells.
+
+    .. math:: R^2 = 1 - \frac{\sum_i \|z_i - \hat z_i\|^2}{\sum_i \|z_i - \bar z\|^2}
+
+    with every prediction by a ridge regression that was fitted on other movies, and the mean taken
+    over those too. 1 is everything, 0 nothing; it can come out below 0.
+
+    Args:
+        embedding: of the movies asked for, [N, D]; only its direction counts.
+        features: of the same movies, [N, F].
+        seed: of the folds.
+    """
+    if len(embedding) < 2 * FOLDS:
+        return float("nan")
+    unit = normalize(embedding)
+    error = total = 0.0
+    for fit, test in KFold(FOLDS, shuffle=True, random_state=seed).split(unit):
+        model = RidgeCV(PENALTIES).fit(features[fit], unit[fit])
+        error += float(((unit[test] - model.predict(features[test])) ** 2).sum())
+        total += float(((unit[test] - unit[fit].mean(axis=0)) ** 2).sum())
+    return 1 - error / max(total, 1e-12)
+
+
+def neighbour_overlap(first: np.ndarray, second: np.ndarray, seed: int) -> tuple[float, float]:
+    """Share of the 10 nearest movies that two spaces have in common, and what chance would give.
+
+    Nearest is by cosine. Both arrays are [N, any], of the same movies.
+    """
+    if len(first) > MAX_MOVIES:
+        rows = np.random.default_rng(seed).choice(len(first), MAX_MOVIES, replace=False)
+        first, second = first[rows], second[rows]
+    if len(first) <= NEIGHBOURS + 1:
+        return float("nan"), float("nan")
+    near, other = _nearest(first), _nearest(second)
+    shared = [len(np.intersect1d(a, b)) for a, b in zip(near, other, strict=True)]
+    return float(np.mean(shared)) / NEIGHBOURS, NEIGHBOURS / (len(first) - 1)
+
+
+def _nearest(space: np.ndarray) -> np.ndarray:
+    """The 10 nearest others of every row, [N, 10]."""
+    index = NearestNeighbors(n_neighbors=NEIGHBOURS).fit(normalize(space))
+    return np.asarray(index.kneighbors(return_distance=False))  # never the row itself
+
+
+def score_share(
+    by_id: tuple[float, Scorer],
+    by_metadata: tuple[float, Scorer],
+    users: np.ndarray,
+    movies: np.ndarray,
+) -> float:
+    r"""The metadata's share in how scores differ from movie to movie.
+
+    A score is the sum of both parts, so its variance over a user's movies splits exactly:
+
+    .. math:: \mathrm{share}_p = \frac{\mathrm{cov}(s^p, s)}{\mathrm{var}(s)}, \qquad
+              \sum_p \mathrm{share}_p = 1
+
+    Args:
+        by_id, by_metadata: weight and scorer of both parts.
+        users: mean over these, int64.
+        movies: over these, bool [M].
+    """
+    chosen = torch.from_numpy(movies)
+    own, other = (
+        weight * scorer.score(users).cpu()[:, chosen] for weight, scorer in (by_metadata, by_id)
+    )
+    total = own + other
+    total = total - total.mean(dim=1, keepdim=True)
+    own = own - own.mean(dim=1, keepdim=True)
+    return float(((own * total).sum(dim=1) / total.square().sum(dim=1).clamp(1e-12)).mean())
+
+
+def describe_geometry(
+    embeddings: Embeddings, mixture: Mixture, degree: np.ndarray, seed: int
+) -> dict[str, Any]:
+    """All figures of one model that has both parts.
+
+    Args:
+        embeddings: the model's.
+        mixture: how it ranks.
+        degree: watches of the movies, [M].
+        seed: of folds and samples.
+    """
+    assert mixture.id is not None
+    assert mixture.metadata is not None
+    warm, known = degree > 0, degree > KNOWN_FROM
+    by_id, features = embeddings.movie, embeddings.features
+    overlap, by_chance = neighbour_overlap(by_id[warm], features[warm], seed)
+    num_users = len(embeddings.user)
+    users = np.arange(num_users)[:: max(1, num_users // _SCORED_USERS)]
+    return {
+        "neighbours": NEIGHBOURS,
+        "known_from": KNOWN_FROM,
+        "r_squared": predictability(by_id[warm], features[warm], seed),
+        "r_squared_known": predictability(by_id[known], features[known], seed),
+        "overlap": overlap,
+        "overlap_chance": by_chance,
+        "embedding_share_metadata": mixture.metadata.weight
+        / (mixture.id.weight + mixture.metadata.weight),
+        "score_share_metadata": score_share(
+            learned_part(embeddings, embeddings.user, "id", mixture.id),
+            learned_part(embeddings, embeddings.user_metadata, "metadata", mixture.metadata),
+            users,
+            warm,
+        ),
+    }

@@ -1,0 +1,50 @@
+"""What a study is to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from graphrec.choices import COLD_FRACTION
+from graphrec.errors import ConfigError
+from graphrec.study.arms import Group
+
+TEMPERATURES = (0.08, 0.12, 0.18, 0.27)
+"""Of the loss: what every graph part is tuned over, as many settings as any other method has."""
+USUAL_TEMPERATURE = 0.12
+
+
+@dataclass(frozen=True, slots=True)
+class StudySettings:
+    """The study.
+
+    Attributes:
+        seeds: how often everything is done anew, each time with another split.
+        cold_fraction: share of the movies that are held out entirely.
+        drop_leaky: leave out metadata columns that look computed from the watches.
+        ignore: metadata columns to leave out in any case.
+        groups: which kinds of arms; the three arms themselves always come along.
+        tune: choose among four settings for each method, on validation of the first seed.
+        embedding_dim: columns of each learned part.
+        epochs: of training, at most.
+        device: as torch names it, or ``auto``.
+    """
+
+    seeds: int = 3
+    cold_fraction: float = COLD_FRACTION
+    drop_leaky: bool = False
+    ignore: tuple[str, ...] = ()
+    groups: tuple[Group, ...] = field(default=tuple(Group))
+    tune: bool = True
+    embedding_dim: int = 64
+    epochs: int = 200
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.seeds < 1:
+            raise ConfigError(f"--seeds is {self.seeds}; it must be 1 or more.")
+
+    @classmethod
+    def quick(cls, **changes: object) -> StudySettings:
+        """One seed, no tuning, the arms and nothing else: a first look."""
+        usual: dict[str, object] = {"seeds": 1, "tune": False, "groups": (Group.ARMS,)}
+        return cls(**{**usual, **changes})  # type: ignore[arg-type]

@@ -1,0 +1,225 @@
+"""The answer in plain sentences, made from the numbers and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Json = dict[str, Any]
+HYBRID, BY_ID, BY_METADATA = "id+metadata", "id", "metadata"
+_NAMES = {
+    HYBRID: "both together",
+    BY_ID: "the ID embedding",
+    BY_METADATA: "the metadata",
+}
+_WHERE = {
+    "warm": "movies with ratings",
+    "tail": "movies with few ratings (the tail)",
+    "cold": "new movies without any rating",
+}
+
+
+def reach_verdict(results: Json) -> tuple[str, Json | None, list[str]]:
+    """The finding, the crossing point and the sentences.
+
+    IDs earn their place if both parts together beat the metadata alone on movies with ratings.
+    Metadata earn theirs if both together beat the IDs alone there, in the tail, or on new movies.
+
+    Args:
+        results: all but the verdict, as `graphrec.study.summary.summarise` makes it.
+
+    Returns:
+        ``both``, ``ids needed``, ``metadata suffices`` or ``neither``; where the lines of the two
+        halves cross, if they do; and the sentences.
+    """
+    outcome = {(d["first"], d["second"], d["place"]): d for d in results["differences"]}
+
+    def beats(second: str, *places: str) -> bool:
+        rows = [outcome.get((HYBRID, second, place)) for place in places]
+        return any(row is not None and row["verdict"] == "better" for row in rows)
+
+    ids, metadata = beats(BY_METADATA, "warm"), beats(BY_ID, "warm", "tail", "cold")
+    finding = {
+        (True, True): "both",
+        (True, False): "ids needed",
+        (False, True): "metadata suffices",
+        (False, False): "neither",
+    }[ids, metadata]
+    if finding == "neither" and _is_tie(outcome, "warm"):
+        finding = "metadata suffices" if _informed(outcome) else "neither"
+    crossing = find_crossing(results)
+    sentences = [_headline(finding)]
+    sentences += [s for place in _WHERE if (s := _place(results, outcome, place))]
+    if crossing is not None:
+        sentences.append(crossing["sentence"])
+    sentences += _controls(outcome) + _geometry(results) + _leaks(results) + _classical(results)
+    sentences.append(_advice(finding))
+    return finding, crossing, sentences
+
+
+def _is_tie(outcome: dict[tuple[str, str, str], Json], place: str) -> bool:
+    row = outcome.get((HYBRID, BY_METADATA, place))
+    return row is not None and row["verdict"] == "tie"
+
+
+def _informed(outcome: dict[tuple[str, str, str], Json]) -> bool:
+    """Whether the metadata are worth anything: new movies ranked better than by lot."""
+    row = outcome.get((HYBRID, "random", "cold"))
+    return row is not None and row["verdict"] == "better"
+
+
+def _headline(finding: str) -> str:
+    return {
+        "both": "Both are needed: the ID embedding and the metadata each add what the other lacks.",
+        "ids needed": "IDs needed: the metadata add nothing to what the ID embedding learns.",
+        "metadata suffices": "Metadata suffices: an ID embedding adds nothing to it.",
+        "neither": "Neither half shows a gain over the other in these data.",
+    }[finding]
+
+
+def _advice(finding: str) -> str:
+    return {
+        "both": "Use both: `graphrec train` does so by default.",
+        "ids needed": "Use ID embeddings; these metadata may be left out (--node-state id).",
+        "metadata suffices": "Metadata alone will do (--node-state metadata); it needs no"
+        " embedding for each movie and covers new ones.",
+        "neither": "More ratings or more seeds may tell the halves apart.",
+    }[finding]
+
+
+def _place(results: Json, outcome: dict[tuple[str, str, str], Json], place: str) -> str | None:
+    arms = {arm["name"]: arm for arm in results["arms"]}
+    if place not in arms[HYBRID]["places"]:
+        return None
+    quality = {
+        name: arms[name]["places"][place][results["metric"]]["mean"]
+        for name in (HYBRID, BY_ID, BY_METADATA)
+    }
+    halves = outcome[BY_ID, BY_METADATA, place]
+    first, second = (BY_ID, BY_METADATA) if halves["mean"] > 0 else (BY_METADATA, BY_ID)
+    figures = ", ".join(f"{_NAMES[name]} {quality[name]:.3f}" for name in (HYBRID, first, second))
+    if halves["verdict"] == "tie":
+        relation = "the two halves tie"
+    else:
+        relation = _compared(quality, first, second)
+    rows = [(half, outcome[HYBRID, half, place]) for half in (first, second)]
+    return (
+        f"On {_WHERE[place]}, {relation}, and both together"
+        f" {_against(rows, quality)} ({results['metric']}: {figures})."
+    )
+
+
+def _against(rows: list[tuple[str, Json]], quality: dict[str, float]) -> str:
+    """What the whole does against its halves, the better half first."""
+    (best, row), _ = rows
+    if row["verdict"] == "tie":
+        return f"tie with {_NAMES[best]}"
+    if row["verdict"] == "worse":
+        return f"lose to {_NAMES[best]} by {1 - quality[HYBRID] / quality[best]:.1%}"
+    return _compared(quality, HYBRID, best).removeprefix(f"{_NAMES[HYBRID]} ")
+
+
+def _compared(quality: dict[str, float], first: str, second: str) -> str:
+    """How much better the first is, as a percentage or, from twice on, a factor."""
+    factor = quality[first] / max(quality[second], 1e-9)
+    many = first == HYBRID
+    if factor >= 2:
+        return (
+            f"{_NAMES[first]} {'are' if many else 'is'} {factor:.1f} times as good as"
+            f" {_NAMES[second]}"
+        )
+    return f"{_NAMES[first]} beat{'' if many else 's'} {_NAMES[second]} by {factor - 1:.1%}"
+
+
+def find_crossing(results: Json) -> Json | None:
+    """From how many ratings on the ID embedding beats the metadata; None if it never does.
+
+    The lines cross at the first bucket from which on the ID embedding is ahead in every bucket,
+    clearly so in one of them at least; a bucket before it must be clearly the metadata's.
+    """
+    rows = [
+        d for d in results["curve_differences"] if (d["first"], d["second"]) == (BY_ID, BY_METADATA)
+    ]
+    ahead = len(rows)
+    while ahead and rows[ahead - 1]["mean"] > 0:
+        ahead -= 1
+    after, before = rows[ahead:], rows[:ahead]
+    if not any(row["verdict"] == "better" for row in after):
+        return None
+    buckets = {bucket["name"]: bucket for bucket in results["buckets"]}
+    first = buckets[after[0]["bucket"]]["low"]
+    if not any(row["verdict"] == "worse" for row in before):
+        return None
+    clear = next(row for row in after if row["verdict"] == "better")
+    sentence = (
+        f"From about {first} ratings on, the ID embedding beats the metadata; below that the"
+        " metadata beats it"
+    )
+    clear_from = buckets[clear["bucket"]]["low"]
+    if clear_from > first:
+        sentence += f" (beyond doubt from {clear_from} on)"
+    return {"ratings": first, "sentence": sentence + "."}
+
+
+def _controls(outcome: dict[tuple[str, str, str], Json]) -> list[str]:
+    rows = [
+        (first, place, row)
+        for (first, second, place), row in outcome.items()
+        if first.startswith("id + ") and second == BY_ID
+    ]
+    if not rows:
+        return []
+    gains = [f"{name} on {place}" for name, place, row in rows if row["verdict"] == "better"]
+    if gains:
+        return [
+            f"Beware: a control shows a gain that it can't have ({'; '.join(gains)}), so small"
+            " differences here mean little."
+        ]
+    return ["Shuffled and random metadata show no gain, as it must be."]
+
+
+def _geometry(results: Json) -> list[str]:
+    geometry = results["geometry"]
+    if geometry is None or geometry["r_squared_known"] is None:
+        return []
+    unexplained = 1 - max(0.0, geometry["r_squared_known"])
+    return [
+        f"Of where movies with more than {geometry['known_from']:.0f} ratings lie in the learned"
+        f" space, the metadata can't explain {unexplained:.0%}; of a movie's"
+        f" {geometry['neighbours']:.0f} nearest movies by company, {geometry['overlap']:.1%} are"
+        " also nearest by metadata."
+    ]
+
+
+def _leaks(results: Json) -> list[str]:
+    leaky = [audit["column"] for audit in results["leaks"] if audit["reasons"]]
+    if not leaky:
+        return []
+    names = ", ".join(leaky)
+    if results["settings"]["drop_leaky"]:
+        return [f"Left out, since computed from watches by their looks: {names}."]
+    return [
+        f"Beware: {names} look computed from watches; --drop-leaky leaves them out, and the rows"
+        " without leaks show what is left then."
+    ]
+
+
+def _classical(results: Json) -> list[str]:
+    rows = [
+        (arm["places"]["warm"][results["metric"]]["mean"], arm)
+        for arm in results["arms"]
+        if arm["group"] == "classical"
+    ]
+    if not rows:
+        return []
+    quality, best = max(rows, key=lambda row: row[0])
+    (row,) = (
+        d
+        for d in results["differences"]
+        if (d["first"], d["second"], d["place"]) == (HYBRID, best["name"], "warm")
+    )
+    word = {"better": "stays behind both together", "worse": "beats both together"}.get(
+        row["verdict"], "ties with both together"
+    )
+    return [
+        f"The best classical method on movies with ratings, {best['name']} ({quality:.3f}), {word}."
+    ]

@@ -1,0 +1,89 @@
+"""`graphrec ablate` as a person uses it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from graphrec.cli import app
+
+QUICK = ("--quick", "--epochs", "3", "--embedding-dim", "8")
+
+
+def run(*arguments: object) -> Result:
+    """A command's result; an unexpected error fails the test with its traceback."""
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A quick study of the sample."""
+    folder = tmp_path_factory.mktemp("ablate") / "study"
+    done = run("ablate", *QUICK, "--output", folder)
+    assert done.exit_code == 0, done.output
+    lines = done.stdout.splitlines()
+    assert lines[0].split() == ["ndcg@20", "warm", "tail", "cold", "all", "time"]
+    assert lines[1].startswith("metadata ")
+    assert "The viewers are simulated" in done.stderr or "simulated" in done.stderr
+    assert "5/5 seed 1, random: ndcg@20 warm" in done.stderr
+    assert f"Report with plots: {folder / 'report.html'}" in done.stderr
+    return folder
+
+
+def test_second_run_measures_nothing_again(folder: Path) -> None:
+    done = run("ablate", *QUICK, "--output", folder, "--json")
+    results = json.loads(done.stdout)
+    assert results == json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    assert results["settings"]["seeds"] == 1
+    assert "5/5" not in done.stderr
+
+
+def test_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+    done = run("ablate", *QUICK, "--output", tmp_path)
+    assert done.exit_code == 2
+    assert "holds other files; give --output a new or empty folder" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--seeds", "0"), "--seeds is 0; it must be 1 or more."),
+        (("--cold-fraction", "1.5"), "--cold-fraction is 1.5; it must be above 0 and below 1."),
+        (("--embedding-dim", "0"), "--embedding-dim is 0; it must be 1 or more."),
+        (("--ignore-column", "gneres"), "--ignore-column gneres: there is no such column"),
+        (("--device", "banana"), "--device banana can't be used here"),
+    ],
+)
+def test_wrong_arguments(arguments: tuple[str, ...], sentence: str, tmp_path: Path) -> None:
+    done = run("ablate", "--quick", *arguments, "--output", tmp_path / "study")
+    assert done.exit_code == 2
+    assert sentence in done.stderr
+    assert not (tmp_path / "study" / "results.json").exists()
+
+
+def test_interrupt_says_how_to_go_on(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "graphrec", "ablate", "--output", str(tmp_path / "study")]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:  # stopped once something is measured
+            if line.startswith("1/"):
+                time.sleep(0.5)
+                process.send_signal(signal.SIGINT)
+                break
+        rest = process.stderr.read()
+    assert process.returncode == 130
+    assert "the same command goes on from it" in rest
+    assert "Traceback" not in rest
+    assert len(list((tmp_path / "study").rglob("seed0*.npz"))) >= 1

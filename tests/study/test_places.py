@@ -1,0 +1,123 @@
+"""Where a study measures, and that nothing held out leaks into what is fitted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from graphrec.choices import SplitKind
+from graphrec.data.dataset import Dataset
+from graphrec.data.sources import load_dataset
+from graphrec.data.split import Split, make_split
+from graphrec.evaluate.baselines import Popularity
+from graphrec.evaluate.report import evaluate_ranking
+from graphrec.graph.build import RATES
+from graphrec.study.places import BUCKETS, FEWEST_MOVIES, find_places, measure
+from graphrec.train.known import Known
+
+World = tuple[Dataset, Split]
+
+
+@pytest.fixture(scope="module")
+def sample() -> World:
+    """The embedded sample, some movies held out entirely."""
+    dataset = load_dataset("sample")
+    return dataset, make_split(dataset, SplitKind.COLD_MOVIES, cold_fraction=0.2)
+
+
+def test_places_hold_the_movies_they_say(sample: World) -> None:
+    dataset, split = sample
+    degree = dataset.interactions.movie_degree(split.known)
+    places = find_places(dataset.interactions, split)
+    warm, tail, cold, everything = (places[name].movies for name in ("warm", "tail", "cold", "all"))
+    assert (degree[warm] > 0).all()
+    assert (degree[cold] == 0).all()
+    assert (warm & cold).sum() == 0
+    np.testing.assert_array_equal(warm | cold, everything)
+    assert tail.sum() == pytest.approx(0.8 * warm.sum(), abs=3)
+    assert degree[tail].max() <= degree[warm & ~tail].min()
+    for name in set(places) & set(BUCKETS):
+        fewest, most = BUCKETS[name]
+        inside = degree[places[name].movies]
+        assert inside.min() >= fewest
+        assert most is None or inside.max() <= most
+
+
+def test_every_held_out_watch_is_in_one_bucket_and_one_side(sample: World) -> None:
+    dataset, split = sample
+    places = find_places(dataset.interactions, split)
+    held_out = len(split.test)
+    assert places["all"].target.nnz == held_out
+    assert places["warm"].target.nnz + places["cold"].target.nnz == held_out
+    bounds = list(BUCKETS.values())
+    assert bounds[0][0] == 0
+    assert all(after[0] == before[1] + 1 for before, after in pairwise(bounds))
+
+
+def test_small_places_are_left_out(sample: World) -> None:
+    dataset, split = sample
+    places = find_places(dataset.interactions, split)
+    assert "1-2" not in places
+    assert all(place.movies.sum() >= FEWEST_MOVIES for place in places.values())
+
+
+def test_measures_what_a_report_measures(sample: World) -> None:
+    dataset, split = sample
+    known = dataset.interactions.to_csr(split.known)
+    rng = np.random.default_rng(0)
+    scorer = Popularity(rng.random(dataset.interactions.num_movies))  # no ties
+    places = find_places(dataset.interactions, split)
+    measured = measure(scorer, places, known, 0)
+    for name in ("warm", "cold"):
+        report = evaluate_ranking(
+            scorer,
+            dataset.interactions,
+            known=split.known,
+            held_out=split.test,
+            ks=(20,),
+            allowed=places[name].movies,
+        )
+        np.testing.assert_array_equal(measured[name]["users"], report.users)
+        np.testing.assert_allclose(measured[name]["ndcg"], report.per_user["ndcg@20"])
+        np.testing.assert_allclose(measured[name]["recall"], report.per_user["recall@20"])
+
+
+def test_lists_by_lot_are_at_chance(sample: World) -> None:
+    dataset, split = sample
+    places = find_places(dataset.interactions, split)
+    known = dataset.interactions.to_csr(split.known)
+    scorer = Popularity(np.zeros(dataset.interactions.num_movies))
+    recall = measure(scorer, places, known, 0)["cold"]["recall"]
+    error = recall.std() / len(recall) ** 0.5
+    assert abs(recall.mean() - places["cold"].chance) < 4 * error
+
+
+def test_held_out_movies_have_no_edge_and_change_no_statistic(sample: World) -> None:
+    """Other metadata for the held-out movies: all others' features stay, bit by bit."""
+    dataset, split = sample
+    cold = np.flatnonzero(find_places(dataset.interactions, split)["cold"].movies)
+    first = Known.of(dataset, split.known)
+    movies = dataset.movies.copy()
+    for name, value in {
+        "genres": "Unheard|Of",
+        "release_date": "1801-01-01",
+        "budget": 1e15,
+        "runtime": 9_999,
+        "director": "Nobody",
+    }.items():
+        movies.loc[cold, name] = pd.Series(
+            [value] * len(cold), index=cold, dtype=movies[name].dtype
+        )
+    other = Known.of(replace(dataset, movies=movies), split.known)
+    others = np.setdiff1d(np.arange(len(movies)), cold)
+    np.testing.assert_array_equal(first.features[others], other.features[others])
+    assert not np.array_equal(first.features[cold], other.features[cold])
+    np.testing.assert_array_equal(
+        first.expected_log_popularity[others], other.expected_log_popularity[others]
+    )
+    assert not torch.isin(first.graph[RATES].edge_index[1], torch.from_numpy(cold)).any()

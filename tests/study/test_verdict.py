@@ -1,0 +1,147 @@
+"""The words that numbers are turned into."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from graphrec.study.verdict import find_crossing, reach_verdict
+
+PAIRS = (("id+metadata", "id"), ("id+metadata", "metadata"), ("id", "metadata"))
+
+
+def _results(
+    quality: dict[str, tuple[float, float, float]],
+    outcomes: dict[tuple[str, str], str],
+    curve: str = "",
+) -> dict[str, Any]:
+    """Figures of the arms in three places, verdicts of pairs by place, and the curve's verdicts.
+
+    `curve` has a letter for each bucket: w, t or b for ID against metadata; capital T is a tie in
+    which ID is ahead.
+    """
+    places = ("warm", "tail", "cold")
+    arms = [
+        {
+            "name": name,
+            "group": "arms",
+            "places": {p: {"ndcg@20": {"mean": v}} for p, v in zip(places, values, strict=True)},
+        }
+        for name, values in quality.items()
+    ]
+    differences = [
+        {
+            "first": first,
+            "second": second,
+            "place": place,
+            "mean": quality[first][number] - quality[second][number],
+            "verdict": outcomes.get((f"{first} {second}", place), "tie"),
+        }
+        for first, second in PAIRS
+        for number, place in enumerate(places)
+    ]
+    buckets = ("0", "1-2", "3-5", "6-10", "11-20")
+    words = {"w": ("worse", -0.1), "t": ("tie", -0.01), "T": ("tie", 0.01), "b": ("better", 0.1)}
+    return {
+        "metric": "ndcg@20",
+        "arms": arms,
+        "differences": differences,
+        "buckets": [{"name": b, "low": int(b.partition("-")[0])} for b in buckets],
+        "curve_differences": [
+            {
+                "first": "id",
+                "second": "metadata",
+                "bucket": bucket,
+                "verdict": words[letter][0],
+                "mean": words[letter][1],
+            }
+            for bucket, letter in zip(buckets, curve, strict=False)
+        ],
+        "geometry": None,
+        "leaks": [],
+        "settings": {"drop_leaky": False},
+    }
+
+
+BOTH = {"id+metadata": (0.33, 0.1, 0.34), "id": (0.32, 0.09, 0.01), "metadata": (0.22, 0.06, 0.34)}
+CLEAR = {
+    ("id+metadata id", "warm"): "better",
+    ("id+metadata metadata", "warm"): "better",
+    ("id metadata", "warm"): "better",
+    ("id+metadata id", "cold"): "better",
+    ("id metadata", "cold"): "worse",
+}
+
+
+def test_both() -> None:
+    finding, _, sentences = reach_verdict(_results(BOTH, CLEAR))
+    text = " ".join(sentences)
+    assert finding == "both"
+    assert (
+        "On movies with ratings, the ID embedding beats the metadata by 45.5%, and both together"
+        " beat the ID embedding by 3.1%" in text
+    )
+    assert "the metadata is 34.0 times as good as the ID embedding" in text
+    assert "both together tie with the metadata (ndcg@20: both together 0.340" in text
+    assert "(the tail), the two halves tie" in text
+    assert "graphrec train" in sentences[-1]
+
+
+@pytest.mark.parametrize(
+    ("better", "finding"),
+    [
+        ([("id+metadata metadata", "warm")], "ids needed"),
+        ([("id+metadata id", "warm")], "metadata suffices"),
+        ([("id+metadata id", "cold")], "metadata suffices"),
+        ([], "neither"),
+    ],
+)
+def test_findings(better: list[tuple[str, str]], finding: str) -> None:
+    outcomes = dict.fromkeys(better, "better")
+    assert reach_verdict(_results(BOTH, outcomes))[0] == finding
+
+
+def test_losing_to_a_half_is_said() -> None:
+    worse = BOTH | {"id+metadata": (0.3, 0.1, 0.34)}
+    outcomes = {("id+metadata id", "warm"): "worse", ("id metadata", "warm"): "better"}
+    text = " ".join(reach_verdict(_results(worse, outcomes))[2])
+    assert "both together lose to the ID embedding by 6.2%" in text
+
+
+@pytest.mark.parametrize(
+    ("curve", "ratings"),
+    [
+        ("wwtbb", 6),
+        ("wwbbb", 3),
+        ("wwTTb", 3),
+        ("wwwww", None),
+        ("bbbbb", None),
+        ("ttTTb", None),
+        ("wwbwb", 11),
+        ("wwTTT", None),
+    ],
+)
+def test_crossing(curve: str, ratings: int | None) -> None:
+    crossing = find_crossing(_results(BOTH, {}, curve))
+    assert (None if crossing is None else crossing["ratings"]) == ratings
+    if curve == "wwTTb":
+        assert crossing is not None
+        assert "beyond doubt from 11 on" in crossing["sentence"]
+
+
+def test_a_control_that_gains_is_a_warning() -> None:
+    results = _results(BOTH, CLEAR)
+    row = {"first": "id + random metadata", "second": "id", "place": "warm", "mean": 0.01}
+    results["differences"].append(row | {"verdict": "tie"})
+    assert "show no gain" in " ".join(reach_verdict(results)[2])
+    results["differences"][-1]["verdict"] = "better"
+    assert "Beware: a control shows a gain" in " ".join(reach_verdict(results)[2])
+
+
+def test_leaky_columns_are_named() -> None:
+    results = _results(BOTH, CLEAR)
+    results["leaks"] = [{"column": "votes", "reasons": ["x"]}, {"column": "genres", "reasons": []}]
+    assert "Beware: votes look computed" in " ".join(reach_verdict(results)[2])
+    results["settings"]["drop_leaky"] = True
+    assert "Left out" in " ".join(reach_verdict(results)[2])
