@@ -22,7 +22,7 @@ from graphrec.errors import GraphrecError
 from graphrec.plain import plain
 
 if TYPE_CHECKING:
-    from graphrec.study.ablate import Listener
+    from graphrec.study.experiment import Listener
     from graphrec.train.trainer import Epoch
 
 LONG = 16  # letters of a cell from which it may be broken over lines
@@ -146,7 +146,7 @@ def training_progress(quiet: bool) -> Iterator[dict[str, Any]]:
 @contextmanager
 def study_progress(seeds: int, quiet: bool) -> Iterator[Listener]:
     """A study's listener: a bar on stderr while it is a terminal, else a line for each arm."""
-    from graphrec.study.ablate import Listener
+    from graphrec.study.experiment import Listener
     from graphrec.train.learning import Callbacks
 
     if quiet:

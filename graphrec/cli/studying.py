@@ -15,7 +15,7 @@ from graphrec.console import duration, friendly, say, show_json, show_table, stu
 from graphrec.errors import ConfigError
 
 if TYPE_CHECKING:
-    from graphrec.study.ablate import Study
+    from graphrec.study.experiment import Study
 
 DEFAULT_STUDY = Path("graphrec-study")
 _SETTINGS = "Settings"
@@ -86,7 +86,7 @@ def ablate(
             "title": title_column,
         },
     )
-    from graphrec.study.ablate import ablate as study_of
+    from graphrec.study import ablate as study_of
     from graphrec.study.settings import StudySettings
 
     chosen: dict[str, Any] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graphrec.study.ablate import Study, ablate
+from graphrec.study.experiment import Study, ablate
 from graphrec.study.settings import StudySettings
 
 __all__ = ["Study", "StudySettings", "ablate"]

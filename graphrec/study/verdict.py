@@ -150,6 +150,14 @@ def find_crossing(results: Json) -> Json | None:
     if not any(row["verdict"] == "worse" for row in before):
         return None
     clear = next(row for row in after if row["verdict"] == "better")
+    last = buckets[before[-1]["bucket"]]["high"]
+    if first > last + 1:
+        sentence = (
+            f"The metadata beats the ID embedding on movies with {_up_to(last)}, the ID embedding"
+            f" the metadata on those with {first} or more; too few movies lie between to say where"
+            " they change places."
+        )
+        return {"ratings": first, "sentence": sentence}
     sentence = (
         f"From about {first} ratings on, the ID embedding beats the metadata; below that the"
         " metadata beats it"
@@ -158,6 +166,10 @@ def find_crossing(results: Json) -> Json | None:
     if clear_from > first:
         sentence += f" (beyond doubt from {clear_from} on)"
     return {"ratings": first, "sentence": sentence + "."}
+
+
+def _up_to(ratings: int) -> str:
+    return f"up to {ratings} ratings" if ratings else "no ratings"
 
 
 def _controls(outcome: dict[tuple[str, str, str], Json]) -> list[str]:

@@ -47,7 +47,9 @@ def _results(
         "metric": "ndcg@20",
         "arms": arms,
         "differences": differences,
-        "buckets": [{"name": b, "low": int(b.partition("-")[0])} for b in buckets],
+        "buckets": [
+            {"name": b, "low": int(b.split("-")[0]), "high": int(b.split("-")[-1])} for b in buckets
+        ],
         "curve_differences": [
             {
                 "first": "id",
@@ -128,6 +130,17 @@ def test_crossing(curve: str, ratings: int | None) -> None:
     if curve == "wwTTb":
         assert crossing is not None
         assert "beyond doubt from 11 on" in crossing["sentence"]
+
+
+def test_crossing_in_a_gap_is_not_located() -> None:
+    results = _results(BOTH, {}, "wwwbb")
+    results["curve_differences"] = [
+        row for row in results["curve_differences"] if row["bucket"] in ("0", "11-20")
+    ]
+    crossing = find_crossing(results)
+    assert crossing is not None
+    assert "with no ratings, the ID embedding the metadata on those with 11" in crossing["sentence"]
+    assert "too few movies lie between" in crossing["sentence"]
 
 
 def test_a_control_that_gains_is_a_warning() -> None:

@@ -11,9 +11,8 @@ import pytest
 from graphrec.data.dataset import Dataset
 from graphrec.errors import ConfigError
 from graphrec.study import Study, StudySettings, ablate
-from graphrec.study import ablate as study_module  # noqa: F401
-from graphrec.study.ablate import Listener
 from graphrec.study.arms import Group, choose_arms
+from graphrec.study.experiment import Listener, check_libraries
 from graphrec.study.places import BUCKETS
 from tests.study.worlds import Taste, planted_world
 
@@ -138,6 +137,17 @@ def test_without_metadata_there_is_nothing_to_study(world: Dataset) -> None:
     settings = StudySettings.quick(ignore=("genres",))
     with pytest.raises(ConfigError, match="there is no metadata to compare with"):
         ablate(world, settings)
+
+
+def test_missing_libraries_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = {"gensim", "matplotlib"}
+    monkeypatch.setattr(
+        "graphrec.study.experiment.find_spec", lambda name: None if name in gone else name
+    )
+    with pytest.raises(ConfigError, match=r"needs matplotlib and gensim; .* 'graphrec\[study\]'"):
+        check_libraries(StudySettings())
+    gone.remove("matplotlib")
+    check_libraries(StudySettings.quick())
 
 
 def test_settings_are_checked() -> None:

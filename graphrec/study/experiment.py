@@ -26,7 +26,7 @@ from graphrec.study.workshop import Workshop, check_metadata
 from graphrec.train.learning import Callbacks
 from graphrec.train.trainer import check_ignored
 
-_NEEDED = ("gensim", "implicit")
+_FOR_REPORT, _FOR_BASELINES = ("matplotlib", "jinja2"), ("gensim", "implicit")
 RESULTS = "results.json"
 
 
@@ -118,7 +118,7 @@ def ablate(
         KeyboardInterrupt: if stopped; what was measured stays in `folder`.
     """
     settings, told = settings or StudySettings(), listener or Listener()
-    _check_libraries(settings)
+    check_libraries(settings)
     check_ignored(dataset, settings.ignore)
     store = UnitStore(None if folder is None else Path(folder), fingerprint(dataset, settings))
     audits, arms, notes = _prepare(dataset, settings)
@@ -163,12 +163,16 @@ def _prepare(
     return audits, [arm for arm in arms if arm.method is not Classical.EASE], (note,)
 
 
-def _check_libraries(settings: StudySettings) -> None:
-    if Group.CLASSICAL not in settings.groups:
-        return
-    missing = [name for name in _NEEDED if find_spec(name) is None]
+def check_libraries(settings: StudySettings) -> None:
+    """Fail before the work starts if a library for baselines or report is missing.
+
+    Raises:
+        ConfigError: naming it.
+    """
+    needed = (*_FOR_REPORT, *(_FOR_BASELINES if Group.CLASSICAL in settings.groups else ()))
+    missing = [name for name in needed if find_spec(name) is None]
     if missing:
         raise ConfigError(
-            f"the study's baselines need {' and '.join(missing)}:"
-            " pip install 'graphrec[study]', or --quick for a study without them."
+            f"a study needs {' and '.join(missing)}; install them with"
+            " pip install 'graphrec[study]'."
         )
