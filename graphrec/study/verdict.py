@@ -11,6 +11,7 @@ _NAMES = {
     BY_ID: "the ID embedding",
     BY_METADATA: "the metadata",
 }
+_PAIR = ("first", "second")
 _WHERE = {
     "warm": "movies with ratings",
     "tail": "movies with few ratings (the tail)",
@@ -51,7 +52,13 @@ def reach_verdict(results: Json) -> tuple[str, Json | None, list[str]]:
     sentences += [s for place in _WHERE if (s := _place(results, outcome, place))]
     if crossing is not None:
         sentences.append(crossing["sentence"])
-    sentences += _controls(outcome) + _geometry(results) + _leaks(results) + _classical(results)
+    sentences += (
+        _propagation(outcome)
+        + _controls(outcome)
+        + _geometry(results)
+        + _leaks(results)
+        + _classical(results)
+    )
     sentences.append(_advice(finding))
     return finding, crossing, sentences
 
@@ -63,8 +70,7 @@ def _is_tie(outcome: dict[tuple[str, str, str], Json], place: str) -> bool:
 
 def _informed(outcome: dict[tuple[str, str, str], Json]) -> bool:
     """Whether the metadata are worth anything: new movies ranked better than by lot."""
-    row = outcome.get((HYBRID, "random", "cold"))
-    return row is not None and row["verdict"] == "better"
+    return (HYBRID, "random", "cold") in outcome and not _at_chance(outcome, HYBRID, "cold")
 
 
 def _headline(finding: str) -> str:
@@ -94,10 +100,14 @@ def _place(results: Json, outcome: dict[tuple[str, str, str], Json], place: str)
         name: arms[name]["places"][place][results["metric"]]["mean"]
         for name in (HYBRID, BY_ID, BY_METADATA)
     }
+    if _at_chance(outcome, HYBRID, place):
+        return f"On {_WHERE[place]}, no arm is better than a list drawn by lot."
     halves = outcome[BY_ID, BY_METADATA, place]
     first, second = (BY_ID, BY_METADATA) if halves["mean"] > 0 else (BY_METADATA, BY_ID)
     figures = ", ".join(f"{_NAMES[name]} {quality[name]:.3f}" for name in (HYBRID, first, second))
-    if halves["verdict"] == "tie":
+    if _at_chance(outcome, BY_ID, place):
+        relation = "the ID embedding is no better than a list drawn by lot"
+    elif halves["verdict"] == "tie":
         relation = "the two halves tie"
     else:
         relation = _compared(quality, first, second)
@@ -106,6 +116,11 @@ def _place(results: Json, outcome: dict[tuple[str, str, str], Json], place: str)
         f"On {_WHERE[place]}, {relation}, and both together"
         f" {_against(rows, quality)} ({results['metric']}: {figures})."
     )
+
+
+def _at_chance(outcome: dict[tuple[str, str, str], Json], arm: str, place: str) -> bool:
+    row = outcome.get((arm, "random", place))
+    return row is not None and row["verdict"] != "better"
 
 
 def _against(rows: list[tuple[str, Json]], quality: dict[str, float]) -> str:
@@ -206,13 +221,43 @@ def _leaks(results: Json) -> list[str]:
     leaky = [audit["column"] for audit in results["leaks"] if audit["reasons"]]
     if not leaky:
         return []
-    names = ", ".join(leaky)
+    names, verb = ", ".join(leaky), "looks" if len(leaky) == 1 else "look"
     if results["settings"]["drop_leaky"]:
-        return [f"Left out, since computed from watches by their looks: {names}."]
+        return [
+            f"Left out, since {'it' if len(leaky) == 1 else 'they'} {verb} computed from watches: {names}.{_leak_gain(results)}"
+        ]
     return [
-        f"Beware: {names} look computed from watches; --drop-leaky leaves them out, and the rows"
-        " without leaks show what is left then."
+        f"Beware: {names} {verb} computed from watches; --drop-leaky leaves that out, and the rows"
+        f" without leaks show what is left then.{_leak_gain(results)}"
     ]
+
+
+def _leak_gain(results: Json) -> str:
+    """How much better new movies look with the leaky columns."""
+    row = next(
+        (
+            d
+            for d in results["differences"]
+            if d["first"] == HYBRID and d["second"].endswith("leaks") and d["place"] == "cold"
+        ),
+        None,
+    )
+    if row is None or row["verdict"] == "tie":
+        return ""
+    arms = {arm["name"]: arm for arm in results["arms"]}
+    pair = [arms[row[name]]["places"]["cold"][results["metric"]]["mean"] for name in _PAIR]
+    without, with_them = pair if results["settings"]["drop_leaky"] else pair[::-1]
+    return f" With them, new movies would be ranked {with_them / without - 1:.0%} better."
+
+
+def _propagation(outcome: dict[tuple[str, str, str], Json]) -> list[str]:
+    row = outcome.get((HYBRID, f"{HYBRID}, 0 layers", "warm"))
+    if row is None:
+        return []
+    what = {"better": "helps both together", "worse": "hurts both together"}.get(
+        row["verdict"], "makes no clear difference"
+    )
+    return [f"LightGCN's propagation, against none, {what} on movies with ratings."]
 
 
 def _classical(results: Json) -> list[str]:

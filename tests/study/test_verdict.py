@@ -104,6 +104,17 @@ def test_findings(better: list[tuple[str, str]], finding: str) -> None:
     assert reach_verdict(_results(BOTH, outcomes))[0] == finding
 
 
+def test_chance_is_called_so() -> None:
+    results = _results(BOTH, CLEAR)
+    row = {"first": "id", "second": "random", "place": "cold", "mean": 0.0, "verdict": "tie"}
+    results["differences"].append(row)
+    text = " ".join(reach_verdict(results)[2])
+    assert "the ID embedding is no better than a list drawn by lot, and both together tie" in text
+    results["differences"].append(row | {"first": "id+metadata"})
+    text = " ".join(reach_verdict(results)[2])
+    assert "On new movies without any rating, no arm is better than a list drawn by lot." in text
+
+
 def test_losing_to_a_half_is_said() -> None:
     worse = BOTH | {"id+metadata": (0.3, 0.1, 0.34)}
     outcomes = {("id+metadata id", "warm"): "worse", ("id metadata", "warm"): "better"}
@@ -155,6 +166,21 @@ def test_a_control_that_gains_is_a_warning() -> None:
 def test_leaky_columns_are_named() -> None:
     results = _results(BOTH, CLEAR)
     results["leaks"] = [{"column": "votes", "reasons": ["x"]}, {"column": "genres", "reasons": []}]
-    assert "Beware: votes look computed" in " ".join(reach_verdict(results)[2])
+    assert "Beware: votes looks computed" in " ".join(reach_verdict(results)[2])
     results["settings"]["drop_leaky"] = True
-    assert "Left out" in " ".join(reach_verdict(results)[2])
+    assert "Left out, since it looks computed" in " ".join(reach_verdict(results)[2])
+    leaky = {"name": "id+metadata, with leaks", "group": "leaks"}
+    results["arms"].append(leaky | {"places": {"cold": {"ndcg@20": {"mean": 0.51}}}})
+    row = {"first": "id+metadata", "second": "id+metadata, with leaks", "place": "cold"}
+    results["differences"].append(row | {"mean": -0.17, "verdict": "worse"})
+    assert "new movies would be ranked 50% better" in " ".join(reach_verdict(results)[2])
+
+
+@pytest.mark.parametrize(
+    ("verdict", "words"), [("better", "helps"), ("worse", "hurts"), ("tie", "no clear difference")]
+)
+def test_propagation_is_judged(verdict: str, words: str) -> None:
+    results = _results(BOTH, CLEAR)
+    row = {"first": "id+metadata", "second": "id+metadata, 0 layers", "place": "warm", "mean": 0.0}
+    results["differences"].append(row | {"verdict": verdict})
+    assert words in " ".join(reach_verdict(results)[2])
