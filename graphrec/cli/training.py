@@ -203,7 +203,9 @@ def _announce(dataset: Dataset, parts: Split, model: ModelConfig, config: TrainC
 
     interactions = dataset.interactions
     counts = interactions.num_users, interactions.num_movies, len(parts.train)
-    expected = estimate(*counts, model, config)
+    has_metadata = bool(len(dataset.metadata.columns))
+    num_parts = len(model.node_state.parts) if has_metadata else 1
+    expected = estimate(*counts, model, config, num_parts=num_parts)
     say(
         f"Expect about {duration(expected.seconds)} on two cores and"
         f" {size(expected.memory)} of memory."

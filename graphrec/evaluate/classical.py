@@ -149,6 +149,9 @@ def item2vec(
     """
     from gensim.models import Word2Vec
 
+    vectors = torch.zeros(watched.shape[1], dim)
+    if not (np.diff(watched.indptr) > 1).any():
+        return _by_company(watched, vectors)
     model = Word2Vec(
         _ShuffledLists(watched, seed),
         sg=1,
@@ -163,7 +166,6 @@ def item2vec(
         seed=seed,
         workers=1,  # with more, the faster thread would change the result
     )
-    vectors = torch.zeros(watched.shape[1], dim)
     vectors[[int(name) for name in model.wv.index_to_key]] = torch.from_numpy(model.wv.vectors)
     return _by_company(watched, vectors)
 

@@ -130,7 +130,7 @@ class Recommender:
         if (movie is None) == (movie_id is None):
             raise ConfigError("name one movie: by title or by id.")
         row = self.find(movie) if movie_id is None else self._row(movie_id)
-        sides = {Similarity.COMPANY: _cosine_to(self._company, row)}
+        sides = {Similarity.COMPANY: _cosine_to(self._company(row), row)}
         if self._embeddings.features.shape[1]:
             sides[Similarity.METADATA] = _cosine_to(self._embeddings.features, row)
         elif by is Similarity.METADATA:
@@ -249,11 +249,13 @@ class Recommender:
         allowed[self.movie_ids.to_internal(list(movie_ids))] = True
         return allowed
 
-    @property
-    def _company(self) -> np.ndarray:
-        """What movies are compared by as to who watches them, [M, D]."""
+    def _company(self, row: int) -> np.ndarray:
+        """What a movie is compared by as to who watches it, [M, D].
+
+        Of a movie that nobody has watched it is what the metadata part has learned of such.
+        """
         by_id = self._embeddings.movie
-        return by_id if by_id.shape[1] else self._embeddings.movie_metadata
+        return by_id if by_id[row].any() else self._embeddings.movie_metadata
 
     @cached_property
     def _embeddings(self) -> Embeddings:

@@ -154,7 +154,7 @@ def _prepare(
     dataset: Dataset, settings: StudySettings
 ) -> tuple[tuple[ColumnAudit, ...], list[Arm], tuple[str, ...]]:
     """The audit of the metadata, the arms, and what has to be said about them."""
-    audits = find_leaks(dataset, _split(dataset, settings, 0), ignore=settings.ignore)
+    audits = find_leaks(dataset, ignore=settings.ignore)  # as `data inspect` does
     leaky = tuple(audit.column for audit in audits if audit.is_leaky)
     arms = choose_arms(settings.groups, leaky, settings.drop_leaky)
     if dataset.interactions.num_movies <= EASE_MAX_MOVIES:

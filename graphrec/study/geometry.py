@@ -77,7 +77,8 @@ def score_share(
 ) -> float:
     r"""The metadata's share in how scores differ from movie to movie.
 
-    A score is the sum of both parts, so its variance over a user's movies splits exactly:
+    A score is the sum of both parts (before few watches are believed by part only), so its variance
+    over a user's movies splits exactly:
 
     .. math:: \mathrm{share}_p = \frac{\mathrm{cov}(s^p, s)}{\mathrm{var}(s)}, \qquad
               \sum_p \mathrm{share}_p = 1

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from graphrec.data.interactions import Interactions
 from graphrec.data.split import Split
+from graphrec.errors import ConfigError
 from graphrec.evaluate.metrics import ndcg_at_k, recall_at_k
 from graphrec.evaluate.ranking import Scorer, rank_all
 from graphrec.evaluate.report import hits
@@ -61,6 +62,9 @@ def find_places(interactions: Interactions, split: Split) -> dict[str, Place]:
 
     A movie is cold if it has held-out watches and none that a finished model may know; such without
     any watch at all are nowhere.
+
+    Raises:
+        ConfigError: if even the warm movies are too few.
     """
     degree = interactions.movie_degree(split.known)
     held_out = interactions.movie_degree(split.test)
@@ -72,11 +76,17 @@ def find_places(interactions: Interactions, split: Split) -> dict[str, Place]:
         masks[name] = inside & (warm | cold)
     target = interactions.to_csr(split.test)
     places = {name: _place(masks[name], target) for name in (*PLACES, *BUCKETS)}
-    return {
+    enough = {
         name: place
         for name, place in places.items()
         if place.movies.sum() >= FEWEST_MOVIES and len(place.users) >= FEWEST_USERS
     }
+    if "warm" not in enough:
+        raise ConfigError(
+            f"the data are too small to study: lists of {K} need {FEWEST_MOVIES} movies with"
+            f" ratings and {FEWEST_USERS} users with held-out ones."
+        )
+    return enough
 
 
 def _place(movies: np.ndarray, target: sp.csr_array) -> Place:
@@ -97,7 +107,8 @@ def measure(
         seed: of the draw among equal scores.
 
     Returns:
-        By place ``users`` int64 [n], ``ndcg`` and ``recall`` float64 [n].
+        By place ``users`` int64 [n], ``ndcg`` and ``recall`` float64 [n], and ``gain`` float64 [M]:
+        what each movie adds to the mean NDCG.
     """
     everyone = np.unique(np.concatenate([place.users for place in places.values()]))
     masks = [torch.from_numpy(~place.movies) for place in places.values()]
@@ -107,6 +118,7 @@ def measure(
         return (scores.masked_fill(mask, -torch.inf) for mask in masks)
 
     found: dict[str, list[tuple[np.ndarray, ...]]] = {name: [] for name in places}
+    gain = {name: np.zeros(scorer.num_movies) for name in places}
     for blocks in rank_all(score, scorer.num_movies, everyone, K, watched=watched, seed=seed):
         for (name, place), block in zip(places.items(), blocks, strict=True):
             right = hits(block, place.target)
@@ -114,9 +126,23 @@ def measure(
             here = relevant > 0
             values = (metric(right[here], relevant[here], K) for metric in METRICS.values())
             found[name].append((block.users[here], *values))
-    return {
+            gain[name] += _gain(block.movies[here], right[here], relevant[here], scorer.num_movies)
+    measured = {
         name: dict(
             zip(("users", *METRICS), map(np.concatenate, zip(*parts, strict=True)), strict=True)
         )
         for name, parts in found.items()
     }
+    for name, arrays in measured.items():
+        arrays["gain"] = gain[name] / len(arrays["users"])
+    return measured
+
+
+def _gain(
+    movies: np.ndarray, right: np.ndarray, num_relevant: np.ndarray, num_movies: int
+) -> np.ndarray:
+    """What each movie adds to the sum of NDCG over users, [M]; see `ndcg_at_k`."""
+    discount = 1 / np.log2(np.arange(2, right.shape[1] + 2))
+    ideal = np.cumsum(discount)[np.minimum(num_relevant, len(discount)) - 1]
+    share = discount / ideal[:, None]
+    return np.bincount(movies[right], weights=share[right], minlength=num_movies)

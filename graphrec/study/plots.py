@@ -194,6 +194,8 @@ def _mark_crossing(axes: Axes, results: Results) -> None:
 def _crossing_place(results: Results) -> float | None:
     """Where the lines of the ID and the metadata cross, on the axis of the buckets."""
     ratings, buckets = results["crossing"]["ratings"], results["buckets"]
+    if ratings is None:  # somewhere between two buckets far apart
+        return None
     inside = (n for n, b in enumerate(buckets) if b["high"] is None or ratings <= b["high"])
     after = next(inside, None)
     if not after:

@@ -9,7 +9,7 @@ from graphrec.errors import ConfigError
 from graphrec.study.arms import Group
 
 TEMPERATURES = (0.08, 0.12, 0.18, 0.27)
-"""Of the loss: what every graph part is tuned over, as many settings as any other method has."""
+"""Of the loss: what every graph part is tuned over, as many settings as any tuned method has."""
 USUAL_TEMPERATURE = 0.12
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,13 +18,10 @@ from graphrec.study.arms import Arm, Group
 from graphrec.study.places import BUCKETS, PLACES, find_places
 from graphrec.study.settings import StudySettings
 from graphrec.study.units import Measured, UnitStore
-from graphrec.study.verdict import reach_verdict
+from graphrec.study.verdict import BY_ID, BY_METADATA, HYBRID, Json, reach_verdict
 
 LEVEL = 0.95
 METRICS = {"ndcg": "ndcg@20", "recall": "recall@20"}
-HYBRID, BY_ID, BY_METADATA = "id+metadata", "id", "metadata"
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,6 +74,11 @@ class _Table:
         mean: pd.Series[float] = pd.concat(values).groupby(level=0).mean()
         return mean
 
+    def by_movie(self, arm: str, place: str) -> np.ndarray:
+        """What each movie adds to the mean NDCG, the mean over seeds, [M]."""
+        gains = [seed[place]["gain"] for seed in self.measured[arm]]
+        return np.asarray(np.mean(gains, axis=0))
+
 
 def summarise(store: UnitStore, context: Context) -> Json:
     """All results, fit for JSON: see docs/why-embeddings.md for what each part means."""
@@ -99,14 +100,17 @@ def summarise(store: UnitStore, context: Context) -> Json:
         "geometry": _geometry(table),
         "leaks": [_audit(audit) for audit in context.audits],
     }
+    results = plain(results)
     finding, crossing, sentences = reach_verdict(results)
     results["crossing"] = crossing
     results["verdict"] = {"finding": finding, "sentences": sentences}
-    return dict(plain(results))
+    return results
 
 
 def _data(context: Context) -> Json:
     dataset, ignored = context.dataset, set(context.settings.ignore)
+    if context.settings.drop_leaky:
+        ignored |= {audit.column for audit in context.audits if audit.is_leaky}
     columns = [str(name) for name in dataset.metadata.columns if name not in ignored]
     return {
         "name": dataset.name,
@@ -170,7 +174,9 @@ def _arm(table: _Table, arm: Arm) -> Json:
             if place in PLACES
         },
         "curve": {
-            place: _interval(table.by_user(arm.name, place, "ndcg"))
+            place: _interval(
+                table.by_user(arm.name, place, "ndcg"), table.by_movie(arm.name, place)
+            )
             for place in places
             if place in BUCKETS
         },
@@ -178,15 +184,17 @@ def _arm(table: _Table, arm: Arm) -> Json:
 
 
 def _figure(table: _Table, arm: str, place: str, metric: str) -> Json:
-    """A mean with its interval over users, and over seeds."""
+    """A mean over users with its interval, and each seed's with the interval over seeds."""
     seeds = [float(values.mean()) for values in table.values(arm, place, metric)]
     low, high = seed_interval(np.array(seeds), LEVEL)
-    figure = _interval(table.by_user(arm, place, metric)) | {"mean": float(np.mean(seeds))}
+    by_movie = table.by_movie(arm, place) if metric == "ndcg" else None
+    figure = _interval(table.by_user(arm, place, metric), by_movie)
     return figure | {"seeds": seeds, "seeds_low": low, "seeds_high": high}
 
 
-def _interval(values: pd.Series[float]) -> Json:
-    found = paired_bootstrap(values.to_numpy(), rng=np.random.default_rng(0), level=LEVEL)
+def _interval(values: pd.Series[float], by_movie: np.ndarray | None) -> Json:
+    rng = np.random.default_rng(0)
+    found = paired_bootstrap(values.to_numpy(), rng=rng, by_movie=by_movie, level=LEVEL)
     return {"mean": found.mean, "low": found.low, "high": found.high}
 
 
@@ -234,7 +242,9 @@ def _curve_differences(table: _Table) -> list[Json]:
 
 def _difference(table: _Table, first: str, second: str, place: str) -> Json:
     difference = table.by_user(first, place, "ndcg") - table.by_user(second, place, "ndcg")
-    found = paired_bootstrap(difference.to_numpy(), rng=np.random.default_rng(0), level=LEVEL)
+    by_movie = table.by_movie(first, place) - table.by_movie(second, place)
+    rng = np.random.default_rng(0)
+    found = paired_bootstrap(difference.to_numpy(), rng=rng, by_movie=by_movie, level=LEVEL)
     return {"mean": found.mean, "low": found.low, "high": found.high, "p": found.p_value}
 
 
@@ -254,11 +264,12 @@ def _judged(rows: list[Json]) -> list[Json]:
 
 
 def _geometry(table: _Table) -> Json | None:
-    """Means over seeds."""
+    """Means over the seeds in which a figure could be measured."""
     found = [facts["geometry"] for facts in table.facts[HYBRID] if "geometry" in facts]
     if not found:
         return None
-    return {key: float(np.mean([figures[key] for figures in found])) for key in found[0]}
+    known = {key: [f[key] for f in found if f[key] is not None] for key in found[0]}
+    return {key: float(np.mean(values)) if values else None for key, values in known.items()}
 
 
 def _audit(audit: ColumnAudit) -> Json:

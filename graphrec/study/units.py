@@ -21,6 +21,8 @@ from graphrec.study.settings import StudySettings
 
 Measured = dict[str, dict[str, np.ndarray]]
 FOLDER = "units"
+UNITS_VERSION = 2
+"""Goes up when what is measured changes, so that old units are not taken for new ones."""
 
 
 class UnitStore:
@@ -34,11 +36,6 @@ class UnitStore:
     def __init__(self, folder: Path | None, fingerprint: str) -> None:
         self.folder = None if folder is None else folder / FOLDER / fingerprint
         self._kept: dict[str, tuple[Measured, dict[str, Any]]] = {}
-        if self.folder is not None:
-            try:
-                self.folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise ConfigError(f"--output {folder} can't be written: {error}.") from error
 
     def has(self, seed: int, arm: str) -> bool:
         """Whether that arm has been measured."""
@@ -51,13 +48,21 @@ class UnitStore:
         """Keep what was measured, per user, and what it cost."""
         name = _name(seed, arm)
         if self.folder is None:
-            self._kept[name] = measured, facts
+            self._kept[name] = measured, plain(facts)
             return
+        self._make_folder()
         arrays = {f"{p}/{n}": a for p, values in measured.items() for n, a in values.items()}
         arrays["facts"] = np.array(json.dumps(plain(facts)))
         save: Any = np.savez_compressed  # its type takes no arrays by name
         with _whole(self.folder / f"{name}.npz") as path, path.open("wb") as file:
             save(file, **arrays)
+
+    def _make_folder(self) -> None:
+        assert self.folder is not None
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"{self.folder} can't be written: {error}.") from error
 
     def get(self, seed: int, arm: str) -> tuple[Measured, dict[str, Any]]:
         """What `put` was given."""
@@ -82,19 +87,25 @@ class UnitStore:
     def put_choices(self, choices: dict[str, dict[str, Any]]) -> None:
         """Keep the settings chosen so far."""
         if self.folder is not None:
+            self._make_folder()
             with _whole(self.folder / "choices.json") as path:
                 path.write_text(json.dumps(choices, indent=2), encoding="utf-8")
 
 
 def fingerprint(dataset: Dataset, settings: StudySettings) -> str:
-    """Twelve letters that change with the data, the settings or the version."""
+    """Twelve letters that change with the data, the settings or the version.
+
+    The number of seeds is not in it: more seeds go on from fewer.
+    """
     interactions, digest = dataset.interactions, hashlib.sha256()
-    for array in (interactions.user, interactions.movie, interactions.rating):
+    columns = (interactions.user, interactions.movie, interactions.rating, interactions.timestamp)
+    for array in columns:
         digest.update(b"" if array is None else array.tobytes())
     table = dataset.movies.astype(str)
     digest.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
     digest.update("|".join(table.columns).encode())
-    digest.update(json.dumps([__version__, asdict(settings)], default=str).encode())
+    how = {name: value for name, value in asdict(settings).items() if name != "seeds"}
+    digest.update(json.dumps([__version__, UNITS_VERSION, how], default=str).encode())
     return digest.hexdigest()[:12]
 
 

@@ -22,8 +22,9 @@ _WHERE = {
 def reach_verdict(results: Json) -> tuple[str, Json | None, list[str]]:
     """The finding, the crossing point and the sentences.
 
-    IDs earn their place if both parts together beat the metadata alone on movies with ratings.
-    Metadata earn theirs if both together beat the IDs alone there, in the tail, or on new movies.
+    IDs earn their place if both parts together, or the IDs alone, beat the metadata on movies with
+    ratings. Metadata earn theirs if both together, or the metadata alone, beat the IDs there, in
+    the tail, or on new movies.
 
     Args:
         results: all but the verdict, as `graphrec.study.summary.summarise` makes it.
@@ -34,62 +35,56 @@ def reach_verdict(results: Json) -> tuple[str, Json | None, list[str]]:
     """
     outcome = {(d["first"], d["second"], d["place"]): d for d in results["differences"]}
 
-    def beats(second: str, *places: str) -> bool:
-        rows = [outcome.get((HYBRID, second, place)) for place in places]
-        return any(row is not None and row["verdict"] == "better" for row in rows)
+    def is_clear(first: str, second: str, word: str, *places: str) -> bool:
+        rows = (outcome.get((first, second, place)) for place in places)
+        return any(row is not None and row["verdict"] == word for row in rows)
 
-    ids, metadata = beats(BY_METADATA, "warm"), beats(BY_ID, "warm", "tail", "cold")
+    everywhere = ("warm", "tail", "cold")
+    ids = is_clear(HYBRID, BY_METADATA, "better", "warm") or is_clear(
+        BY_ID, BY_METADATA, "better", "warm"
+    )
+    metadata = is_clear(HYBRID, BY_ID, "better", *everywhere) or is_clear(
+        BY_ID, BY_METADATA, "worse", *everywhere
+    )
     finding = {
         (True, True): "both",
         (True, False): "ids needed",
         (False, True): "metadata suffices",
         (False, False): "neither",
     }[ids, metadata]
-    if finding == "neither" and _is_tie(outcome, "warm"):
-        finding = "metadata suffices" if _informed(outcome) else "neither"
     crossing = find_crossing(results)
     sentences = [_headline(finding)]
     sentences += [s for place in _WHERE if (s := _place(results, outcome, place))]
     if crossing is not None:
         sentences.append(crossing["sentence"])
-    sentences += (
-        _propagation(outcome)
-        + _controls(outcome)
-        + _geometry(results)
-        + _leaks(results)
-        + _classical(results)
-    )
-    sentences.append(_advice(finding))
+    has_cold = (HYBRID, BY_ID, "cold") in outcome
+    if not has_cold:
+        sentences.append("New movies were not measured: too few are held out.")
+    sentences += [*_propagation(outcome), *_controls(outcome), *_geometry(results)]
+    sentences += [*_leaks(results), *_classical(results)]
+    sentences.append(_advice(finding, results["settings"]["seeds"], has_cold))
     return finding, crossing, sentences
-
-
-def _is_tie(outcome: dict[tuple[str, str, str], Json], place: str) -> bool:
-    row = outcome.get((HYBRID, BY_METADATA, place))
-    return row is not None and row["verdict"] == "tie"
-
-
-def _informed(outcome: dict[tuple[str, str, str], Json]) -> bool:
-    """Whether the metadata are worth anything: new movies ranked better than by lot."""
-    return (HYBRID, "random", "cold") in outcome and not _at_chance(outcome, HYBRID, "cold")
 
 
 def _headline(finding: str) -> str:
     return {
         "both": "Both are needed: the ID embedding and the metadata each add what the other lacks.",
-        "ids needed": "IDs needed: the metadata add nothing to what the ID embedding learns.",
-        "metadata suffices": "Metadata suffices: an ID embedding adds nothing to it.",
+        "ids needed": "IDs needed: beside the ID embedding no gain of the metadata can be shown.",
+        "metadata suffices": "Metadata suffices: no gain of an ID embedding can be shown.",
         "neither": "Neither half shows a gain over the other in these data.",
     }[finding]
 
 
-def _advice(finding: str) -> str:
-    return {
+def _advice(finding: str, seeds: int, has_cold: bool) -> str:
+    spare = "may be left out (--node-state id)" if has_cold else "may still serve new movies"
+    advice = {
         "both": "Use both: `graphrec train` does so by default.",
-        "ids needed": "Use ID embeddings; these metadata may be left out (--node-state id).",
+        "ids needed": f"Use ID embeddings; these metadata {spare}.",
         "metadata suffices": "Metadata alone will do (--node-state metadata); it needs no"
         " embedding for each movie and covers new ones.",
         "neither": "More ratings or more seeds may tell the halves apart.",
     }[finding]
+    return advice if seeds > 1 else f"{advice} One seed is a first look only."
 
 
 def _place(results: Json, outcome: dict[tuple[str, str, str], Json], place: str) -> str | None:
@@ -172,7 +167,7 @@ def find_crossing(results: Json) -> Json | None:
             f" the metadata on those with {first} or more; too few movies lie between to say where"
             " they change places."
         )
-        return {"ratings": first, "sentence": sentence}
+        return {"ratings": None, "sentence": sentence}
     sentence = (
         f"From about {first} ratings on, the ID embedding beats the metadata; below that the"
         " metadata beats it"
@@ -198,22 +193,22 @@ def _controls(outcome: dict[tuple[str, str, str], Json]) -> list[str]:
     gains = [f"{name} on {place}" for name, place, row in rows if row["verdict"] == "better"]
     if gains:
         return [
-            f"Beware: a control shows a gain that it can't have ({'; '.join(gains)}), so small"
-            " differences here mean little."
+            f"Beware: a control shows a gain ({'; '.join(gains)}), so differences of that size mean"
+            " little here."
         ]
     return ["Shuffled and random metadata show no gain, as it must be."]
 
 
 def _geometry(results: Json) -> list[str]:
     geometry = results["geometry"]
-    if geometry is None or geometry["r_squared_known"] is None:
+    if geometry is None or None in (geometry["r_squared_known"], geometry["overlap"]):
         return []
     unexplained = 1 - max(0.0, geometry["r_squared_known"])
     return [
         f"Of where movies with more than {geometry['known_from']:.0f} ratings lie in the learned"
-        f" space, the metadata can't explain {unexplained:.0%}; of a movie's"
-        f" {geometry['neighbours']:.0f} nearest movies by company, {geometry['overlap']:.1%} are"
-        " also nearest by metadata."
+        f" space, a linear map of the metadata can't explain {unexplained:.0%}; of a movie's"
+        f" {geometry['neighbours']:.0f} nearest movies by ID embedding, {geometry['overlap']:.1%}"
+        f" are also nearest by metadata ({geometry['overlap_chance']:.1%} would be by chance)."
     ]
 
 
@@ -221,14 +216,12 @@ def _leaks(results: Json) -> list[str]:
     leaky = [audit["column"] for audit in results["leaks"] if audit["reasons"]]
     if not leaky:
         return []
-    names, verb = ", ".join(leaky), "looks" if len(leaky) == 1 else "look"
+    names, looks = ", ".join(leaky), "it looks" if len(leaky) == 1 else "they look"
     if results["settings"]["drop_leaky"]:
-        return [
-            f"Left out, since {'it' if len(leaky) == 1 else 'they'} {verb} computed from watches: {names}.{_leak_gain(results)}"
-        ]
+        return [f"Left out, since {looks} computed from watches: {names}.{_leak_gain(results)}"]
     return [
-        f"Beware: {names} {verb} computed from watches; --drop-leaky leaves that out, and the rows"
-        f" without leaks show what is left then.{_leak_gain(results)}"
+        f"Beware of {names}: {looks} computed from watches; --drop-leaky leaves that out."
+        f"{_leak_gain(results)}"
     ]
 
 

@@ -14,6 +14,7 @@ from graphrec.train.config import ModelConfig, TrainConfig
 GATHER, SWEEP, MULTIPLY, SPARSE = 40e9, 12e9, 60e9, 2e9
 SWEEPS = 40  # passes over all states in a step: gradients, Adam, normalisation, copies
 USUAL_EPOCHS = 45  # until validation no longer improves, where epochs have 16 steps
+STEP_OVERHEAD = 1e-3  # however small the graph is
 SVD_PASSES, COARSE_FITS, SELF_BYTES = 10, 5, 700e6
 
 
@@ -26,13 +27,20 @@ class Estimate:
 
 
 def estimate(
-    num_users: int, num_movies: int, num_edges: int, model: ModelConfig, config: TrainConfig
+    num_users: int,
+    num_movies: int,
+    num_edges: int,
+    model: ModelConfig,
+    config: TrainConfig,
+    *,
+    num_parts: int = 1,
 ) -> Estimate:
     """Roughly what `graphrec.fit` will take; within a factor of about two on a usual machine.
 
     Args:
         num_users, num_movies, num_edges: of the training part.
         model, config: the settings.
+        num_parts: how many parts learn, by ID and by metadata.
     """
     config = config.for_users(num_users)
     assert config.batch_size is not None
@@ -45,7 +53,8 @@ def estimate(
         + SWEEPS * nodes * columns * 4 / SWEEP
         + 6 * config.batch_size * candidates * columns / MULTIPLY
     )
-    seconds = 2 * epochs * steps_per_epoch * step  # once to choose, once from all watches
+    step += STEP_OVERHEAD
+    seconds = 2 * num_parts * epochs * steps_per_epoch * step  # to choose, then from all watches
     memory = SELF_BYTES + num_edges * 60 + nodes * columns * 4 * 12
     if model.init is Init.SPECTRAL:
         wide = most_columns(model.spectral_dim, num_users, num_movies)

@@ -128,3 +128,31 @@ def test_holm_properties(p_values: list[float], random: object) -> None:
     shuffled = list(range(number))
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     assert (holm(given_values[shuffled]) == adjusted[shuffled]).all()
+
+
+def test_luck_with_shared_movies_widens_the_interval() -> None:
+    """One fixed order of movies for everybody against another: neither is better, but by luck."""
+    rng = np.random.default_rng(0)
+    users_alone = both = 0
+    for _ in range(200):
+        quality = rng.normal(0, 1, 40)  # of each movie's place in one order less the other
+        taste = rng.random((300, 40)) < 0.2
+        share = taste * quality / 8
+        by_movie = share.mean(axis=0)
+        difference = share.sum(axis=1)
+        users_alone += paired_bootstrap(difference, rng=rng, resamples=400).p_value < 0.05
+        both += (
+            paired_bootstrap(difference, rng=rng, by_movie=by_movie, resamples=400).p_value < 0.05
+        )
+    assert users_alone > 100  # most of them would be called a difference
+    assert both < 20
+
+
+def test_movies_that_add_alike_change_nothing() -> None:
+    difference = np.random.default_rng(0).normal(0.1, 1, 100)
+    plain, movies = (
+        paired_bootstrap(difference, rng=np.random.default_rng(1), by_movie=by_movie)
+        for by_movie in (None, np.full(50, difference.mean() / 50))
+    )
+    assert movies.low == pytest.approx(plain.low)
+    assert movies.high == pytest.approx(plain.high)

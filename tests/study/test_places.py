@@ -11,9 +11,10 @@ import pytest
 import torch
 
 from graphrec.choices import SplitKind
-from graphrec.data.dataset import Dataset
+from graphrec.data.dataset import Dataset, make_dataset
 from graphrec.data.sources import load_dataset
 from graphrec.data.split import Split, make_split
+from graphrec.errors import ConfigError
 from graphrec.evaluate.baselines import Popularity
 from graphrec.evaluate.report import evaluate_ranking
 from graphrec.graph.build import RATES
@@ -66,6 +67,13 @@ def test_small_places_are_left_out(sample: World) -> None:
     assert all(place.movies.sum() >= FEWEST_MOVIES for place in places.values())
 
 
+def test_too_small_data_are_refused(checkerboard: tuple[pd.DataFrame, pd.DataFrame]) -> None:
+    dataset = make_dataset(*checkerboard, note=lambda _: None)
+    split = make_split(dataset, SplitKind.COLD_MOVIES)
+    with pytest.raises(ConfigError, match=r"the data are too small to study: .* 40 movies"):
+        find_places(dataset.interactions, split)
+
+
 def test_measures_what_a_report_measures(sample: World) -> None:
     dataset, split = sample
     known = dataset.interactions.to_csr(split.known)
@@ -85,6 +93,8 @@ def test_measures_what_a_report_measures(sample: World) -> None:
         np.testing.assert_array_equal(measured[name]["users"], report.users)
         np.testing.assert_allclose(measured[name]["ndcg"], report.per_user["ndcg@20"])
         np.testing.assert_allclose(measured[name]["recall"], report.per_user["recall@20"])
+        assert measured[name]["gain"].sum() == pytest.approx(measured[name]["ndcg"].mean())
+        assert not measured[name]["gain"][~places[name].movies].any()
 
 
 def test_lists_by_lot_are_at_chance(sample: World) -> None:

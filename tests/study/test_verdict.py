@@ -62,7 +62,7 @@ def _results(
         ],
         "geometry": None,
         "leaks": [],
-        "settings": {"drop_leaky": False},
+        "settings": {"drop_leaky": False, "seeds": 3},
     }
 
 
@@ -96,6 +96,7 @@ def test_both() -> None:
         ([("id+metadata metadata", "warm")], "ids needed"),
         ([("id+metadata id", "warm")], "metadata suffices"),
         ([("id+metadata id", "cold")], "metadata suffices"),
+        ([("id metadata", "warm")], "ids needed"),
         ([], "neither"),
     ],
 )
@@ -113,6 +114,23 @@ def test_chance_is_called_so() -> None:
     results["differences"].append(row | {"first": "id+metadata"})
     text = " ".join(reach_verdict(results)[2])
     assert "On new movies without any rating, no arm is better than a list drawn by lot." in text
+
+
+def test_metadata_ahead_alone_suffice() -> None:
+    ahead = BOTH | {"metadata": (0.4, 0.1, 0.34)}
+    outcomes = {("id metadata", "warm"): "worse", ("id+metadata metadata", "warm"): "worse"}
+    assert reach_verdict(_results(ahead, outcomes))[0] == "metadata suffices"
+
+
+def test_unmeasured_new_movies_are_said() -> None:
+    results = _results(BOTH, CLEAR)
+    results["differences"] = [d for d in results["differences"] if d["place"] != "cold"]
+    for arm in results["arms"]:
+        del arm["places"]["cold"]
+    results["settings"]["seeds"] = 1
+    text = " ".join(reach_verdict(results)[2])
+    assert "New movies were not measured" in text
+    assert text.endswith("One seed is a first look only.")
 
 
 def test_losing_to_a_half_is_said() -> None:
@@ -166,7 +184,7 @@ def test_a_control_that_gains_is_a_warning() -> None:
 def test_leaky_columns_are_named() -> None:
     results = _results(BOTH, CLEAR)
     results["leaks"] = [{"column": "votes", "reasons": ["x"]}, {"column": "genres", "reasons": []}]
-    assert "Beware: votes looks computed" in " ".join(reach_verdict(results)[2])
+    assert "Beware of votes: it looks computed" in " ".join(reach_verdict(results)[2])
     results["settings"]["drop_leaky"] = True
     assert "Left out, since it looks computed" in " ".join(reach_verdict(results)[2])
     leaky = {"name": "id+metadata, with leaks", "group": "leaks"}
