@@ -21,7 +21,7 @@ from graphrec.model.states import NodeStates
 from graphrec.train.config import ModelConfig, TrainConfig
 from graphrec.train.judge import Judge
 from graphrec.train.known import Change, Known
-from graphrec.train.loop import INTERRUPTED, Epoch, Loop, OnBatch, OnEpoch
+from graphrec.train.loop import INTERRUPTED, Epoch, Loop, OnBatch, OnEpoch, suitable_threads
 
 LEARNING, AGAIN = "learning", "again, on all watches"
 
@@ -150,7 +150,18 @@ def learn_part(
         ConfigError: if the loss is no longer a number.
         KeyboardInterrupt: if interrupted before the first look at validation.
     """
-    told = callbacks or Callbacks()
+    num_nodes = sum(material.first.watched.shape)
+    with suitable_threads(num_nodes * model_config.embedding_dim):
+        return _learn_part(part, material, model_config, configs, callbacks or Callbacks())
+
+
+def _learn_part(
+    part: NodeState,
+    material: Material,
+    model_config: ModelConfig,
+    configs: Sequence[TrainConfig],
+    told: Callbacks,
+) -> LearnedPart:
     runs = []
     for config in configs:
         told.on_stage(f"{part}: {LEARNING}", config.epochs)

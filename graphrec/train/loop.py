@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
@@ -20,6 +21,8 @@ from graphrec.train.objective import Objective
 
 INTERRUPTED = "interrupted"
 EPOCHS_UNSEEN = 50  # where there is no validation part to say when to stop
+
+SMALL_STATE = 500_000  # numbers of a part's states; below, threads cost more than they give
 
 OnBatch = Callable[[int, int, int, float], None]
 
@@ -47,6 +50,17 @@ class Epoch:
 
 
 OnEpoch = Callable[[Epoch], None]
+
+
+@contextmanager
+def suitable_threads(num_states: int) -> Iterator[None]:
+    """One thread while a small model learns: handing out its little work takes twice as long."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1 if num_states < SMALL_STATE else before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @dataclass(slots=True, eq=False)
