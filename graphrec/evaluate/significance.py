@@ -58,8 +58,8 @@ def paired_bootstrap(
     Args:
         difference: one scorer's metric less the other's, one per user, means over seeds, float [U].
         rng: draws the users.
-        by_movie: D, what each movie adds to the mean difference, float [N], sum is the mean; None
-            resamples users only.
+        by_movie: D, how far each movie pulls the mean difference, float [N]; None resamples users
+            only.
         resamples: B.
         level: of the interval, between 0 and 1.
 

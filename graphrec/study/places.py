@@ -107,8 +107,9 @@ def measure(
         seed: of the draw among equal scores.
 
     Returns:
-        By place ``users`` int64 [n], ``ndcg`` and ``recall`` float64 [n], and ``gain`` float64 [M]:
-        what each movie adds to the mean NDCG.
+        By place ``users`` int64 [n], ``ndcg`` and ``recall`` float64 [n], and ``luck`` float64 [M]:
+        how far each movie pulls the mean NDCG from what it would be without it, sum 0. With G what
+        a movie adds to the mean and R its share in what users look for, it is G - mean R.
     """
     everyone = np.unique(np.concatenate([place.users for place in places.values()]))
     masks = [torch.from_numpy(~place.movies) for place in places.values()]
@@ -134,7 +135,10 @@ def measure(
         for name, parts in found.items()
     }
     for name, arrays in measured.items():
-        arrays["gain"] = gain[name] / len(arrays["users"])
+        target, number = places[name].target, len(arrays["users"])
+        wanted = sp.diags_array(1 / np.maximum(np.diff(target.indptr), 1)) @ target
+        share = np.asarray(wanted.sum(axis=0)) / number
+        arrays["luck"] = gain[name] / number - arrays["ndcg"].mean() * share
     return measured
 
 

@@ -75,9 +75,9 @@ class _Table:
         return mean
 
     def by_movie(self, arm: str, place: str) -> np.ndarray:
-        """What each movie adds to the mean NDCG, the mean over seeds, [M]."""
-        gains = [seed[place]["gain"] for seed in self.measured[arm]]
-        return np.asarray(np.mean(gains, axis=0))
+        """How far each movie pulls the mean NDCG, the mean over seeds, [M]; see `measure`."""
+        luck = [seed[place]["luck"] for seed in self.measured[arm]]
+        return np.asarray(np.mean(luck, axis=0))
 
 
 def summarise(store: UnitStore, context: Context) -> Json:

@@ -93,8 +93,8 @@ def test_measures_what_a_report_measures(sample: World) -> None:
         np.testing.assert_array_equal(measured[name]["users"], report.users)
         np.testing.assert_allclose(measured[name]["ndcg"], report.per_user["ndcg@20"])
         np.testing.assert_allclose(measured[name]["recall"], report.per_user["recall@20"])
-        assert measured[name]["gain"].sum() == pytest.approx(measured[name]["ndcg"].mean())
-        assert not measured[name]["gain"][~places[name].movies].any()
+        assert measured[name]["luck"].sum() == pytest.approx(0)
+        assert not measured[name]["luck"][~places[name].movies].any()
 
 
 def test_lists_by_lot_are_at_chance(sample: World) -> None:
