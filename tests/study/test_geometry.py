@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from graphrec.study.geometry import neighbour_overlap, predictability, score_share
-
-
-@dataclass(frozen=True, eq=False)
-class _Fixed:
-    scores: Tensor
-
-    @property
-    def num_movies(self) -> int:
-        return self.scores.shape[1]
-
-    def score(self, users: np.ndarray) -> Tensor:
-        return self.scores[torch.from_numpy(users)].clone()
+from tests.fixed_scorer import FixedScorer
 
 
 def test_linear_embedding_is_predictable_and_noise_is_not() -> None:
@@ -52,8 +38,8 @@ def test_overlap_of_a_space_with_itself_and_with_noise() -> None:
 def test_shares_of_a_score_add_up() -> None:
     first, second = torch.randn(2, 4, 50, generator=torch.Generator().manual_seed(0))
     users, movies = np.arange(4), np.arange(50) < 40
-    one = score_share((1.0, _Fixed(first)), (2.0, _Fixed(second)), users, movies)
-    other = score_share((2.0, _Fixed(second)), (1.0, _Fixed(first)), users, movies)
+    one = score_share((1.0, FixedScorer(first)), (2.0, FixedScorer(second)), users, movies)
+    other = score_share((2.0, FixedScorer(second)), (1.0, FixedScorer(first)), users, movies)
     assert one + other == pytest.approx(1)
-    assert score_share((1.0, _Fixed(first)), (0.0, _Fixed(second)), users, movies) == 0
+    assert score_share((1.0, FixedScorer(first)), (0.0, FixedScorer(second)), users, movies) == 0
     assert 0.6 < one < 0.95  # about 2^2 / (1 + 2^2)
