@@ -157,25 +157,28 @@ def study_progress(seeds: int, quiet: bool) -> Iterator[Listener]:
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.table import Column
 
+    rest = Column(ratio=1, no_wrap=True, overflow="ellipsis")  # gives way, figures do not
     columns = (
         BarColumn(bar_width=16),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TextColumn("{task.description} {task.fields[stage]}"),
+        TextColumn("{task.description} {task.fields[stage]}", table_column=rest),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None, stage="")
+    with Progress(*columns, console=Console(stderr=True), transient=True, expand=True) as bar:
+        task = bar.add_task("", total=None, stage="", visible=False)
         stage = ""
 
         def on_arm(done: int, total: int, seed: int, arm: str) -> None:
-            what = f"seed {seed + 1} of {seeds}: {arm}"
-            bar.update(task, completed=done, total=total, description=what, stage="")
+            what = f"seed {seed + 1} of {seeds}, {arm}"
+            bar.update(task, completed=done, total=total, description=what, stage="", visible=True)
 
         def on_stage(name: str, _: int | None) -> None:
             nonlocal stage
-            stage = name
-            bar.update(task, stage=f"({name})")
+            part, _colon, what = name.rpartition(": ")
+            stage = what if bar.tasks[0].description.endswith(f", {part}") else name
+            bar.update(task, stage=f"({stage})")
 
         def on_batch(epoch: int, done: int, *_: float) -> None:
             if done == 1:

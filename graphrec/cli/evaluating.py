@@ -36,9 +36,8 @@ def evaluate(
     if min(ks) < 1:
         raise ConfigError(f"--k is {min(ks)}; it must be 1 or more.")
     artefact = Artefact.open(model)
-    reports = compare(artefact, ks)
     has_cold = artefact.manifest["split"]["kind"] == SplitKind.COLD_MOVIES
-    alone = compare(artefact, ks, cold_alone=True) if has_cold else {}
+    reports, alone = compare(artefact, ks, cold_alone=has_cold)
     data, split = artefact.manifest["data"], artefact.manifest["split"]["kind"]
     counts, cold = reports[GRAPHREC].counts(), artefact.movies().iloc[reports[GRAPHREC].cold_movies]
     metrics = {name: report.metrics for name, report in reports.items()}

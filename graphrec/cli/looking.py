@@ -11,19 +11,10 @@ from graphrec.console import friendly, say, show_json, show_table
 
 
 @friendly
+@options.takes_tables
 def inspect(
     *,
-    data: options.Data = None,
-    ratings: options.Ratings = None,
-    movies: options.Movies = None,
-    details: options.Details = None,
-    min_rating: options.MinRating = None,
-    encoding: options.Encoding = None,
-    user_column: options.UserColumn = None,
-    movie_column: options.MovieColumn = None,
-    rating_column: options.RatingColumn = None,
-    timestamp_column: options.TimestampColumn = None,
-    title_column: options.TitleColumn = None,
+    tables: options.Tables,
     as_json: options.AsJson = False,
 ) -> None:
     """Print what was understood of the data: counts, column types, missing values, problems.
@@ -36,21 +27,7 @@ def inspect(
     """
     from graphrec.graph.describe import describe
 
-    dataset = options.load(
-        data=data,
-        ratings=ratings,
-        movies=movies,
-        details=details,
-        min_rating=min_rating,
-        encoding=encoding,
-        columns={
-            "user_id": user_column,
-            "movie_id": movie_column,
-            "rating": rating_column,
-            "timestamp": timestamp_column,
-            "title": title_column,
-        },
-    )
+    dataset = tables.load()
     facts = describe(dataset)
     if as_json:
         show_json(facts)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
@@ -19,27 +23,6 @@ ModelDir = Annotated[
     Path, typer.Option("--model", envvar="GRAPHREC_MODEL", help="Folder of the trained model.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-Data = Annotated[
-    str | None,
-    typer.Option(
-        help="A folder, or one of: sample, ml-latest-small, ml-1m, ml-20m, ml-25m, ml-32m."
-        " The sample if neither this nor --ratings is given.",
-        rich_help_panel=_TABLES,
-    ),
-]
-Ratings = Annotated[
-    Path | None, typer.Option(help="A table of who watched what.", rich_help_panel=_TABLES)
-]
-Movies = Annotated[Path | None, typer.Option(help="A table of movies.", rich_help_panel=_TABLES)]
-Details = Annotated[
-    Path | None, typer.Option(help="More metadata, joined by movie id.", rich_help_panel=_TABLES)
-]
-MinRating = Annotated[
-    float | None,
-    typer.Option(
-        help="Leave out weaker ratings; by default each is a watch.", rich_help_panel=_TABLES
-    ),
-]
 Ignore = Annotated[
     list[str] | None,
     typer.Option(
@@ -52,53 +35,106 @@ ColdFraction = Annotated[
     float,
     typer.Option(help="Share of movies that a cold-movies split holds out entirely."),
 ]
-Encoding = Annotated[
-    str | None, typer.Option(help="Of text files, if not UTF-8.", rich_help_panel=_TABLES)
-]
-UserColumn = Annotated[
-    str | None, typer.Option(help="Name of the user id column.", rich_help_panel=_TABLES)
-]
-MovieColumn = Annotated[
-    str | None, typer.Option(help="Name of the movie id column.", rich_help_panel=_TABLES)
-]
-RatingColumn = Annotated[
-    str | None, typer.Option(help="Name of the rating column.", rich_help_panel=_TABLES)
-]
-TimestampColumn = Annotated[
-    str | None, typer.Option(help="Name of the time column.", rich_help_panel=_TABLES)
-]
-TitleColumn = Annotated[
-    str | None, typer.Option(help="Name of the title column.", rich_help_panel=_TABLES)
-]
 DEFAULT_MODEL = Path("graphrec-model")
 
 
-def load(
-    *,
-    data: str | None,
-    ratings: Path | None,
-    movies: Path | None,
-    details: Path | None,
-    min_rating: float | None,
-    encoding: str | None,
-    columns: dict[str, str | None],
-) -> Dataset:
-    """Load what the options name; the sample if they name nothing."""
-    from graphrec.data.sources import SAMPLE, load_dataset
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """What the options of `takes_tables` name; the sample if they name nothing."""
 
-    if data is None and ratings is None:
-        if movies or details:
-            raise DataError("--movies and --details need --ratings or --data beside them.")
-        data = SAMPLE
-    return load_dataset(
-        data,
-        ratings=ratings,
-        movies=movies,
-        details=details,
-        columns={key: name for key, name in columns.items() if name is not None},
-        min_rating=min_rating,
-        encoding=encoding,
-    )
+    data: Annotated[
+        str | None,
+        typer.Option(
+            help="A folder, or one of: sample, ml-latest-small, ml-1m, ml-20m, ml-25m, ml-32m."
+            " The sample if neither this nor --ratings is given.",
+            rich_help_panel=_TABLES,
+        ),
+    ] = None
+    ratings: Annotated[
+        Path | None, typer.Option(help="A table of who watched what.", rich_help_panel=_TABLES)
+    ] = None
+    movies: Annotated[
+        Path | None, typer.Option(help="A table of movies.", rich_help_panel=_TABLES)
+    ] = None
+    details: Annotated[
+        Path | None,
+        typer.Option(help="More metadata, joined by movie id.", rich_help_panel=_TABLES),
+    ] = None
+    min_rating: Annotated[
+        float | None,
+        typer.Option(
+            help="Leave out weaker ratings; by default each is a watch.", rich_help_panel=_TABLES
+        ),
+    ] = None
+    encoding: Annotated[
+        str | None, typer.Option(help="Of text files, if not UTF-8.", rich_help_panel=_TABLES)
+    ] = None
+    user_column: Annotated[
+        str | None, typer.Option(help="Name of the user id column.", rich_help_panel=_TABLES)
+    ] = None
+    movie_column: Annotated[
+        str | None, typer.Option(help="Name of the movie id column.", rich_help_panel=_TABLES)
+    ] = None
+    rating_column: Annotated[
+        str | None, typer.Option(help="Name of the rating column.", rich_help_panel=_TABLES)
+    ] = None
+    timestamp_column: Annotated[
+        str | None, typer.Option(help="Name of the time column.", rich_help_panel=_TABLES)
+    ] = None
+    title_column: Annotated[
+        str | None, typer.Option(help="Name of the title column.", rich_help_panel=_TABLES)
+    ] = None
+
+    def load(self) -> Dataset:
+        """Read them."""
+        from graphrec.data.sources import SAMPLE, load_dataset
+
+        data = self.data
+        if data is None and self.ratings is None:
+            if self.movies or self.details:
+                raise DataError("--movies and --details need --ratings or --data beside them.")
+            data = SAMPLE
+        columns = {
+            "user_id": self.user_column,
+            "movie_id": self.movie_column,
+            "rating": self.rating_column,
+            "timestamp": self.timestamp_column,
+            "title": self.title_column,
+        }
+        return load_dataset(
+            data,
+            ratings=self.ratings,
+            movies=self.movies,
+            details=self.details,
+            columns={key: name for key, name in columns.items() if name is not None},
+            min_rating=self.min_rating,
+            encoding=self.encoding,
+        )
+
+
+def takes_tables(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command an option for every field of `Tables` in place of its argument `tables`."""
+    hints = get_type_hints(Tables, include_extras=True)
+    own = get_type_hints(command, include_extras=True)
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    added = [
+        inspect.Parameter(field.name, keyword, default=None, annotation=hints[field.name])
+        for field in fields(Tables)
+    ]
+    kept = [
+        parameter.replace(annotation=own[name])
+        for name, parameter in inspect.signature(command).parameters.items()
+        if name != "tables"
+    ]
+
+    @functools.wraps(command)
+    def wrapped(**options: Any) -> None:
+        named = {field.name: options.pop(field.name) for field in fields(Tables)}
+        command(tables=Tables(**named), **options)
+
+    wrapped.__signature__ = inspect.Signature([*added, *kept])  # type: ignore[attr-defined]
+    wrapped.__annotations__ = {p.name: p.annotation for p in (*added, *kept)}
+    return wrapped
 
 
 def say_if_simulated(simulated: bool) -> None:

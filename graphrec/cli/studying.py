@@ -15,19 +15,19 @@ from graphrec.console import duration, friendly, say, show_json, show_table, stu
 from graphrec.errors import ConfigError
 
 if TYPE_CHECKING:
+    from graphrec.data.dataset import Dataset
     from graphrec.study.experiment import Study
+    from graphrec.study.settings import StudySettings
 
 DEFAULT_STUDY = Path("graphrec-study")
 _SETTINGS = "Settings"
 
 
 @friendly
+@options.takes_tables
 def ablate(
     *,
-    data: options.Data = None,
-    ratings: options.Ratings = None,
-    movies: options.Movies = None,
-    details: options.Details = None,
+    tables: options.Tables,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder of the report; kept to go on from.")
     ] = DEFAULT_STUDY,
@@ -42,14 +42,7 @@ def ablate(
         typer.Option("--drop-leaky", help="Leave out columns that look computed from watches."),
     ] = False,
     cold_fraction: options.ColdFraction = COLD_FRACTION,
-    min_rating: options.MinRating = None,
     ignore_column: options.Ignore = None,
-    encoding: options.Encoding = None,
-    user_column: options.UserColumn = None,
-    movie_column: options.MovieColumn = None,
-    rating_column: options.RatingColumn = None,
-    timestamp_column: options.TimestampColumn = None,
-    title_column: options.TitleColumn = None,
     embedding_dim: Annotated[
         int, typer.Option(help="Columns of each learned part.", rich_help_panel=_SETTINGS)
     ] = 64,
@@ -71,21 +64,7 @@ def ablate(
         graphrec ablate --ratings ratings.csv --movies movies.csv --output my-study
     """
     _check_target(output)
-    dataset = options.load(
-        data=data,
-        ratings=ratings,
-        movies=movies,
-        details=details,
-        min_rating=min_rating,
-        encoding=encoding,
-        columns={
-            "user_id": user_column,
-            "movie_id": movie_column,
-            "rating": rating_column,
-            "timestamp": timestamp_column,
-            "title": title_column,
-        },
-    )
+    dataset = tables.load()
     from graphrec.study import ablate as study_of
     from graphrec.study.settings import StudySettings
 
@@ -102,6 +81,7 @@ def ablate(
     settings = StudySettings.quick(**chosen) if quick else StudySettings(**chosen)
     if not as_json:
         options.introduce(dataset)
+        _warn_of_another(output, dataset, settings)
     with _stoppable(output), study_progress(settings.seeds, quiet=as_json) as listener:
         study = study_of(dataset, settings, folder=output, listener=listener)
     report = study.save(output)
@@ -119,6 +99,20 @@ def _check_target(folder: Path) -> None:
         raise ConfigError(f"{folder} is a file; --output needs a folder.")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / FOLDER).is_dir():
         raise ConfigError(f"{folder} holds other files; give --output a new or empty folder.")
+
+
+def _warn_of_another(folder: Path, dataset: Dataset, settings: StudySettings) -> None:
+    """Say so if the folder's report is of other data or settings, and will be replaced."""
+    from graphrec.study.experiment import RESULTS
+    from graphrec.study.units import UnitStore, fingerprint
+
+    if (folder / RESULTS).exists() and not UnitStore(
+        folder, fingerprint(dataset, settings)
+    ).has_any:
+        say(
+            f"Note: {folder} holds the report of another study, which this one will replace; what"
+            " that one measured is kept."
+        )
 
 
 @contextmanager
@@ -139,6 +133,8 @@ def _show(study: Study, report: Path) -> None:
         figures = [_figure(arm["places"][place][metric]) for place in places]
         rows.append([arm["name"], *figures, _seconds(arm["seconds"])])
     show_table([metric, *places, "time"], rows, right=True)
+    if not study.num_measured:
+        say("Note: nothing was measured anew; all of it was there from an earlier run.")
     for note in results["notes"]:
         say(f"Note: {note}")
     typer.echo()

@@ -32,12 +32,10 @@ _SETTINGS = "Settings"
 
 
 @friendly
+@options.takes_tables
 def train(
     *,
-    data: options.Data = None,
-    ratings: options.Ratings = None,
-    movies: options.Movies = None,
-    details: options.Details = None,
+    tables: options.Tables,
     output: Annotated[
         Path,
         typer.Option("--output", "-o", envvar="GRAPHREC_MODEL", help="Folder of the new model."),
@@ -48,14 +46,7 @@ def train(
     ] = None,
     cold_fraction: options.ColdFraction = COLD_FRACTION,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = _TRAIN.seed,
-    min_rating: options.MinRating = None,
     ignore_column: options.Ignore = None,
-    encoding: options.Encoding = None,
-    user_column: options.UserColumn = None,
-    movie_column: options.MovieColumn = None,
-    rating_column: options.RatingColumn = None,
-    timestamp_column: options.TimestampColumn = None,
-    title_column: options.TitleColumn = None,
     node_state: Annotated[
         NodeState, typer.Option(help="What a movie's state is made of.", rich_help_panel=_SETTINGS)
     ] = _MODEL.node_state,
@@ -155,21 +146,7 @@ def train(
         seed=seed,
         device=device,
     )
-    dataset = options.load(
-        data=data,
-        ratings=ratings,
-        movies=movies,
-        details=details,
-        min_rating=min_rating,
-        encoding=encoding,
-        columns={
-            "user_id": user_column,
-            "movie_id": movie_column,
-            "rating": rating_column,
-            "timestamp": timestamp_column,
-            "title": title_column,
-        },
-    )
+    dataset = tables.load()
     from graphrec.data.split import make_split
 
     parts = make_split(dataset, split, seed=seed, cold_fraction=cold_fraction)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from graphrec.errors import ConfigError
 from graphrec.evaluate.baselines import fit_baselines
 from graphrec.evaluate.ranking import Scorer
@@ -11,9 +13,12 @@ from graphrec.recommend.artefact import Artefact
 GRAPHREC = "graphrec"
 
 
+Reports = dict[str, Report]
+
+
 def compare(
     artefact: Artefact, ks: tuple[int, ...] = DEFAULT_KS, *, cold_alone: bool = False
-) -> dict[str, Report]:
+) -> tuple[Reports, Reports]:
     """Judge a model and the baselines by one ranking loop on the test part of its own split.
 
     Baselines learn from the same watches (training and validation) and are tuned on validation.
@@ -21,10 +26,11 @@ def compare(
     Args:
         artefact: the model.
         ks: list lengths.
-        cold_alone: rank and count only the held-out movies that training never saw.
+        cold_alone: rank the held-out movies that training never saw among themselves too.
 
     Returns:
-        A report by name: ``graphrec`` first, then the baselines.
+        Reports by name, ``graphrec`` first, then the baselines: of all movies, and of the cold ones
+        alone, none unless asked for.
 
     Raises:
         ConfigError: if the model was trained on everything, so that nothing is held out.
@@ -35,25 +41,26 @@ def compare(
             f"{artefact.folder} was trained with --split {split.kind}: no watch is held out to"
             " evaluate on. Train with another split to measure."
         )
-    embeddings = artefact.embeddings()
-    watched = dataset.interactions.to_csr(split.known)
+    embeddings, interactions = artefact.embeddings(), dataset.interactions
+    watched = interactions.to_csr(split.known)
     model: Scorer = artefact.scorer(embeddings, embeddings.user, embeddings.user_metadata, watched)
     baselines = fit_baselines(
-        dataset.interactions,
-        embeddings.features,
-        train=split.train,
-        valid=split.valid,
+        interactions, embeddings.features, train=split.train, valid=split.valid
     )
-    degree = dataset.interactions.movie_degree(split.known)
-    held_out = dataset.interactions.movie_degree(split.test)
-    return {
-        name: evaluate_ranking(
-            scorer,
-            dataset.interactions,
-            known=split.known,
-            held_out=split.test,
-            ks=ks,
-            allowed=(degree == 0) & (held_out > 0) if cold_alone else None,
-        )
-        for name, scorer in {GRAPHREC: model, **baselines}.items()
-    }
+    scorers = {GRAPHREC: model, **baselines}
+    cold = (embeddings.degree == 0) & (interactions.movie_degree(split.test) > 0)
+
+    def judge(allowed: np.ndarray | None) -> Reports:
+        return {
+            name: evaluate_ranking(
+                scorer,
+                interactions,
+                known=split.known,
+                held_out=split.test,
+                ks=ks,
+                allowed=allowed,
+            )
+            for name, scorer in scorers.items()
+        }
+
+    return judge(None), judge(cold) if cold_alone else {}

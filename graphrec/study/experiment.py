@@ -55,9 +55,11 @@ class Study:
 
     Attributes:
         results: everything, fit for JSON.
+        num_measured: arms that were measured now, not before a stop or in an earlier run.
     """
 
     results: dict[str, Any]
+    num_measured: int
 
     @property
     def finding(self) -> str:
@@ -123,7 +125,7 @@ def ablate(
     store = UnitStore(None if folder is None else Path(folder), fingerprint(dataset, settings))
     audits, arms, notes = _prepare(dataset, settings)
     leaky = tuple(audit.column for audit in audits if audit.is_leaky)
-    splits, total = [], settings.seeds * len(arms)
+    splits, total, num_measured = [], settings.seeds * len(arms), 0
     choices = store.choices()
     for seed in range(settings.seeds):
         splits.append(_split(dataset, settings, seed))
@@ -139,10 +141,11 @@ def ablate(
             measured = measure(scorer, places, workshop.watched, seed)
             store.put_choices(choices)
             store.put(seed, arm.name, measured, facts)
+            num_measured += 1
             means = {name: float(values["ndcg"].mean()) for name, values in measured.items()}
             told.on_measured(number + 1, total, seed, arm.name, means)
     context = Context(dataset, settings, tuple(splits), tuple(arms), audits, notes)
-    return Study(summarise(store, context))
+    return Study(summarise(store, context), num_measured)
 
 
 def _split(dataset: Dataset, settings: StudySettings, seed: int) -> Split:

@@ -37,6 +37,11 @@ class UnitStore:
         self.folder = None if folder is None else folder / FOLDER / fingerprint
         self._kept: dict[str, tuple[Measured, dict[str, Any]]] = {}
 
+    @property
+    def has_any(self) -> bool:
+        """Whether anything has been measured."""
+        return bool(self._kept) or (self.folder is not None and self.folder.is_dir())
+
     def has(self, seed: int, arm: str) -> bool:
         """Whether that arm has been measured."""
         name = _name(seed, arm)

@@ -48,19 +48,19 @@ def mix(
         spectral: of the same watches; without columns if there is none.
     """
     if len(parts) == 1 and not spectral.movie.shape[1]:
-        return _Candidates(judge, parts, spectral).plain(), parts[0].best.valid
-    candidates = _Candidates(judge.of_warm(), parts, spectral)
+        return Candidates(judge, parts, spectral).plain(), parts[0].best.valid
+    candidates = Candidates(judge.of_warm(), parts, spectral)
     mixture = candidates.plain()
     if len(parts) == 2:
         mixture = candidates.best_shrinkage(candidates.best_share(mixture))
     if spectral.movie.shape[1]:
         mixture = candidates.best_with_spectral(mixture)
-    whole = _Candidates(judge, parts, spectral).scorer(mixture)
+    whole = Candidates(judge, parts, spectral).scorer(mixture)
     return mixture, float(judge.qualities(lambda users: [whole.score(users)])[0])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Candidates:
+class Candidates:
     """Mixtures of some parts, and who judges them."""
 
     judge: Judge

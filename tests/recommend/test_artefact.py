@@ -93,7 +93,7 @@ def test_same_seed_same_checksums(
 
 
 def test_comparison_shows_baselines_on_the_same_split(model_folder: Path) -> None:
-    reports = compare(Artefact.open(model_folder), (20,))
+    reports, _ = compare(Artefact.open(model_folder), (20,))
     assert list(reports) == ["graphrec", "popularity", "item-knn", "metadata-knn"]
     assert len({report.num_held_out for report in reports.values()}) == 1
     assert reports["graphrec"].metrics["ndcg@20"] > reports["popularity"].metrics["ndcg@20"]

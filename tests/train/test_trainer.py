@@ -18,7 +18,7 @@ from graphrec.evaluate.scorers import Mixture
 from graphrec.model.spectral import SpectralPart
 from graphrec.train.config import ModelConfig, TrainConfig
 from graphrec.train.judge import ranking_rules
-from graphrec.train.mixing import _Candidates
+from graphrec.train.mixing import Candidates
 from graphrec.train.trainer import Epoch, Fitted, fit
 
 World = tuple[Dataset, Split]
@@ -219,7 +219,7 @@ def test_interrupt_while_choosing_the_mixture_keeps_the_learned_part(
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(_Candidates, "best_share", stop)
+    monkeypatch.setattr(Candidates, "best_share", stop)
 
     fitted = fit(*small_world, ModelConfig(embedding_dim=8), SHORT)
 
