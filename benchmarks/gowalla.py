@@ -69,9 +69,7 @@ def _contenders(dataset: Dataset, split: Split, seed: int, ease_movies: int) -> 
 
     began = time.perf_counter()
     features = np.zeros((dataset.interactions.num_movies, 0), np.float32)
-    baselines = fit_baselines(
-        dataset.interactions, features, train=split.train, valid=split.valid, seed=seed
-    )
+    baselines = fit_baselines(dataset.interactions, features, split, seed=seed)
     seconds = time.perf_counter() - began
     rows += [_judged(name, s, seconds, dataset, split) for name, s in baselines.items()]
 

@@ -30,7 +30,9 @@ class SplitKind(StrEnum):
 
     ``random``: a fifth of each user's watches. ``temporal``: the last fifth of all watches by time.
     ``leave-last-out``: each user's last watch. ``cold-movies``: every watch of some movies, and a
-    fifth of each user's others. ``given``: the data set's own test part.
+    fifth of each user's others. ``new-users``: a fifth of the watches of some users, who bring
+    along the others when they ask; nothing of them is learned from (strong generalisation, as
+    Mult-VAE and EASE report). ``given``: the data set's own test part.
     ``none``: nothing is held out for testing; for the model that goes to work.
     """
 
@@ -38,6 +40,7 @@ class SplitKind(StrEnum):
     TEMPORAL = "temporal"
     LEAVE_LAST_OUT = "leave-last-out"
     COLD_MOVIES = "cold-movies"
+    NEW_USERS = "new-users"
     GIVEN = "given"
     NONE = "none"
 
@@ -58,6 +61,13 @@ class NodeState(StrEnum):
         """The single parts, each of which learns on its own."""
         both = (NodeState.ID, NodeState.METADATA)
         return both if self is NodeState.ID_METADATA else (self,)
+
+
+class Layers(StrEnum):
+    """What propagates the nodes' states: LightGCN's fixed smoothing, or GraphSAGE's learned one."""
+
+    LIGHTGCN = "lightgcn"
+    SAGE = "sage"
 
 
 class Init(StrEnum):

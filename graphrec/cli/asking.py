@@ -25,6 +25,10 @@ def similar(
     ] = None,
     *,
     movie_id: Annotated[str | None, typer.Option(help="The movie's id instead.")] = None,
+    new: Annotated[
+        Path | None,
+        typer.Option(help="Instead, a movie that training has not seen: JSON with title, ..."),
+    ] = None,
     k: Annotated[int, typer.Option(help="How many.")] = 10,
     by: Annotated[
         Similarity, typer.Option(help="What to compare: who watches them, what they are, or both.")
@@ -39,17 +43,26 @@ def similar(
         graphrec similar "Toy Story"
 
         graphrec similar "king kong 2005" --by company --k 5 --json
+
+        graphrec similar --new movie.json
     """
-    if (title is None) == (movie_id is None):
-        raise ConfigError("name one movie, in one way: a title (in quotes), or --movie-id.")
+    if sum(given is not None for given in (title, movie_id, new)) != 1:
+        raise ConfigError("name one movie, in one way: a title (in quotes), --movie-id, or --new.")
     recommender = _recommender(model)
-    if title is not None:
+    if new is not None:
+        recommender = recommender.add_movies(new, note=_note)
+        if recommender.num_new > 1:
+            raise ConfigError(f"{new} holds {recommender.num_new} movies; --new takes one.")
+        row = len(recommender.movies) - 1
+    elif title is not None:
         row = recommender.find(title)
     else:
         wanted = recommender.movie_ids.parse(str(movie_id))
         row = int(recommender.movie_ids.to_internal([wanted])[0])
     meant = recommender.movies.iloc[row]
     table = recommender.similar(movie_id=meant["movie_id"], k=k, by=by)
+    if new is not None:
+        table = table.drop(columns="new")
     if as_json:
         asked = {"movie_id": meant["movie_id"], "title": meant["title"]}
         show_json({"movie": asked, "similar": table.to_dict("records")})
@@ -67,6 +80,14 @@ def recommend(
         list[str] | None,
         typer.Option(help="A title that a new user likes; may be repeated. No training needed."),
     ] = None,
+    history: Annotated[
+        Path | None,
+        typer.Option(help="A ratings table of new users. No training needed."),
+    ] = None,
+    with_movies: Annotated[
+        Path | None,
+        typer.Option(help="A table of new movies, known by their metadata, to rank with the rest."),
+    ] = None,
     k: Annotated[int, typer.Option(help="How many for each user.")] = 20,
     among: Annotated[
         Path | None, typer.Option(help="A table or list of the only movie ids to recommend.")
@@ -79,7 +100,7 @@ def recommend(
     model: options.ModelDir = options.DEFAULT_MODEL,
     as_json: options.AsJson = False,
 ) -> None:
-    """Recommend movies to known users, or to a new one by what they like.
+    """Recommend movies to known users, or to new ones by what they like or have watched.
 
     Examples:
 
@@ -88,9 +109,13 @@ def recommend(
         graphrec recommend --likes "Heat" --likes "Alien"
 
         graphrec recommend --users all --k 20 --output recs.parquet
+
+        graphrec recommend --history new_users.csv --with-movies new_movies.csv
     """
-    if sum(bool(given) for given in (user, users, likes)) != 1:
-        raise ConfigError("say for whom, in one way: --user ID, --users all, or --likes TITLE.")
+    if sum(bool(given) for given in (user, users, likes, history)) != 1:
+        raise ConfigError(
+            "say for whom, in one way: --user ID, --users all, --likes TITLE, or --history FILE."
+        )
     if users not in (None, "all"):
         raise ConfigError(f"--users takes 'all', not {users!r}; use --user ID, once for each.")
     if output is not None and output.suffix not in (".csv", ".parquet"):
@@ -98,16 +123,27 @@ def recommend(
     if users and output is None and not as_json:
         raise ConfigError("--users all needs --output FILE (.csv or .parquet), or --json.")
     recommender = _recommender(model)
+    if with_movies is not None:
+        recommender = recommender.add_movies(with_movies, note=_note)
     liked = None if likes is None else [recommender.find(title) for title in likes]
     if liked:
         say(f"For somebody who likes {', '.join(recommender.lookup.show(row) for row in liked)}:")
+    asked: Any = history
+    if liked is not None:
+        asked = recommender.movie_ids.to_external(liked).tolist()
     table = recommender.recommend(
         [recommender.user_ids.parse(one) for one in dict.fromkeys(user)] if user else None,
-        history=None if liked is None else recommender.movie_ids.to_external(liked).tolist(),
+        history=asked,
         k=k,
         filter_viewed=not include_seen,
         among=None if among is None else _ids_in(among, recommender),
+        note=_note,
     )
+    _give(table, output, as_json)
+
+
+def _give(table: pd.DataFrame, output: Path | None, as_json: bool) -> None:
+    """Recommendations to a file, as JSON, or for people."""
     if output is not None:
         _write_table(table.drop(columns="title"), output)
         say(f"{len(table):,} recommendations written to {output}.")
@@ -118,7 +154,13 @@ def recommend(
     elif table.empty:
         say("Nothing is left to recommend: every allowed movie has been watched.")
     else:
+        if "new" in table:
+            table["new"] = table["new"].map({True: "new", False: ""})
         show_table(list(table.columns), table.to_numpy(dtype=object).tolist())
+
+
+def _note(sentence: str) -> None:
+    say(f"Note: {sentence}")
 
 
 def _recommender(model: Path) -> Recommender:
@@ -132,7 +174,7 @@ def _ids_in(path: Path, recommender: Recommender) -> list[Any]:
     from graphrec.data.idlist import read_movie_ids
     from graphrec.data.tables import MOVIE, like_ids
 
-    ids = read_movie_ids(path, note=lambda sentence: say(f"Note: {sentence}"))
+    ids = read_movie_ids(path, note=_note)
     ids = like_ids(ids, recommender.movies[MOVIE])
     known = ids.isin(recommender.movies[MOVIE])
     if not known.any():

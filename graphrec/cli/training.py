@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from graphrec.choices import COLD_FRACTION, Init, Loss, Negatives, NodeState, Scoring, SplitKind
+from graphrec.choices import (
+    COLD_FRACTION,
+    Init,
+    Layers,
+    Loss,
+    Negatives,
+    NodeState,
+    Scoring,
+    SplitKind,
+)
 from graphrec.cli import options
 from graphrec.console import (
     duration,
@@ -20,6 +29,7 @@ from graphrec.console import (
     training_progress,
     undisturbed,
 )
+from graphrec.errors import ConfigError
 from graphrec.train.config import ModelConfig, TrainConfig
 
 if TYPE_CHECKING:
@@ -50,10 +60,23 @@ def train(
     node_state: Annotated[
         NodeState, typer.Option(help="What a movie's state is made of.", rich_help_panel=_SETTINGS)
     ] = _MODEL.node_state,
+    layers: Annotated[
+        Layers, typer.Option(help="What propagates.", rich_help_panel=_SETTINGS)
+    ] = _MODEL.layers,
     num_layers: Annotated[
-        int,
-        typer.Option(help="LightGCN layers; 0 is matrix factorisation.", rich_help_panel=_SETTINGS),
-    ] = _MODEL.num_layers,
+        int | None,
+        typer.Option(
+            help="How many; 0 is matrix factorisation. As many as --fanout has, or 1.",
+            rich_help_panel=_SETTINGS,
+        ),
+    ] = None,
+    fanout: Annotated[
+        str | None,
+        typer.Option(
+            help="Draw so many neighbours around each batch for --layers sage, such as 15,10.",
+            rich_help_panel=_SETTINGS,
+        ),
+    ] = None,
     embedding_dim: Annotated[
         int, typer.Option(help="Learned columns.", rich_help_panel=_SETTINGS)
     ] = _MODEL.embedding_dim,
@@ -126,10 +149,14 @@ def train(
     from graphrec.recommend.saving import check_target
 
     check_target(output)
+    drawn = _fanout(fanout)
+    if num_layers is None:
+        num_layers = len(drawn) or _MODEL.num_layers
     model_config = ModelConfig(
         embedding_dim=embedding_dim,
         init=init,
         spectral_dim=spectral_dim,
+        layers=layers,
         num_layers=num_layers,
         node_state=node_state,
     )
@@ -142,6 +169,7 @@ def train(
         batch_size=batch_size,
         epochs=epochs,
         patience=patience,
+        fanout=drawn,
         scoring=scoring,
         seed=seed,
         device=device,
@@ -165,6 +193,16 @@ def train(
         show_json({"model": str(output), **artefact.manifest})
     else:
         _conclude(output, dataset, fitted, len(parts.test))
+
+
+def _fanout(text: str | None) -> tuple[int, ...]:
+    """The numbers of ``15,10``."""
+    try:
+        return tuple(int(number) for number in text.split(",")) if text else ()
+    except ValueError:
+        raise ConfigError(
+            f"--fanout is {text!r}; it must be whole numbers with commas between, such as 15,10."
+        ) from None
 
 
 def _introduce(dataset: Dataset, parts: Split) -> None:

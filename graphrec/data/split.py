@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import scipy.sparse as sp
@@ -16,12 +16,18 @@ from graphrec.errors import ConfigError
 
 TEST_FRACTION = 0.2
 VALID_FRACTION = 0.1  # of the watches that aren't for testing, where drawn at random or by time
+NEW_USER_FRACTION = 0.2  # of the users, for testing and again of the others for validation
 VALID_COLD_FRACTION = 0.1  # of the movies that are left, so that validation has cold ones too
 MAX_VALID_USERS = 5_000
 """Validation needs no more users than this: the rest keep all their watches for training."""
+MAX_NEW_USERS = 10_000  # as many as Mult-VAE and EASE hold out of ML-20M
 NEIGHBOURHOOD_FRACTION = 0.2  # of these users' watches
 _NEIGHBOURHOOD_DIM = 64
 _BLOCK_ROWS = 100_000
+
+
+def _nobody() -> np.ndarray:
+    return np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,21 +42,31 @@ class Split:
     users, a random one and those most like it. A watch held out alone has near twins among its
     user's others, and rewards a model for remembering them (block cross-validation: Roberts et
     al., Ecography 2017).
+
+    `valid_history` and `test_history` are what users bring along who are new when they ask: not
+    learned from, but folded in. Only a new-users split has such rows.
     """
 
     kind: SplitKind
     train: np.ndarray
     valid: np.ndarray
     test: np.ndarray
+    valid_history: np.ndarray = field(default_factory=_nobody)
+    test_history: np.ndarray = field(default_factory=_nobody)
 
     def __post_init__(self) -> None:
-        for rows in (self.train, self.valid, self.test):
+        for rows in (self.train, self.valid, self.test, self.valid_history, self.test_history):
             rows.setflags(write=False)
 
     @property
     def known(self) -> np.ndarray:
-        """All rows a finished model may know: train and valid, sorted."""
-        return np.sort(np.concatenate([self.train, self.valid]))
+        """All rows a finished model may learn from: all of train and validation, sorted."""
+        return np.sort(np.concatenate([self.train, self.valid_history, self.valid]))
+
+    @property
+    def shown(self) -> np.ndarray:
+        """All rows that have been watched by the time of the test: known and folded in, sorted."""
+        return np.sort(np.concatenate([self.known, self.test_history]))
 
 
 def make_split(
@@ -80,6 +96,8 @@ def make_split(
     interactions, rng = dataset.interactions, np.random.default_rng(seed)
     if kind in (SplitKind.TEMPORAL, SplitKind.LEAVE_LAST_OUT) and interactions.timestamp is None:
         raise ConfigError(f"--split {kind} needs a timestamp column, and the ratings have none.")
+    if kind is SplitKind.NEW_USERS:
+        return _checked(_by_user(interactions, rng))
     test = _test_rows(dataset, kind, cold_fraction, rng)
     rest = _without(np.arange(len(interactions)), test)
     match kind:
@@ -91,14 +109,17 @@ def make_split(
             valid = _holdout(interactions, rest, VALID_FRACTION, rng, MAX_VALID_USERS)
         case SplitKind.COLD_MOVIES:
             valid = _with_cold(interactions, rest, VALID_COLD_FRACTION, VALID_FRACTION, rng)
-        case SplitKind.GIVEN | SplitKind.NONE:
+        case SplitKind.GIVEN | SplitKind.NONE | SplitKind.NEW_USERS:
             valid = _neighbourhoods(interactions, rest, rng)
-    train = _without(rest, valid)
-    if not len(train):
+    return _checked(Split(kind, _without(rest, valid), np.sort(valid), np.sort(test)))
+
+
+def _checked(split: Split) -> Split:
+    if not len(split.train):
         raise ConfigError(
             "nothing is left to train on; the data needs more watches, or --split none."
         )
-    return Split(kind, train, np.sort(valid), np.sort(test))
+    return split
 
 
 def _test_rows(
@@ -119,8 +140,32 @@ def _test_rows(
             return _last_of_each_user(interactions, rows, rng)
         case SplitKind.COLD_MOVIES:
             return _with_cold(interactions, rows, cold_fraction, TEST_FRACTION, rng)
-        case SplitKind.NONE:
+        case SplitKind.NONE | SplitKind.NEW_USERS:
             return rows[:0]
+
+
+def _by_user(interactions: Interactions, rng: np.random.Generator) -> Split:
+    """Some users for the test, some of the others for validation, and the rest to learn from."""
+    rows = np.arange(len(interactions))
+    test_history, test = _new_users(interactions, rows, rng)
+    rest = _without(rows, np.concatenate([test_history, test]))
+    valid_history, valid = _new_users(interactions, rest, rng)
+    train = _without(rest, np.concatenate([valid_history, valid]))
+    return Split(SplitKind.NEW_USERS, train, valid, test, valid_history, test_history)
+
+
+def _new_users(
+    interactions: Interactions, rows: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of some users' rows those they bring along, and a share of each user's to be found."""
+    watches = np.bincount(interactions.user[rows], minlength=interactions.num_users)
+    users = np.flatnonzero(watches > 1)  # others can't both bring something and look for more
+    is_new = np.zeros(interactions.num_users, dtype=bool)
+    number = min(MAX_NEW_USERS, round(len(users) * NEW_USER_FRACTION))
+    is_new[rng.choice(users, number, replace=False)] = True
+    own = np.compress(is_new[interactions.user[rows]], rows)
+    found = np.sort(_holdout(interactions, own, TEST_FRACTION, rng))
+    return _without(own, found), found
 
 
 def _without(rows: np.ndarray, others: np.ndarray) -> np.ndarray:

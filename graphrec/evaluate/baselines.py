@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from graphrec.data.interactions import Interactions
+from graphrec.data.split import Split
 from graphrec.evaluate.ranking import Scorer
 from graphrec.evaluate.report import evaluate_ranking
 from graphrec.evaluate.scorers import EmbeddingScorer
@@ -98,42 +99,39 @@ def metadata_knn(watched: sp.csr_array, features: np.ndarray) -> EmbeddingScorer
 def fit_baselines(
     interactions: Interactions,
     features: np.ndarray,
+    split: Split,
     *,
-    train: np.ndarray,
-    valid: np.ndarray,
     seed: int = 0,
 ) -> dict[str, Scorer]:
-    """Every baseline, tuned on `valid` where it has a setting, then fitted on both parts.
+    """Every baseline, tuned on validation where it has a setting, then fitted on all but the test.
 
     Args:
         interactions: all watches.
         features: float32 [M, F]; metadata-kNN is left out where F is 0.
-        train: rows to learn from.
-        valid: rows to choose settings with.
+        split: which rows are for what.
         seed: of the draw among equal scores.
     """
-    known = interactions.to_csr(np.sort(np.concatenate([train, valid])))
+    known, shown = interactions.to_csr(split.known), interactions.to_csr(split.shown)
+    neighbours = ItemKNN.fit(known, _best_neighbourhood(interactions, split, seed))
     scorers: dict[str, Scorer] = {
         "popularity": Popularity(np.asarray(known.sum(axis=0)).ravel()),
-        "item-knn": ItemKNN.fit(known, _best_neighbourhood(interactions, train, valid, seed)),
+        "item-knn": replace(neighbours, watched=shown),
     }
     if features.shape[1]:
-        scorers["metadata-knn"] = metadata_knn(known, features)
+        scorers["metadata-knn"] = metadata_knn(shown, features)
     return scorers
 
 
-def _best_neighbourhood(
-    interactions: Interactions, train: np.ndarray, valid: np.ndarray, seed: int
-) -> int:
-    if not len(valid):
+def _best_neighbourhood(interactions: Interactions, split: Split, seed: int) -> int:
+    if not len(split.valid):
         return NEIGHBOURS[1]
-    watched = interactions.to_csr(train)
-
-    widest = ItemKNN.fit(watched, max(NEIGHBOURS))
+    shown = np.concatenate([split.train, split.valid_history])
+    widest = ItemKNN.fit(interactions.to_csr(split.train), max(NEIGHBOURS))
+    widest = replace(widest, watched=interactions.to_csr(shown))
 
     def quality(size: int) -> float:
         report = evaluate_ranking(
-            widest.keep(size), interactions, known=train, held_out=valid, ks=(20,), seed=seed
+            widest.keep(size), interactions, known=shown, held_out=split.valid, ks=(20,), seed=seed
         )
         return report.metrics["ndcg@20"]
 

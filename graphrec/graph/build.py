@@ -120,11 +120,12 @@ def normalized_adjacency(graph: HeteroData) -> Tensor:
     root = degree.clamp(min=torch.finfo(torch.float32).tiny).rsqrt() * (degree > 0)
     pointer = torch.zeros(num_nodes + 1, dtype=torch.int64)
     pointer[1:] = torch.bincount(row, minlength=num_nodes).cumsum(0)
-    return csr_tensor(pointer, column, value * root[row] * root[column], num_nodes)
+    size = num_nodes, num_nodes
+    return csr_tensor(pointer, column, value * root[row] * root[column], size)
 
 
-def csr_tensor(pointer: Tensor, column: Tensor, value: Tensor, size: int) -> Tensor:
-    """A square sparse CSR tensor with int32 indices, half the memory traffic of int64."""
+def csr_tensor(pointer: Tensor, column: Tensor, value: Tensor, size: tuple[int, int]) -> Tensor:
+    """A sparse CSR tensor with int32 indices, half the memory traffic of int64."""
     import warnings
 
     with warnings.catch_warnings():  # torch calls CSR a beta feature at its first use
@@ -133,6 +134,6 @@ def csr_tensor(pointer: Tensor, column: Tensor, value: Tensor, size: int) -> Ten
             pointer.to(torch.int32),
             column.to(torch.int32),
             value,
-            size=(size, size),
+            size=size,
             check_invariants=True,
         )

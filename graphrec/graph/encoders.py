@@ -121,6 +121,17 @@ def encode_column(fitted: FittedColumn, column: pd.Series[Any] | None, rows: int
     return block
 
 
+def readable(fitted: FittedColumn, values: pd.Series[Any]) -> np.ndarray:
+    """Which cells are what a column of numbers, dates or vectors holds, bool [n]."""
+    match fitted.finding.kind:
+        case ColumnKind.DATE:
+            return to_dates(values, fitted.finding.date_format).notna().to_numpy()
+        case ColumnKind.VECTOR:
+            return _stack_vectors(values, len(fitted.labels))[1]
+        case _:
+            return to_numbers(values).notna().to_numpy()
+
+
 def _fit(finding: Finding, values: pd.Series[Any]) -> tuple[list[str], dict[str, np.ndarray]]:
     match finding.kind:
         case ColumnKind.MULTI_LABEL | ColumnKind.CATEGORY:

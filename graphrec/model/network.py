@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from torch import Tensor, nn
-from torch_geometric.data import HeteroData
 
-from graphrec.graph.build import RATES
+from graphrec.graph.build import RATES, REV_RATES
 from graphrec.model.embeddings import PartEmbeddings
+from graphrec.model.folding import DOUBT, fold_in, given_to_new_users
+from graphrec.model.neighbours import NeighbourSampler
 from graphrec.model.propagation import LightGCN
+from graphrec.model.sage import GraphSAGE, MeanOfNeighbours
 from graphrec.model.states import NodeStates
 
 
 class GraphModel(nn.Module):
-    """LightGCN over the states of one part.
+    """Layers over the states of one part.
 
     Args:
         states: initial node states.
         layers: propagation over the training graph.
     """
 
-    def __init__(self, states: NodeStates, layers: LightGCN) -> None:
+    def __init__(self, states: NodeStates, layers: LightGCN | GraphSAGE) -> None:
         super().__init__()
         self.states = states
         self.layers = layers
@@ -34,35 +37,89 @@ class GraphModel(nn.Module):
         """Embeddings of all users [U, D] and movies [M, D]."""
         return self._embed(self.layers, self.states())
 
-    def _embed(self, layers: LightGCN, state: Tensor) -> tuple[Tensor, Tensor]:
+    def around(
+        self, sampler: NeighbourSampler, users: Tensor, movies: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Embeddings of some nodes by neighbourhoods drawn around them; GraphSAGE only.
+
+        Args:
+            sampler: with one fan-out per layer.
+            users, movies: distinct, int64.
+
+        Returns:
+            [U, D] and [M, D], zero for all other movies and meaningless for all other users.
+        """
+        assert isinstance(self.layers, GraphSAGE)
+        device = self.states.user.device
+        drawn = sampler.sample({"user": users.cpu(), "movie": movies.cpu()})
+        near = {kind: nodes.to(device) for kind, nodes in drawn.node.items()}
+        number = {kind: len(nodes) for kind, nodes in near.items()}
+
+        def mean(edge: tuple[str, str, str]) -> MeanOfNeighbours:
+            edges = torch.stack([drawn.row[edge], drawn.col[edge]]).to(device)
+            return MeanOfNeighbours(edges, number[edge[0]], number[edge[2]])
+
+        state = self.states()
+        of_users, of_movies = self.layers.bipartite(
+            state.index_select(0, near["user"]),
+            state.index_select(0, near["movie"] + self.num_users),
+            mean(REV_RATES),
+            mean(RATES),
+        )
+        every_user = torch.zeros_like(self.states.user)
+        every_user = every_user.index_copy(0, users, of_users[: len(users)])
+        every_movie = state.new_zeros(len(state) - self.num_users, state.shape[1])
+        every_movie = every_movie.index_copy(0, movies, of_movies[: len(movies)])
+        if self.states.metadata is not None:
+            every_user = every_user + self.states.user
+        return every_user, every_movie
+
+    def _embed(self, layers: LightGCN | GraphSAGE, state: Tensor) -> tuple[Tensor, Tensor]:
         everything = layers(state)
         users, movies = everything[: self.num_users], everything[self.num_users :]
         return users if self.states.metadata is None else users + self.states.user, movies
 
     @torch.no_grad()
-    def embed(self, graph: HeteroData, adjacency: Tensor) -> PartEmbeddings:
-        """Final embeddings by propagation over `graph`, which may hold more edges than training's.
+    def embed(self, adjacency: Tensor, history: sp.csr_array | None = None) -> PartEmbeddings:
+        """Final embeddings by propagation over a graph, which may hold more edges than training's.
 
         A node without edges was never trained: its ID state is the noise it began with, and counts
-        as zero here. Such a movie is left with its metadata; such a user gets the others' mean.
+        as zero here. Such a movie is left with its metadata; such a user is folded in by their
+        history if they have one, and gets the others' mean if not.
 
         Args:
-            graph: with the edges.
             adjacency: the graph's, as `normalized_adjacency` returns it.
+            history: what users without edges have watched, users x movies.
         """
-        device, num_users = self.states.user.device, self.num_users
-        layers = LightGCN(adjacency.to(device), self.layers.num_layers)
-        edges = graph[RATES].edge_index
-        watched = torch.bincount(edges[0], minlength=num_users).to(device)
-        degree = torch.bincount(edges[1], minlength=graph["movie"].num_nodes).to(device)
+        layers = self.layers.over(adjacency.to(self.states.user.device))
+        watched = _watches(adjacency, self.num_users)
         state = self.states()
         if self.states.metadata is None:
-            state = state * (torch.cat([watched, degree]) > 0)[:, None]
-        users, movies = self._embed(layers, state)
-        users[watched == 0] = users[watched > 0].mean(dim=0)
+            seen = adjacency.crow_indices().diff() > 0
+            state = state * seen.to(state.device)[:, None]
+        users, movies = map(_array, self._embed(layers, state))
+        given = _array(layers.given(state, self.num_users))
+        doubt = DOUBT if self.states.metadata is None else 0.0  # metadata aren't hearsay
+        given = given_to_new_users(given, layers.power, watched, users, movies, doubt=doubt)
+        is_new = np.diff(watched.indptr) == 0
+        users[is_new] = users[~is_new].mean(axis=0)
+        if history is not None and history.nnz:
+            folded = np.flatnonzero(np.diff(history.indptr) * is_new)
+            users[folded] = fold_in(history[folded], given, layers.power)
+        by_metadata = self.states.of_features()
+        of_features = by_metadata if by_metadata is None else layers.alone(by_metadata)
+        none = np.zeros((0, movies.shape[1]), dtype=np.float32)
         return PartEmbeddings(
-            _array(users), _array(movies), _array(layers.fold_in(state, degree, num_users))
+            users, movies, given, none if of_features is None else _array(of_features)
         )
+
+
+def _watches(adjacency: Tensor, num_users: int) -> sp.csr_array:
+    """The graph's edges from users to movies as ones, users x movies."""
+    pointer = adjacency.crow_indices()[: num_users + 1].cpu().numpy()
+    movie = adjacency.col_indices()[: pointer[-1]].cpu().numpy() - num_users
+    shape = (num_users, adjacency.shape[0] - num_users)
+    return sp.csr_array((np.ones(len(movie), np.float32), movie, pointer), shape=shape)
 
 
 def _array(tensor: Tensor) -> np.ndarray:

@@ -8,6 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from graphrec.choices import Layers
+from graphrec.model.folding import power_of
+
 
 def spread(adjacency: Tensor, state: Tensor) -> Tensor:
     r"""One hop, :math:`\hat A E`: every node gets the weighted sum of its neighbours.
@@ -81,8 +84,21 @@ class LightGCN(nn.Module):
         result: Tensor = apply(state, self.adjacency, self.num_layers)
         return result
 
-    def fold_in(self, state: Tensor, degree: Tensor, num_users: int) -> Tensor:
-        r"""What each watched movie gives to a user who has no ID state.
+    @property
+    def power(self) -> float:
+        """See `graphrec.model.folding.fold_in`."""
+        return power_of(Layers.LIGHTGCN)
+
+    def over(self, adjacency: Tensor) -> LightGCN:
+        """The same layers over another graph of the same nodes."""
+        return LightGCN(adjacency, self.num_layers)
+
+    def alone(self, state: Tensor) -> Tensor:
+        """What the layers make of movies' states, [n, D], where they have no edges."""
+        return state / (self.num_layers + 1)
+
+    def given(self, state: Tensor, num_users: int) -> Tensor:
+        r"""What each watched movie gives to a user who has no state of their own.
 
         A user u without a state of their own is, by LightGCN's formula,
 
@@ -93,12 +109,13 @@ class LightGCN(nn.Module):
         over :math:`\sqrt{d_i}` likewise, which points where the history points.
 
         Shapes:
-            - `state`: [N, D]; `degree`: [M], edges of each movie.
+            - `state`: [N, D], users first.
             - returns f, [M, D]; movies without edges count as if they had one.
         """
         layer, total = state, torch.zeros_like(state)
         for place in range(max(1, self.num_layers)):
             layer = spread(self.adjacency, layer) if place else layer
             total = total + layer
+        degree = self.adjacency.crow_indices().diff()[num_users:]
         root = degree.clamp(min=1).to(state.dtype).rsqrt()
         return total[num_users:] * root[:, None] / (self.num_layers + 1)

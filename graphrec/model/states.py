@@ -48,7 +48,7 @@ class NodeStates(nn.Module):
         super().__init__()
         num_movies, num_features = features.shape
         self.register_buffer("features", features * metadata_scale, persistent=False)
-        self.init_std = init_std
+        self.init_std, self.metadata_scale = init_std, metadata_scale
         self.user = nn.Parameter(torch.empty(num_users, embedding_dim))
         self.movie: nn.Parameter | None = None
         self.metadata: nn.Parameter | None = None
@@ -62,6 +62,10 @@ class NodeStates(nn.Module):
         """Draw new initial values."""
         for parameter in self.parameters():
             nn.init.normal_(parameter, std=self.init_std, generator=generator)
+
+    def of_features(self) -> Tensor | None:
+        """What each feature adds to a movie's state, [F, D]; None for the ID part."""
+        return None if self.metadata is None else self.metadata * self.metadata_scale
 
     def forward(self) -> Tensor:
         """The states that are propagated, [U + M, D], users first."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from graphrec.evaluate.ranking import Scorer
 
 FORMAT = "graphrec-model"
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 MANIFEST = "manifest.json"
 WEIGHTS, EMBEDDINGS = "weights.safetensors", "embeddings.safetensors"
 USERS, MOVIES, INTERACTIONS = "users.parquet", "movies.parquet", "interactions.parquet"
@@ -36,7 +36,7 @@ FILES = {
     *(MANIFEST, WEIGHTS, EMBEDDINGS, USERS, MOVIES, INTERACTIONS, FEATURES, FEATURE_ARRAYS),
 }
 _KEYS = {"files", "data", "split", "model", "training", "rule"}
-PARTS = ("train", "valid", "test")
+PARTS = ("train", "valid", "test", "valid_history", "test_history")
 """Values of the column ``part`` of interactions.parquet, by their number."""
 
 

@@ -42,11 +42,9 @@ def compare(
             " evaluate on. Train with another split to measure."
         )
     embeddings, interactions = artefact.embeddings(), dataset.interactions
-    watched = interactions.to_csr(split.known)
+    watched = interactions.to_csr(split.shown)
     model: Scorer = artefact.scorer(embeddings, embeddings.user, embeddings.user_metadata, watched)
-    baselines = fit_baselines(
-        interactions, embeddings.features, train=split.train, valid=split.valid
-    )
+    baselines = fit_baselines(interactions, embeddings.features, split)
     scorers = {GRAPHREC: model, **baselines}
     cold = (embeddings.degree == 0) & (interactions.movie_degree(split.test) > 0)
 
@@ -55,7 +53,7 @@ def compare(
             name: evaluate_ranking(
                 scorer,
                 interactions,
-                known=split.known,
+                known=split.shown,
                 held_out=split.test,
                 ks=ks,
                 allowed=allowed,

@@ -12,13 +12,25 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from graphrec.choices import Similarity, choice
+from graphrec.choices import Layers, Similarity, choice
+from graphrec.data.files import Note, warn
 from graphrec.data.ids import IdMap
+from graphrec.data.interactions import Interactions
+from graphrec.data.split import Split
 from graphrec.data.tables import MOVIE, TITLE, USER
 from graphrec.errors import AmbiguousTitleError, ConfigError, UnknownIdError
 from graphrec.model.embeddings import Embeddings
+from graphrec.model.folding import fold_in, power_of
 from graphrec.recommend.artefact import Artefact
+from graphrec.recommend.likeness import compare_to
+from graphrec.recommend.lists import check_k, lists_of, several
 from graphrec.recommend.lookup import TitleLookup
+from graphrec.recommend.newcomers import (
+    Newcomers,
+    one_history,
+    read_histories,
+    read_new_movies,
+)
 
 
 class Recommender:
@@ -30,11 +42,15 @@ class Recommender:
         recommender.similar("Toy Story", k=5)
         recommender.recommend([42], k=10)
         recommender.recommend(history=["Heat", "Alien"])
+        recommender.add_movies("new_movies.csv").recommend([42])
     """
 
-    def __init__(self, artefact: Artefact) -> None:
+    def __init__(self, artefact: Artefact, new_movies: pd.DataFrame | None = None) -> None:
         self.artefact = artefact
         self.movies = artefact.movies()
+        self.num_new = 0 if new_movies is None else len(new_movies)
+        if new_movies is not None:
+            self.movies = pd.concat([self.movies, new_movies], ignore_index=True)
         ids = self.movies[MOVIE]
         self.movie_ids = IdMap(pd.Index(ids.to_numpy(), dtype=ids.to_numpy().dtype), "movie")
 
@@ -54,6 +70,32 @@ class Recommender:
             f" {data['movies']:,} movies, {data['watches']:,} watches)"
         )
 
+    def add_movies(self, movies: Any, *, note: Note = warn) -> Recommender:
+        """The same model with movies that nobody has watched yet, known by their metadata alone.
+
+        Their features are made by the statistics that training saved; nothing is trained. They are
+        ranked among all others, see `graphrec.evaluate.scorers.ExpectedScorer`, and are found by
+        title and id. The saved model stays as it is.
+
+        Args:
+            movies: a movies table, as path or data frame, or a JSON file of one movie or several.
+            note: told of columns and labels that training has never seen, and of missing columns.
+
+        Raises:
+            DataError: if a movie has no title, an id that is taken, or a cell of another type than
+                training saw in that column.
+        """
+        new = read_new_movies(
+            movies,
+            self.movies,
+            self.artefact.encoder(),
+            has_titles=self.artefact.manifest["data"]["has_titles"],
+            note=note,
+        )
+        if self.num_new:
+            new = pd.concat([self.movies.iloc[-self.num_new :], new], ignore_index=True)
+        return Recommender(self.artefact, new)
+
     @cached_property
     def lookup(self) -> TitleLookup:
         """Finds movies by title."""
@@ -66,9 +108,17 @@ class Recommender:
 
     @cached_property
     def watched(self) -> sp.csr_array:
-        """Users x movies: the watches the model knows (training and validation)."""
-        interactions, split = self.artefact.interactions(self.user_ids, self.movie_ids)
-        return interactions.to_csr(split.known)
+        """Users x movies: everything but the test watches."""
+        interactions, split = self._interactions
+        watched = interactions.to_csr(split.shown)
+        shape = (len(self.user_ids), len(self.movies))
+        return sp.csr_array((watched.data, watched.indices, watched.indptr), shape=shape)
+
+    @cached_property
+    def _interactions(self) -> tuple[Interactions, Split]:
+        old = len(self.movies) - self.num_new
+        known = IdMap(pd.Index(self.movies[MOVIE].to_numpy()[:old]), "movie")
+        return self.artefact.interactions(self.user_ids, known)
 
     def find(self, movie: Any) -> int:
         """The internal row of a movie given by title or by id.
@@ -125,15 +175,13 @@ class Recommender:
             UnknownIdError, AmbiguousTitleError: if the movie isn't known or several are meant.
             ConfigError: if there is no metadata to compare by, or the arguments don't go together.
         """
-        _check_k(k)
+        check_k(k)
         by = choice(Similarity, by, "by")
         if (movie is None) == (movie_id is None):
             raise ConfigError("name one movie: by title or by id.")
         row = self.find(movie) if movie_id is None else self._row(movie_id)
-        sides = {Similarity.COMPANY: _cosine_to(self._company(row), row)}
-        if self._embeddings.features.shape[1]:
-            sides[Similarity.METADATA] = _cosine_to(self._embeddings.features, row)
-        elif by is Similarity.METADATA:
+        sides = compare_to(self._embeddings, row)
+        if by is Similarity.METADATA and by not in sides:
             raise ConfigError("this model has no metadata to compare movies by.")
         chosen = sides.get(by)
         score = np.mean(list(sides.values()), axis=0) if chosen is None else chosen
@@ -149,36 +197,50 @@ class Recommender:
         users: Any = None,
         *,
         history: Any = None,
+        ratings: Any = None,
         k: int = 20,
         filter_viewed: bool = True,
         among: Iterable[Any] | None = None,
+        note: Note = warn,
     ) -> pd.DataFrame:
-        """The best movies for users of the tables, or for a new user with a history.
+        """The best movies for users of the tables, or for new users with a history.
 
-        A new user needs no training: their embedding is LightGCN's formula over the history.
+        A new user needs no training: they are embedded by what they have watched, see
+        `graphrec.model.folding`.
 
         Args:
             users: one id or several; all users where both `users` and `history` are None.
-            history: title or id, or several, that a new user likes, instead of `users`.
+            history: instead of `users`, title or id, or several, that a new user has watched; or
+                a ratings table of many new users, as data frame or path.
+            ratings: what the new user rated each of `history`; a watch counts as much as its
+                rating is of the training's highest. By default each counts fully.
             k: how many for each; fewer where fewer are left.
             filter_viewed: leave out what the user is known to have watched.
             among: ids of the only movies that may be recommended.
+            note: told of what could not be used of a table of histories.
 
         Returns:
-            Columns ``user_id`` (not with `history`), ``movie_id``, ``title``, ``rank`` from 1,
-            ``score``; users in the order given.
+            Columns ``user_id`` (not for one new user), ``movie_id``, ``title``, ``rank`` from 1,
+            ``score``, and ``new`` where movies were added; users in the order given.
 
         Raises:
             UnknownIdError: if a user or movie isn't in the tables.
+            ConfigError, DataError: if the arguments don't go together, or can't be used.
         """
-        _check_k(k)
-        allowed = None if among is None else self._allowed(among)
+        check_k(k)
+        allowed = None
+        if among is not None:
+            rows = self.movie_ids.to_internal(list(among))
+            allowed = np.isin(np.arange(len(self.movies)), rows)
         if history is not None:
             if users is not None:
                 raise ConfigError("give either users or a history, not both.")
-            return self._recommend_new(_several(history), k, filter_viewed, allowed)
+            new = self._newcomers(history, ratings, note)
+            return self._recommend_new(new, k, filter_viewed, allowed)
+        if ratings is not None:
+            raise ConfigError("ratings go with a history.")
         everyone = np.arange(len(self.user_ids))
-        rows = everyone if users is None else self.user_ids.to_internal(_several(users))
+        rows = everyone if users is None else self.user_ids.to_internal(several(users))
         table, counts = self._rank(
             (self._embeddings.user[rows], self._embeddings.user_metadata[rows]),
             self.watched[rows],
@@ -189,21 +251,29 @@ class Recommender:
         table.insert(0, USER, self.user_ids.to_external(np.repeat(rows, counts)))
         return table
 
+    def _newcomers(self, history: Any, ratings: Any, note: Note) -> Newcomers:
+        if not isinstance(history, (pd.DataFrame, Path)):
+            rows = np.array([self.find(movie) for movie in several(history)], dtype=np.int64)
+            given = None if ratings is None else several(ratings)
+            return one_history(rows, given, self._interactions[0].rating, len(self.movies))
+        if ratings is not None:
+            raise ConfigError("a table of histories has its ratings in a column.")
+        return read_histories(history, self.movies, self._interactions[0].rating, note)
+
     def _recommend_new(
-        self, history: list[Any], k: int, filter_viewed: bool, allowed: np.ndarray | None
+        self, new: Newcomers, k: int, filter_viewed: bool, allowed: np.ndarray | None
     ) -> pd.DataFrame:
-        if not history:
-            raise ConfigError("a history needs at least one movie.")
-        rows = np.unique([self.find(movie) for movie in history])
         own = self._embeddings
-        by_id, by_metadata = (
-            part[rows].sum(axis=0, keepdims=True) / len(rows) ** 0.5
-            for part in (own.fold_in, own.fold_in_metadata)
+        power = power_of(Layers(self.artefact.manifest["model"]["layers"]))
+        users = (
+            fold_in(new.history, own.fold_in, power),
+            fold_in(new.history, own.fold_in_metadata, power),
         )
-        ones = np.ones(len(rows), dtype=np.float32)
-        shape = (1, len(self.movies))
-        watched = sp.csr_array((ones, (np.zeros(len(rows), dtype=int), rows)), shape=shape)
-        return self._rank((by_id, by_metadata), watched, k, filter_viewed, allowed)[0]
+        table, counts = self._rank(users, new.history, k, filter_viewed, allowed)
+        if new.ids:
+            table.insert(0, USER, np.repeat(np.array(new.ids, dtype=object), counts))
+            table[USER] = table[USER].infer_objects()
+        return table
 
     def _rank(
         self,
@@ -219,60 +289,31 @@ class Recommender:
             - `users`: embeddings [N, D] by ID and by metadata; `watched`: what each of them has
               watched, [N, M].
         """
-        from graphrec.evaluate.ranking import rank
-
         number = len(users[0])
         if not number:
             return self._table(np.zeros(0, np.int64), np.zeros(0)).assign(rank=0), np.zeros(0, int)
         scorer = self.artefact.scorer(self._embeddings, *users, watched)
         hidden = watched if filter_viewed else None
-        blocks = list(rank(scorer, np.arange(number), k, watched=hidden, allowed=allowed))
-        movies = np.concatenate([block.movies for block in blocks])
-        scores = np.concatenate([block.scores for block in blocks])
-        listed = ~np.isneginf(scores)
-        place = np.broadcast_to(np.arange(1, movies.shape[1] + 1), movies.shape)
+        movies, scores, place = lists_of(scorer, number, k, hidden, allowed)
+        listed = place > 0
         table = self._table(movies[listed], scores[listed])
         table.insert(2, "rank", place[listed])
         return table, listed.sum(axis=1)
 
     def _table(self, rows: np.ndarray, scores: np.ndarray) -> pd.DataFrame:
-        return pd.DataFrame(
+        table = pd.DataFrame(
             {
                 MOVIE: self.movies[MOVIE].to_numpy()[rows],
                 TITLE: self.movies[TITLE].to_numpy()[rows],
                 "score": scores.astype(np.float64),
             }
         )
-
-    def _allowed(self, movie_ids: Iterable[Any]) -> np.ndarray:
-        allowed = np.zeros(len(self.movies), dtype=bool)
-        allowed[self.movie_ids.to_internal(list(movie_ids))] = True
-        return allowed
-
-    def _company(self, row: int) -> np.ndarray:
-        """What a movie is compared by as to who watches it, [M, D].
-
-        Of a movie that nobody has watched it is what the metadata part has learned of such.
-        """
-        by_id = self._embeddings.movie
-        return by_id if by_id[row].any() else self._embeddings.movie_metadata
+        return table.assign(new=rows >= len(self.movies) - self.num_new) if self.num_new else table
 
     @cached_property
     def _embeddings(self) -> Embeddings:
-        return self.artefact.embeddings()
-
-
-def _cosine_to(vectors: np.ndarray, row: int) -> np.ndarray:
-    """Cosine of every row with one row, float64 [n]; 0 where a row is zero."""
-    length = np.maximum(np.linalg.norm(vectors, axis=1), 1e-12)
-    return np.asarray((vectors @ vectors[row]) / (length * length[row]), dtype=np.float64)
-
-
-def _several(values: Any) -> list[Any]:
-    """A list of ids or titles, also if there is only one."""
-    return [values] if isinstance(values, str) or np.isscalar(values) else list(values)
-
-
-def _check_k(k: int) -> None:
-    if k < 1:
-        raise ConfigError(f"k is {k}; it must be 1 or more.")
+        embeddings = self.artefact.embeddings()
+        if not self.num_new:
+            return embeddings
+        features = self.artefact.encoder().transform(self.movies.iloc[-self.num_new :])
+        return embeddings.with_new_movies(features)

@@ -9,11 +9,11 @@ from graphrec.evaluate.scorers import SpectralScorer
 from graphrec.model.spectral import Decomposition, SpectralPart, SpectralSettings
 from graphrec.train.judge import Judge
 
-EXPONENTS = (0.2, 0.3, 0.4, 0.5)
+EXPONENTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 COARSE_DIM = 256
 """Columns by which exponents are compared: far cheaper than all, and they rank alike."""
 SMALLEST_DIM = 8
-SHRINKAGES = (0.0, 0.5)
+SHRINKAGES = (0.0, 0.5, 1.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,19 +32,19 @@ def choose_spectral(judge: Judge, dim: int, seed: int) -> tuple[SpectralSettings
     """
     start = SpectralSettings(min(dim, COARSE_DIM))
     if not judge.can_judge:
-        part = SpectralPart.fit(judge.watched, start, seed)
+        part = SpectralPart.fit(judge.learned, start, seed)
         return replace(start, dim=part.movie.shape[1]), part
     best = _best_size(judge, start, _rough(judge, start, seed))
     for name in ("movie_exponent", "user_exponent"):
         best = _climb(judge, best, name, seed)
     whole = replace(best.settings, dim=dim)
-    best = _best_size(judge, whole, Decomposition.fit(judge.watched, whole, seed))
+    best = _best_size(judge, whole, Decomposition.fit(judge.learned, whole, seed))
     return best.settings, best.part
 
 
 def _rough(judge: Judge, settings: SpectralSettings, seed: int) -> Decomposition:
     """Good enough to compare exponents by."""
-    return Decomposition.fit(judge.watched, settings, seed, iterations=2)
+    return Decomposition.fit(judge.learned, settings, seed, iterations=2)
 
 
 def _climb(judge: Judge, best: _Choice, name: str, seed: int) -> _Choice:
@@ -77,5 +77,5 @@ def _best_size(judge: Judge, settings: SpectralSettings, decomposition: Decompos
 
 
 def _try(judge: Judge, decomposition: Decomposition, settings: SpectralSettings) -> _Choice:
-    part = SpectralPart.of(decomposition, judge.watched, settings)
+    part = SpectralPart.of(decomposition, judge.learned, settings)
     return _Choice(judge.quality(SpectralScorer(part, judge.watched)), settings, part)

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from graphrec.choices import Init, Loss, Negatives, NodeState, Scoring, choice
+from graphrec.choices import Init, Layers, Loss, Negatives, NodeState, Scoring, choice
 from graphrec.errors import ConfigError
 
 
@@ -18,7 +18,8 @@ class ModelConfig:
         embedding_dim: D, learned columns of every embedding.
         init: whether there is a spectral part beside the learned one.
         spectral_dim: columns of the spectral part, at most; validation chooses how many of them.
-        num_layers: of LightGCN, 0 to 4; 0 is plain matrix factorisation.
+        layers: what propagates.
+        num_layers: how many of them, 0 to 4; 0 is plain matrix factorisation.
         node_state: what a movie's state is the sum of.
         init_std: of the initial values.
         metadata_scale: lambda of `graphrec.model.states.NodeStates`.
@@ -27,6 +28,7 @@ class ModelConfig:
     embedding_dim: int = 64
     init: Init = Init.SPECTRAL
     spectral_dim: int = 1024
+    layers: Layers = Layers.LIGHTGCN
     num_layers: int = 1
     node_state: NodeState = NodeState.ID_METADATA
     init_std: float = 0.01
@@ -35,6 +37,7 @@ class ModelConfig:
     def __post_init__(self) -> None:
         _choose(self, "node_state", NodeState)
         _choose(self, "init", Init)
+        _choose(self, "layers", Layers)
         _check(self.embedding_dim >= 1, "--embedding-dim", self.embedding_dim, "1 or more")
         _check(self.spectral_dim >= 1, "--spectral-dim", self.spectral_dim, "1 or more")
         _check(0 <= self.num_layers <= 4, "--num-layers", self.num_layers, "0 to 4")
@@ -61,6 +64,8 @@ class TrainConfig:
             steps.
         patience: epochs without a better validation NDCG@20 before training stops; None takes as
             many as make 400 steps.
+        fanout: neighbours drawn around each batch for GraphSAGE, one number per layer, the batch's
+            own first; -1 is all. Empty propagates over the whole graph at every step.
         scoring: how embeddings are ranked; None chooses on validation (inner products for BPR).
         seed: of everything random.
         device: as torch names it, or ``auto`` for a GPU if there is one.
@@ -76,6 +81,7 @@ class TrainConfig:
     epochs: int = 200
     validate_every: int | None = None
     patience: int | None = None
+    fanout: tuple[int, ...] = ()
     scoring: Scoring | None = None
     seed: int = 0
     device: str = "auto"
@@ -98,6 +104,8 @@ class TrainConfig:
         for name in ("batch_size", "validate_every", "patience"):
             value = getattr(self, name)
             _check(value is None or value >= 1, f"--{name.replace('_', '-')}", value, "1 or more")
+        fits = all(count >= 1 or count == -1 for count in self.fanout)
+        _check(fits, "--fanout", self.fanout, "numbers from 1, or -1 for all")
         _check(0 <= self.seed < 2**63, "--seed", self.seed, "0 to 2^63 - 1")
 
     def for_users(self, num_users: int) -> TrainConfig:

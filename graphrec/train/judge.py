@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -27,16 +27,18 @@ QUICK_USERS = 2_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Judge:
-    """Mean NDCG@20 of the validation watches, all movies ranked but those of the training part.
+    """Mean NDCG@20 of the validation watches, all movies ranked but those already watched.
 
     Attributes:
-        watched: training watches, users x movies.
+        learned: training watches, users x movies.
+        watched: the same, and what users who are folded in have watched.
         target: validation watches, users x movies.
         users: those with validation watches, int64, in random order.
         seed: of the draw among equal scores.
         allowed: bool [M], the only movies that are ranked; None for all.
     """
 
+    learned: sp.csr_array
     watched: sp.csr_array
     target: sp.csr_array
     users: np.ndarray
@@ -48,15 +50,19 @@ class Judge:
         """The judge of one split."""
         target = interactions.to_csr(split.valid)
         users = np.random.default_rng(seed).permutation(np.flatnonzero(np.diff(target.indptr)))
-        return cls(interactions.to_csr(split.train), target, users, seed)
+        learned = interactions.to_csr(split.train)
+        watched = learned
+        if len(split.valid_history):
+            watched = interactions.to_csr(np.concatenate([split.train, split.valid_history]))
+        return cls(learned, watched, target, users, seed)
 
     def of_warm(self) -> Judge:
         """The judge of those movies alone that training has seen."""
-        warm = np.asarray(self.watched.sum(axis=0)) > 0
+        warm = np.asarray(self.learned.sum(axis=0)) > 0
         target = sp.csr_array(self.target @ sp.diags_array(warm.astype(np.float32)))
         target.eliminate_zeros()
         users = self.users[np.diff(target.indptr)[self.users] > 0]
-        return Judge(self.watched, target, users, self.seed, warm)
+        return replace(self, target=target, users=users, allowed=warm)
 
     @property
     def can_judge(self) -> bool:

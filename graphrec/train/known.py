@@ -28,6 +28,7 @@ class Known:
         graph: over these watches; its movies' ``x`` are the features.
         adjacency: the graph's.
         watched: the watches, users x movies.
+        history: watches of users who are none of these and are folded in, users x movies.
         encoder: metadata statistics of the movies that have watches here.
         watches: the same watches as lists, on the CPU.
         log_popularity, expected_log_popularity: see `graphrec.model.popularity`, float32 [M].
@@ -36,6 +37,7 @@ class Known:
     graph: HeteroData
     adjacency: Tensor
     watched: sp.csr_array
+    history: sp.csr_array
     encoder: FeatureEncoder
     watches: WatchLists
     log_popularity: np.ndarray
@@ -47,6 +49,7 @@ class Known:
         dataset: Dataset,
         rows: np.ndarray,
         *,
+        history: np.ndarray | None = None,
         ignore: tuple[str, ...] = (),
         change: Change | None = None,
     ) -> Known:
@@ -55,6 +58,7 @@ class Known:
         Args:
             dataset: whose watches and movies.
             rows: of the watches.
+            history: rows of users who are to be folded in; nobody by default.
             ignore: metadata columns to leave out.
             change: makes other features of the right ones [M, F], for controls.
         """
@@ -69,11 +73,17 @@ class Known:
             graph=graph,
             adjacency=normalized_adjacency(graph),
             watched=dataset.interactions.to_csr(rows),
+            history=dataset.interactions.to_csr(rows[:0] if history is None else history),
             encoder=encoder,
             watches=WatchLists.from_edges(edges, num_users, num_movies),
             log_popularity=log_popularity(degree),
             expected_log_popularity=expected_log_popularity(features, degree),
         )
+
+    @property
+    def shown(self) -> sp.csr_array:
+        """Everything anybody is known to have watched, users x movies."""
+        return sp.csr_array(self.watched + self.history) if self.history.nnz else self.watched
 
     @property
     def features(self) -> np.ndarray:

@@ -10,13 +10,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphrec.choices import NodeState
+from graphrec.choices import Layers, NodeState
 from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split
 from graphrec.evaluate.scorers import EmbeddingScorer, RankingRule
 from graphrec.model.embeddings import PartEmbeddings
+from graphrec.model.neighbours import NeighbourSampler
 from graphrec.model.network import GraphModel
 from graphrec.model.propagation import LightGCN
+from graphrec.model.sage import GraphSAGE
 from graphrec.model.states import NodeStates
 from graphrec.train.config import ModelConfig, TrainConfig
 from graphrec.train.judge import Judge
@@ -72,10 +74,14 @@ class Material:
         change: Change | None = None,
     ) -> Material:
         """The material of one split; `ignore` and `change` as for `Known.of`."""
-        first = Known.of(dataset, split.train, ignore=ignore, change=change)
+        first = Known.of(
+            dataset, split.train, history=split.valid_history, ignore=ignore, change=change
+        )
         everything = first
         if len(split.valid):
-            everything = Known.of(dataset, split.known, ignore=ignore, change=change)
+            everything = Known.of(
+                dataset, split.known, history=split.test_history, ignore=ignore, change=change
+            )
         return cls(first, everything, Judge.of(dataset.interactions, split, seed))
 
 
@@ -172,7 +178,7 @@ def _learn_part(
     run = max(runs, key=lambda run: run.best.valid)  # the first, if nothing can be judged
     first, known = material.first, material.everything
     began, stopped, final = time.perf_counter(), runs[-1].stopped, run.loop
-    chosen = run.loop.model.embed(first.graph, first.adjacency)
+    chosen = run.loop.model.embed(first.adjacency, first.history)
     if material.judge.can_judge and stopped != INTERRUPTED:
         told.on_stage(f"{part}: {AGAIN}", run.best.number)
         try:
@@ -187,7 +193,7 @@ def _learn_part(
         config=run.loop.config,
         chosen=chosen,
         log_popularity=run.loop.log_popularity.cpu(),
-        embeddings=final.model.embed(known.graph, known.adjacency),
+        embeddings=final.model.embed(known.adjacency, known.history),
         weights={name: t.cpu().numpy().copy() for name, t in final.model.state_dict().items()},
         history=tuple(run.loop.history),
         best=run.best,
@@ -220,8 +226,27 @@ def _prepare(
         generator=generator,
     )
     device = torch.device(config.device)
-    model = GraphModel(states, LightGCN(known.adjacency, model_config.num_layers)).to(device)
+    model = GraphModel(states, _layers(known, model_config)).to(device)
     by_id = part is NodeState.ID
     popularity = known.log_popularity if by_id else known.expected_log_popularity
     watches, log_popularity = known.watches.to(device), torch.from_numpy(popularity).to(device)
-    return Loop(model, watches, log_popularity, config, generator, on_batch)
+    sampler = None
+    if config.fanout:
+        sampler = NeighbourSampler(known.graph, config.fanout, generator)
+    return Loop(
+        model,
+        watches,
+        log_popularity,
+        config,
+        generator,
+        on_batch,
+        newcomers=known.history,
+        sampler=sampler,
+    )
+
+
+def _layers(known: Known, config: ModelConfig) -> LightGCN | GraphSAGE:
+    if config.layers is Layers.LIGHTGCN:
+        return LightGCN(known.adjacency, config.num_layers)
+    num_users = known.graph["user"].num_nodes
+    return GraphSAGE(known.adjacency, num_users, config.embedding_dim, config.num_layers)

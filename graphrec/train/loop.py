@@ -8,16 +8,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import scipy.sparse as sp
 import torch
 from torch import Tensor
 
 from graphrec.errors import ConfigError
 from graphrec.evaluate.scorers import RankingRule
+from graphrec.model.neighbours import NeighbourSampler
 from graphrec.model.network import GraphModel
-from graphrec.model.sampling import WatchLists, user_batches
+from graphrec.model.sampling import Batch, WatchLists, user_batches
 from graphrec.train.config import TrainConfig
 from graphrec.train.judge import Judge, neighbours, ranking_rules
-from graphrec.train.objective import Objective
+from graphrec.train.objective import Drawn, Objective
 
 INTERRUPTED = "interrupted"
 EPOCHS_UNSEEN = 50  # where there is no validation part to say when to stop
@@ -74,6 +76,8 @@ class Loop:
         config: settings with everything filled in, see `TrainConfig.for_users`.
         generator: of batches and negatives.
         on_batch: called with epoch, batches done, batches in all, and the epoch's mean loss.
+        newcomers: what users have watched who are folded in to be judged, users x movies.
+        sampler: draws neighbourhoods around each batch; None propagates over the whole graph.
     """
 
     model: GraphModel
@@ -82,6 +86,8 @@ class Loop:
     config: TrainConfig
     generator: torch.Generator
     on_batch: OnBatch
+    newcomers: sp.csr_array | None = None
+    sampler: NeighbourSampler | None = None
     history: list[Epoch] = field(default_factory=list)
     best: Epoch | None = None
     best_weights: dict[str, Tensor] = field(default_factory=dict)
@@ -144,8 +150,9 @@ class Loop:
         batches = user_batches(self.watches, batch_size, self.generator)
         for done, batch in enumerate(batches, start=1):
             self.optimizer.zero_grad(set_to_none=True)
-            users, movies = self.model()
-            loss = self.objective(users, movies, batch)
+            drawn = self.objective.draw(batch)
+            users, movies = self._around(batch, drawn)
+            loss = self.objective(users, movies, batch, drawn)
             loss.backward()
             self.optimizer.step()
             seen += len(batch.movie)
@@ -158,6 +165,26 @@ class Loop:
             )
         return total / seen
 
+    def _around(self, batch: Batch, drawn: Drawn) -> tuple[Tensor, Tensor]:
+        """Embeddings [U, D] and [M, D], right at least for this batch."""
+        if self.sampler is None:
+            users, movies = self.model()
+            return users, movies
+        wanted = torch.cat([batch.movie, drawn.movie]).unique()
+        return self.model.around(self.sampler, batch.users, wanted)
+
+    @torch.no_grad()
+    def _embeddings(self) -> tuple[Tensor, Tensor]:
+        """What validation looks at: users [U, D] and movies [M, D]."""
+        if self.newcomers is None or not self.newcomers.nnz:
+            users, movies = self.model()
+            return users, movies
+        embedded = self.model.embed(self.model.layers.adjacency, self.newcomers)
+        device = self.log_popularity.device
+        return torch.from_numpy(embedded.user).to(device), torch.from_numpy(embedded.movie).to(
+            device
+        )
+
     def _look(
         self, number: int, loss: float, began: float, judge: Judge, places: list[int]
     ) -> list[int]:
@@ -167,8 +194,7 @@ class Loop:
         slowly, and each rule costs a ranking.
         """
         rules = ranking_rules(self.config)
-        with torch.no_grad():
-            user, movie = self.model()
+        user, movie = self._embeddings()
         looked_at = [rules[p] for p in places]
         best, valid = judge.best_rule(user, movie, looked_at, self.log_popularity)
         rule = places[best]

@@ -68,7 +68,7 @@ class Candidates:
     spectral: SpectralPart
 
     def trust(self, shrinkage: float) -> Tensor:
-        degree = torch.from_numpy(np.asarray(self.judge.watched.sum(axis=0)))
+        degree = torch.from_numpy(np.asarray(self.judge.learned.sum(axis=0)))
         return trust_in_company(degree, shrinkage)
 
     def plain(self) -> Mixture:

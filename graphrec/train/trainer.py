@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
-from graphrec.choices import Init, NodeState
+from graphrec.choices import Init, Layers, NodeState
 from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split
 from graphrec.errors import ConfigError
@@ -38,7 +38,7 @@ class Fitted:
     Attributes:
         parts: the learned parts by name, ``id``, ``metadata`` or both.
         embeddings: final embeddings, over train and validation watches.
-        watched: those watches, users x movies.
+        watched: those watches and what users who are folded in have watched, users x movies.
         encoder: fitted metadata statistics.
         model_config, train_config: the settings it was made with, the latter filled in.
         rule: how to rank.
@@ -133,6 +133,7 @@ def fit(
         on_stage or usual.on_stage, on_batch or usual.on_batch, on_epoch or usual.on_epoch
     )
     _check_columns(dataset, model_config, ignore)
+    _check_fanout(model_config, config)
     material = Material.of(dataset, split, config.seed, ignore=ignore)
     judge, known = material.judge, material.everything
     settings, spectral = None, SpectralPart.none(dataset.interactions.num_movies)
@@ -160,7 +161,7 @@ def fit(
     return Fitted(
         parts={part.name: part for part in parts},
         embeddings=assemble(parts, spectral, known),
-        watched=known.watched,
+        watched=known.shown,
         encoder=known.encoder,
         model_config=model_config,
         train_config=config,
@@ -224,6 +225,17 @@ def _check_columns(dataset: Dataset, config: ModelConfig, ignore: Collection[str
     columns = {str(name) for name in dataset.metadata.columns}
     if config.node_state is NodeState.METADATA and not columns - set(ignore):
         raise ConfigError("--node-state metadata needs metadata, and the movies have no columns.")
+
+
+def _check_fanout(model_config: ModelConfig, config: TrainConfig) -> None:
+    given = ",".join(map(str, config.fanout))
+    if config.fanout and model_config.layers is not Layers.SAGE:
+        raise ConfigError(f"--fanout {given} needs --layers sage.")
+    if config.fanout and len(config.fanout) != model_config.num_layers:
+        raise ConfigError(
+            f"--fanout {given} has {len(config.fanout)} numbers, and --num-layers is"
+            f" {model_config.num_layers}; give one number for each layer."
+        )
 
 
 def find_device(name: str) -> torch.device:

@@ -70,7 +70,7 @@ def test_model_folder_from_the_environment(tables: Path, monkeypatch: pytest.Mon
     assert run("similar", "odd story 3").exit_code == 0
 
 
-@pytest.mark.parametrize("split", ["random", "temporal", "leave-last-out", "none"])
+@pytest.mark.parametrize("split", ["random", "temporal", "leave-last-out", "new-users", "none"])
 def test_every_split_trains(tables: Path, split: str) -> None:
     done = run("train", "--data", tables, "--output", tables / "m", "--split", split, *QUICK)
     assert done.exit_code == 0, done.output
@@ -158,6 +158,65 @@ def test_recommend_when_nothing_is_left(model_folder: Path, tmp_path: Path) -> N
     assert done.exit_code == 0
     assert "Nothing is left to recommend" in done.stderr
     assert len(json.loads(run(*arguments, "--include-seen", "--json").stdout)) == 1
+
+
+def test_similar_to_a_movie_that_training_has_not_seen(model_folder: Path, tmp_path: Path) -> None:
+    movie = tmp_path / "movie.json"
+    movie.write_text('{"title": "Odd one (1990)", "genres": "Drama|War"}', encoding="utf-8")
+    done = run("similar", "--new", movie, "--model", model_folder, "--k", 4)
+    assert done.exit_code == 0, done.output
+    assert "Closest to Odd one (1990)" in done.stderr
+    assert all("Odd story" in line for line in done.stdout.splitlines()[1:])
+    movie.write_text('[{"id": 90, "title": "a"}, {"id": 91, "title": "b"}]', encoding="utf-8")
+    done = run("similar", "--new", movie, "--model", model_folder)
+    assert done.exit_code == 2
+    assert "holds 2 movies; --new takes one" in done.stderr
+    assert run("similar", "even story 2", "--new", movie, "--model", model_folder).exit_code == 2
+
+
+def test_recommend_with_new_movies_to_new_users(model_folder: Path, tmp_path: Path) -> None:
+    new = tmp_path / "new.csv"
+    new.write_text("movie_id,title,genres\n100,Odd one,Drama|War\n", encoding="utf-8")
+    done = run("recommend", "--user", 1, "--with-movies", new, "--model", model_folder, "--k", 30)
+    assert done.exit_code == 0, done.output
+    (line,) = [line for line in done.stdout.splitlines() if "Odd one" in line]
+    assert line.split()[-1] == "new"
+    users = tmp_path / "users.csv"
+    users.write_text("user,movie,rating\nann,1,5\nann,3,4\nbob,0,4\n", encoding="utf-8")
+    output = tmp_path / "lists.csv"
+    arguments = ["--history", users, "--with-movies", new, "--model", model_folder]
+    done = run("recommend", *arguments, "--k", 40, "--output", output)
+    assert done.exit_code == 0, done.output
+    lists = pd.read_csv(output)
+    assert lists["user_id"].value_counts().to_dict() == {"bob": 32, "ann": 31}
+    assert lists.groupby("user_id")["new"].sum().to_dict() == {"ann": 1, "bob": 1}
+    done = run("recommend", *arguments, "--user", 1)
+    assert done.exit_code == 2
+    assert "in one way" in done.stderr
+
+
+def test_graphsage_with_drawn_neighbours(tables: Path) -> None:
+    arguments = ["--data", tables, "--output", tables / "m", "--layers", "sage", *QUICK]
+    done = run("train", *arguments, "--fanout", "15,10")
+    assert done.exit_code == 0, done.output
+    manifest = json.loads((tables / "m" / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["model"]["layers"] == "sage"
+    assert manifest["model"]["num_layers"] == 2
+    assert manifest["training"]["fanout"] == [15, 10]
+    assert run("recommend", "--likes", "odd story 3", "--model", tables / "m").exit_code == 0
+    for fanout, sentence in (("a,b", "whole numbers with commas"), ("0", "numbers from 1")):
+        done = run("train", *arguments, "--fanout", fanout)
+        assert done.exit_code == 2
+        assert sentence in done.stderr
+
+
+def test_evaluate_on_new_users(tables: Path) -> None:
+    model = tables / "model"
+    done = run("train", "--data", tables, "--output", model, "--split", "new-users", *QUICK)
+    assert done.exit_code == 0, done.output
+    found = json.loads(run("evaluate", "--model", model, "--json").stdout)
+    assert found["counts"]["users"] == 8
+    assert set(found["baselines"]) == {"popularity", "item-knn", "metadata-knn"}
 
 
 def test_evaluate_as_json(model_folder: Path) -> None:

@@ -31,7 +31,8 @@ def dataset_of(rows: list[tuple[int, int, int]], *, given_test: bool = False) ->
 
 
 def all_rows(split: Split) -> list[int]:
-    return sorted(np.concatenate([split.train, split.valid, split.test]).tolist())
+    parts = (split.train, split.valid, split.test, split.valid_history, split.test_history)
+    return sorted(np.concatenate(parts).tolist())
 
 
 @given(PAIRS, st.sampled_from(SplitKind), SEEDS)
@@ -45,11 +46,13 @@ def test_parts_are_disjoint_and_complete(
     assert split.kind is kind
     assert all_rows(split) == list(range(len(dataset.interactions)))
     assert len(split.train)
-    for part in (split.train, split.valid, split.test):
+    for part in (split.train, split.valid, split.test, split.valid_history, split.test_history):
         assert part.dtype == np.int64
         assert np.all(np.diff(part) > 0)
         assert not part.flags.writeable
-    assert split.known.tolist() == sorted([*split.train.tolist(), *split.valid.tolist()])
+    known = (split.train, split.valid, split.valid_history)
+    assert split.known.tolist() == sorted(np.concatenate(known).tolist())
+    assert split.shown.tolist() == sorted([*split.known.tolist(), *split.test_history.tolist()])
 
 
 @given(PAIRS, st.sampled_from([SplitKind.RANDOM, SplitKind.LEAVE_LAST_OUT, SplitKind.NONE]), SEEDS)
@@ -109,6 +112,22 @@ def test_the_same_seed_gives_the_same_split(
 def grid(users: int, movies: int) -> Dataset:
     """Everybody has watched everything, one movie a second."""
     return dataset_of([(user, movie, movie) for user in range(users) for movie in range(movies)])
+
+
+def test_new_users_bring_four_fifths_along_and_are_not_learned_from() -> None:
+    dataset = grid(50, 40)
+    split = make_split(dataset, SplitKind.NEW_USERS, seed=3)
+    user = dataset.interactions.user
+    learned, judged, asked = (
+        set(user[rows].tolist()) for rows in (split.train, split.valid, split.test)
+    )
+    assert (len(learned), len(judged), len(asked)) == (32, 8, 10)
+    assert learned.isdisjoint(judged | asked)
+    assert judged.isdisjoint(asked)
+    assert set(user[split.valid_history].tolist()) == judged
+    assert set(user[split.test_history].tolist()) == asked
+    assert len(split.test) == 80
+    assert len(split.test_history) == 320
 
 
 def test_shares_of_a_random_split() -> None:

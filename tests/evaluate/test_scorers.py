@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -99,14 +100,12 @@ def test_keeping_few_neighbours_equals_fitting_few(small_world: World) -> None:
 def test_baselines_leave_metadata_out_where_there_is_none(small_world: World) -> None:
     dataset, split = small_world
     nothing = np.zeros((dataset.interactions.num_movies, 0), dtype=np.float32)
-    names = fit_baselines(dataset.interactions, nothing, train=split.train, valid=split.valid)
+    names = fit_baselines(dataset.interactions, nothing, split)
     assert set(names) == {"popularity", "item-knn"}
 
 
 def test_baselines_without_validation_take_a_middle_neighbourhood(small_world: World) -> None:
     dataset, split = small_world
-    none = np.empty(0, dtype=np.int64)
-    scorers = fit_baselines(
-        dataset.interactions, _features(small_world), train=split.known, valid=none
-    )
+    unjudged = replace(split, train=split.known, valid=split.valid[:0])
+    scorers = fit_baselines(dataset.interactions, _features(small_world), unjudged)
     assert set(scorers) == {"popularity", "item-knn", "metadata-knn"}

@@ -227,7 +227,7 @@ def test_indices_out_of_order_are_refused() -> None:
     pointer, column = torch.tensor([0, 2, 2]), torch.tensor([1, 0])
 
     with pytest.raises(RuntimeError, match="sorted"):
-        csr_tensor(pointer, column, torch.ones(2), 2)
+        csr_tensor(pointer, column, torch.ones(2), (2, 2))
 
 
 @pytest.mark.realdata

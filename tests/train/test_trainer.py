@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from graphrec.choices import Init, Loss, Negatives, NodeState, Scoring, SplitKind
+from graphrec.choices import Init, Layers, Loss, Negatives, NodeState, Scoring, SplitKind
 from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split, make_split
 from graphrec.errors import ConfigError
@@ -75,6 +75,48 @@ def test_every_node_state_finds_the_checkerboard(node_state: NodeState, small_wo
     model = ModelConfig(embedding_dim=16, node_state=node_state, init=Init.RANDOM)
     fitted = fit(*_without_choosing(small_world), model, LONG)
     assert _own_colour(fitted, small_world) >= 0.99
+
+
+@pytest.mark.parametrize("fanout", [(), (8,), (8, 4)], ids=["whole graph", "one hop", "two hops"])
+def test_graphsage_finds_the_checkerboard(fanout: tuple[int, ...], small_world: World) -> None:
+    layers, num_layers = Layers.SAGE, len(fanout) or 2
+    model = ModelConfig(16, layers=layers, num_layers=num_layers, init=Init.RANDOM)
+    fitted = fit(*_without_choosing(small_world), model, replace(LONG, fanout=fanout))
+    assert _own_colour(fitted, small_world) >= 0.99
+    assert "id.layers.to_user.0.lin_l.weight" in fitted.weights
+
+
+def test_fanout_of_another_model_is_said(small_world: World) -> None:
+    with pytest.raises(ConfigError, match="--fanout 5 needs --layers sage"):
+        fit(*small_world, None, replace(SHORT, fanout=(5,)))
+    with pytest.raises(ConfigError, match=r"--fanout 5,5 has 2 numbers, and --num-layers is 1"):
+        fit(*small_world, ModelConfig(layers=Layers.SAGE), replace(SHORT, fanout=(5, 5)))
+    with pytest.raises(ConfigError, match="--fanout is"):
+        TrainConfig(fanout=(0,))
+
+
+@pytest.mark.parametrize("layers", list(Layers))
+def test_new_users_are_folded_in(layers: Layers, small_world: World) -> None:
+    dataset, _ = small_world
+    split = make_split(dataset, SplitKind.NEW_USERS, seed=0)
+    fitted = fit(dataset, split, ModelConfig(16, layers=layers), LONG)
+    new = np.unique(dataset.interactions.user[split.test])
+    watched = dataset.interactions.to_csr(split.shown)
+    (block,) = rank(fitted.scorer(), new, 2, watched=watched)
+    assert (block.movies % 2 == new[:, None] % 2).mean() >= 0.9
+
+
+def test_nothing_is_learned_from_new_users(small_world: World) -> None:
+    dataset, _ = small_world
+    split = make_split(dataset, SplitKind.NEW_USERS, seed=0)
+    forgotten = replace(split, test_history=split.test_history[:0])
+    whole, less = (fit(dataset, s, ModelConfig(8), SHORT) for s in (split, forgotten))
+    assert all((whole.weights[name] == weight).all() for name, weight in less.weights.items())
+    assert (whole.embeddings.movie == less.embeddings.movie).all()
+    new = np.unique(dataset.interactions.user[split.test])
+    old = np.setdiff1d(np.arange(dataset.interactions.num_users), new)
+    assert (whole.embeddings.user[old] == less.embeddings.user[old]).all()
+    assert (whole.embeddings.user[new] != less.embeddings.user[new]).any(axis=1).all()
 
 
 def test_learns_again_from_all_watches_what_validation_chose(small_world: World) -> None:

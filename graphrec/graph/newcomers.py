@@ -1,0 +1,75 @@
+"""A table of movies that training has not seen: what of it the fitted features can read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from graphrec.data.files import Note
+from graphrec.errors import DataError
+from graphrec.graph.columns import ColumnKind, as_values, to_labels
+from graphrec.graph.encoders import FittedColumn, readable
+from graphrec.graph.features import FeatureEncoder, with_plain_names
+
+_LABELS = (ColumnKind.MULTI_LABEL, ColumnKind.CATEGORY)
+_HOLDS = {
+    ColumnKind.NUMBER: "numbers",
+    ColumnKind.LOG_NUMBER: "numbers",
+    ColumnKind.DATE: "dates",
+    ColumnKind.VECTOR: "vectors of numbers",
+}
+
+
+def check_new_metadata(
+    encoder: FeatureEncoder, metadata: pd.DataFrame, name: str, note: Note
+) -> None:
+    """Count what the encoder has never seen, and refuse what it can't read.
+
+    Args:
+        encoder: as training fitted it.
+        metadata: of the new movies, without their ids.
+        name: of the table, for messages.
+        note: told of missing columns, of columns and labels that training didn't know.
+
+    Raises:
+        DataError: if a cell is of another type than its column was in training.
+    """
+    metadata = with_plain_names(metadata)
+    fitted = {column.name: column for column in encoder.columns}
+    missing = [column.name for column in encoder.used if column.name not in metadata]
+    if missing:
+        note(f"{name}: it has no {_and(missing)}, which training knew; taken as not known.")
+    strange = [c for c in metadata.columns if c not in fitted and c != "title"]
+    if strange:
+        note(f"{name}: training didn't know {_and(strange)}; left out.")
+    for column in encoder.used:
+        if column.name in metadata:
+            _check_column(column, metadata[column.name].reset_index(drop=True), name, note)
+
+
+def _check_column(column: FittedColumn, cells: pd.Series[Any], name: str, note: Note) -> None:
+    values = as_values(cells)
+    kind = column.finding.kind
+    if kind in _HOLDS:
+        present = values.notna().to_numpy(dtype=bool)
+        wrong = np.flatnonzero(present & ~readable(column, values))
+        if len(wrong):
+            cell = str(cells.iloc[wrong[0]])
+            raise DataError(
+                f"{name}: column {column.name!r} holds {_HOLDS[kind]}, and {cell!r} in row"
+                f" {wrong[0] + 1} is none; leave a cell empty where it isn't known."
+            )
+    if kind in _LABELS:
+        separator, known = column.finding.separator, set(column.labels)
+        labels = (to_labels(value, separator) for value in values.dropna())
+        new = sorted({label for several in labels for label in several} - known)
+        if new:
+            note(f"{name}: training saw no {column.name} {_and(new)}; counted as nothing.")
+
+
+def _and(names: list[str], most: int = 5) -> str:
+    """The first few of some names, for a sentence."""
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most:,} more"

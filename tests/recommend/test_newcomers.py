@@ -1,0 +1,187 @@
+"""Movies and users that came after training."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from graphrec.data.dataset import Dataset, make_dataset
+from graphrec.data.split import Split, make_split
+from graphrec.errors import ConfigError, DataError, DataWarning
+from graphrec.recommend.recommender import Recommender
+from graphrec.recommend.saving import save_model
+from graphrec.train.config import ModelConfig, TrainConfig
+from graphrec.train.trainer import fit
+
+World = tuple[Dataset, Split]
+
+
+@pytest.fixture(scope="module")
+def recommender(model_folder: Path) -> Recommender:
+    """The checkerboard's model: odd users watch odd movies, which are Drama and War."""
+    return Recommender.load(model_folder)
+
+
+def _new(**columns: list[object]) -> pd.DataFrame:
+    both = {"movie_id": [100, 101], "title": ["Odd newcomer (1990)", "Even newcomer (1990)"]}
+    return pd.DataFrame(both | {"genres": ["Drama|War", "Comedy"]} | columns)
+
+
+def test_new_movies_go_to_whom_their_metadata_suit(recommender: Recommender) -> None:
+    more = recommender.add_movies(_new())
+    for user, own, other in ((1, 100, 101), (2, 101, 100)):
+        table = more.recommend([user], k=40)
+        assert np.isfinite(table["score"]).all()
+        assert table.loc[table["new"], "movie_id"].tolist() == [own, other]
+        place = dict(zip(table["movie_id"], table["rank"], strict=True))
+        wrong = [place[movie] for movie in place if movie < 100 and movie % 2 != own % 2]
+        assert place[own] < min(wrong)  # among all movies it stands with its own kind
+
+
+def test_new_movies_change_nothing_for_the_others(recommender: Recommender) -> None:
+    before = recommender.recommend([5], k=40)
+    after = recommender.add_movies(_new()).recommend([5], k=40)
+    kept = after[~after["new"]].reset_index(drop=True)
+    assert kept["movie_id"].tolist() == before["movie_id"].tolist()
+    assert kept["score"].to_numpy() == pytest.approx(before["score"].to_numpy(), abs=1e-5)
+    assert recommender.num_new == 0
+    assert "new" not in before
+
+
+def test_similar_to_a_new_movie_and_by_its_title(recommender: Recommender) -> None:
+    more = recommender.add_movies(_new())
+    table = more.similar("odd newcomer", k=16)
+    assert (table["movie_id"] % 2 == 1).mean() > 0.9
+    assert "Odd newcomer (1990)" in more.similar(movie_id=1, k=33)["title"].tolist()
+
+
+def test_movies_can_be_added_twice(recommender: Recommender) -> None:
+    one = recommender.add_movies(_new()[:1])
+    two = one.add_movies(_new()[1:])
+    assert two.num_new == 2
+    assert two.movies[-2:]["movie_id"].tolist() == [100, 101]
+    at_once = recommender.add_movies(_new())
+    pd.testing.assert_frame_equal(two.recommend([3], k=5), at_once.recommend([3], k=5))
+
+
+def test_liking_a_new_movie_alone_says_something(recommender: Recommender) -> None:
+    more = recommender.add_movies(_new())
+    table = more.recommend(history=[100], k=10)
+    assert (table["movie_id"] % 2 == 1).mean() >= 0.8
+
+
+def test_what_training_has_never_seen_is_counted(recommender: Recommender) -> None:
+    notes: list[str] = []
+    new = _new(genres=["Drama|Opera", "Mime"], colour=["red", "blue"])
+    recommender.add_movies(new, note=notes.append)
+    assert any("training didn't know colour; left out" in note for note in notes)
+    assert any("training saw no genres Mime, Opera; counted as nothing" in note for note in notes)
+    notes.clear()
+    recommender.add_movies(new[["movie_id", "title"]], note=notes.append)
+    assert notes == ["the new movies: it has no genres, which training knew; taken as not known."]
+
+
+@pytest.mark.parametrize(
+    ("columns", "sentence"),
+    [
+        ({"title": ["Odd", None]}, "the movie of id 101 has no title; every new movie needs one"),
+        ({"movie_id": [7, 101]}, r"has a movie of id 7 already, Odd story 7 \(1990\)"),
+        ({"movie_id": ["abc", "d"]}, "'abc' is none; give new ones whole numbers"),
+    ],
+)
+def test_bad_new_movies(
+    columns: dict[str, list[object]], sentence: str, recommender: Recommender
+) -> None:
+    with pytest.raises(DataError, match=sentence):
+        recommender.add_movies(_new(**columns))
+
+
+def test_cells_of_another_type_are_named(
+    checkerboard: tuple[pd.DataFrame, pd.DataFrame], tmp_path: Path
+) -> None:
+    ratings, movies = checkerboard
+    movies = movies.assign(
+        runtime=np.arange(80, 112), shown=pd.date_range("1990-01-01", periods=32).astype(str)
+    )
+    dataset = make_dataset(ratings, movies, note=lambda _: None)
+    split = make_split(dataset)
+    config = TrainConfig(epochs=1)
+    save_model(tmp_path / "m", dataset, split, fit(dataset, split, ModelConfig(8), config))
+    recommender = Recommender.load(tmp_path / "m")
+    right = {"runtime": [90, None], "shown": ["1990-02-01", None]}
+    assert recommender.add_movies(_new(**right)).num_new == 2
+    wrong = right | {"runtime": ["90", "long"]}
+    with pytest.raises(DataError, match="'runtime' holds numbers, and 'long' in row 2 is none"):
+        recommender.add_movies(_new(**wrong))
+    wrong = right | {"shown": ["soon", None]}
+    with pytest.raises(DataError, match="'shown' holds dates, and 'soon' in row 1 is none"):
+        recommender.add_movies(_new(**wrong))
+
+
+def test_one_movie_as_json_needs_no_id(recommender: Recommender, tmp_path: Path) -> None:
+    path = tmp_path / "movie.json"
+    path.write_text(json.dumps({"title": "Odd one", "genres": ["Drama", "War"]}), encoding="utf-8")
+    more = recommender.add_movies(path)
+    assert more.movies["movie_id"].iloc[-1] == 32
+    for text, sentence in (("{", "is not JSON"), ("[]", "must hold one movie"), ("3", "must hold")):
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(DataError, match=sentence):
+            recommender.add_movies(path)
+    with pytest.raises(DataError, match="can't be read"):
+        recommender.add_movies(tmp_path / "nowhere.json")
+
+
+def test_model_without_titles_or_metadata_takes_new_movies_too(
+    checkerboard: tuple[pd.DataFrame, pd.DataFrame], tmp_path: Path
+) -> None:
+    dataset = make_dataset(checkerboard[0], note=lambda _: None)
+    split = make_split(dataset)
+    config = TrainConfig(epochs=1)
+    save_model(tmp_path / "m", dataset, split, fit(dataset, split, ModelConfig(8), config))
+    more = Recommender.load(tmp_path / "m").add_movies(pd.DataFrame({"movie_id": [100]}))
+    table = more.recommend([1], k=40)
+    assert np.isfinite(table["score"]).all()
+    assert 100 in table["movie_id"].tolist()
+
+
+def test_histories_of_many_new_users(recommender: Recommender) -> None:
+    odd, even = [1, 3, 5, 7, 9], [0, 2, 4, 6]
+    table = pd.DataFrame(
+        {"user_id": ["ann"] * 5 + ["bob"] * 4, "movie_id": odd + even, "rating": [4.0] * 9}
+    )
+    lists = recommender.recommend(history=table, k=3)
+    assert lists["user_id"].tolist() == ["ann"] * 3 + ["bob"] * 3
+    assert (lists["movie_id"] % 2).tolist() == [1] * 3 + [0] * 3
+    assert not set(lists["movie_id"]) & set(odd + even)
+    alone = recommender.recommend(history=odd, k=3)
+    assert alone["movie_id"].tolist() == lists["movie_id"][:3].tolist()
+
+
+def test_ratings_weigh_watches(recommender: Recommender) -> None:
+    odd, even = [1, 3, 5], [0, 2, 4]
+    for weights, colour in (([4, 4, 4, 0.5, 0.5, 0.5], 1), ([0.5, 0.5, 0.5, 4, 4, 4], 0)):
+        table = recommender.recommend(history=odd + even, ratings=weights, k=5)
+        assert (table["movie_id"] % 2 == colour).mean() >= 0.8
+
+
+def test_bad_histories(recommender: Recommender) -> None:
+    with pytest.raises(ConfigError, match="2 ratings for 1 movies"):
+        recommender.recommend(history=[1], ratings=[4, 5])
+    with pytest.raises(ConfigError, match="ratings go with a history"):
+        recommender.recommend([1], ratings=[4])
+    with pytest.raises(DataError, match="all ratings are 0"):
+        recommender.recommend(history=[1], ratings=[0])
+    with pytest.raises(DataError, match="numbers from 0 up"):
+        recommender.recommend(history=[1], ratings=[-1])
+    table = pd.DataFrame({"user_id": [1, 2], "movie_id": [900, 901]})
+    with pytest.raises(DataError, match="none of its movies is in the model"):
+        recommender.recommend(history=table)
+    with pytest.raises(ConfigError, match="has its ratings in a column"):
+        recommender.recommend(history=table, ratings=[1, 2])
+    table = pd.DataFrame({"user_id": [1, 2, 1], "movie_id": [1, 901, 902]})
+    with pytest.warns(DataWarning, match="2 watches are of movies.*1 users who have no other"):
+        assert set(recommender.recommend(history=table, k=2)["user_id"]) == {1}
