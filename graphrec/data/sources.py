@@ -93,11 +93,11 @@ def _read_tables(
 
 
 def _folder(data: str) -> Path:
+    if data == SAMPLE:  # also beside a folder of that name, which ./sample means
+        return sample_folder()
     path = Path(data)
     if path.is_dir():
         return path
-    if data == SAMPLE:
-        return sample_folder()
     if data in CHECKSUMS:
         return fetch(data)
     if path.is_file():

@@ -46,12 +46,16 @@ class Mixture:
         id, metadata: rules of the learned parts; None where the model doesn't have the part.
         spectral_weight: of the spectral part (`graphrec.model.spectral`), 0 without one.
         shrinkage: kappa of `trust_in_company`, where there is metadata to expect something from.
+        unwatched: added to the scores of movies that nobody has watched. How much people look for
+            what has just come out is in no watch of it, so validation must say; 0 where it holds no
+            such movie.
     """
 
     id: RankingRule | None = None
     metadata: RankingRule | None = None
     spectral_weight: float = 0.0
     shrinkage: float = 0.0
+    unwatched: float = 0.0
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Mixture:
@@ -115,9 +119,15 @@ class SpectralScorer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SumScorer:
-    """The weighted sum of several scorers' scores."""
+    """The weighted sum of several scorers' scores.
+
+    Attributes:
+        parts: weight and scorer of each.
+        shift: added for each movie, float32 [M]; nothing where None.
+    """
 
     parts: tuple[tuple[float, Scorer], ...]
+    shift: Tensor | None = None
 
     @property
     def num_movies(self) -> int:
@@ -128,7 +138,7 @@ class SumScorer:
         total = self.scaled(weight, first.score(users))
         for weight, part in others:
             total.add_(part.score(users).cpu(), alpha=weight)
-        return total
+        return total if self.shift is None else total.add_(self.shift)
 
     @staticmethod
     def scaled(weight: float, scores: Tensor) -> Tensor:
@@ -196,20 +206,23 @@ def mixture_scorer(
     by_metadata: tuple[float, Scorer] | None = None,
     spectral: tuple[float, Scorer] | None = None,
     trust: Tensor,
+    unwatched: float = 0.0,
 ) -> SumScorer:
     """The sum of those parts that there are, each with its weight.
 
     Args:
         by_id, by_metadata, spectral: weight and scorer of each part.
         trust: of each movie's company, see `trust_in_company`.
+        unwatched: added where that is 0.
     """
+    shift = torch.where(trust == 0, unwatched, 0.0) if unwatched else None
     company = [part for part in (by_id, spectral) if part is not None and part[0]]
     if by_metadata is None or not by_metadata[0]:
-        return SumScorer(tuple(company))
+        return SumScorer(tuple(company), shift)
     if bool((trust < 1).any()) and bool(trust.any()):
         own = by_metadata[1]
         company = [(weight, ExpectedScorer(part, own, trust)) for weight, part in company]
-    return SumScorer((*company, by_metadata))
+    return SumScorer((*company, by_metadata), shift)
 
 
 def learned_part(
@@ -258,4 +271,5 @@ def model_scorer(
         by_metadata=by_metadata,
         spectral=(mixture.spectral_weight, SpectralScorer(embeddings.spectral, watched)),
         trust=trust_in_company(torch.from_numpy(embeddings.degree), mixture.shrinkage),
+        unwatched=mixture.unwatched,
     )

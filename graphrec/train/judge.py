@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +14,7 @@ from graphrec.choices import Loss, Scoring
 from graphrec.data.interactions import Interactions
 from graphrec.data.split import Split
 from graphrec.evaluate.metrics import ndcg_at_k
-from graphrec.evaluate.ranking import Scorer, rank_all
+from graphrec.evaluate.ranking import RankedBlock, Scorer, rank_all
 from graphrec.evaluate.report import hits
 from graphrec.evaluate.scorers import EmbeddingScorer, RankingRule
 from graphrec.train.config import TrainConfig
@@ -65,6 +65,11 @@ class Judge:
         return replace(self, target=target, users=users, allowed=warm)
 
     @property
+    def has_unwatched(self) -> bool:
+        """Whether movies are to be found that training has not seen."""
+        return bool((np.asarray(self.learned.sum(axis=0)) == 0)[self.target.indices].any())
+
+    @property
     def can_judge(self) -> bool:
         """Whether there is anything to judge by."""
         return len(self.users) > 0
@@ -89,7 +94,30 @@ class Judge:
         if not len(users):
             return np.array([math.nan])
         relevant = np.diff(self.target.indptr)
-        blocks = rank_all(
+        total: np.ndarray | float = 0.0
+        for ranked in self._ranked(score, users):
+            total = total + np.array(
+                [
+                    ndcg_at_k(hits(block, self.target), relevant[block.users], VALID_K).sum()
+                    for block in ranked
+                ]
+            )
+        return np.asarray(total) / len(users)
+
+    def shares(
+        self, score: Callable[[np.ndarray], Iterable[Tensor]], movies: np.ndarray
+    ) -> np.ndarray:
+        """Which part of the first 20 are some movies, bool [M], by several scorings."""
+        blocks = [
+            [movies[block.movies].mean() for block in ranked]
+            for ranked in self._ranked(score, np.sort(self.users[:QUICK_USERS]))
+        ]
+        return np.asarray(np.mean(blocks, axis=0))
+
+    def _ranked(
+        self, score: Callable[[np.ndarray], Iterable[Tensor]], users: np.ndarray
+    ) -> Iterator[list[RankedBlock]]:
+        return rank_all(
             score,
             self.target.shape[1],
             users,
@@ -98,15 +126,6 @@ class Judge:
             allowed=self.allowed,
             seed=self.seed,
         )
-        total: np.ndarray | float = 0.0
-        for ranked in blocks:
-            total = total + np.array(
-                [
-                    ndcg_at_k(hits(block, self.target), relevant[block.users], VALID_K).sum()
-                    for block in ranked
-                ]
-            )
-        return np.asarray(total) / len(users)
 
 
 def ranking_rules(config: TrainConfig) -> list[RankingRule]:

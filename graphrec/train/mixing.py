@@ -29,6 +29,8 @@ SHRINKAGES = (0.0, 1.0, 3.0, 10.0)
 """Watches of a movie that its company is believed by half with."""
 SPECTRAL_SHARES = (0.0, 0.1, 0.15, 0.2, 0.3, 0.45, 0.7, 1.0, 1.5)  # of the learned scores' spread
 USUAL_METADATA_SHARE, USUAL_SPECTRAL_WEIGHT = 0.3, 0.1  # where there is nothing to choose by
+UNWATCHED_SHARES = tuple(np.linspace(-1, 3, 17).tolist())
+"""Of the spread of all scores: what movies without watches get beside their expected score."""
 _SPREAD_USERS = 256
 
 
@@ -40,14 +42,16 @@ def mix(
     First the share of the metadata part, then how far the company of movies with few watches is
     believed, then the weight of the spectral part, then the rule of the first part once more. The
     choice is made on movies that training has seen: the order of the others among themselves is the
-    metadata part's whatever is chosen. The quality counts all.
+    metadata part's whatever is chosen. Last, if validation holds such movies, how high they stand.
+    The quality counts all.
 
     Args:
         judge: with the training watches that the parts have learned from.
         parts: by ID, by metadata, or both in this order.
         spectral: of the same watches; without columns if there is none.
     """
-    if len(parts) == 1 and not spectral.movie.shape[1]:
+    has_metadata = any(part.name == "metadata" for part in parts)
+    if len(parts) == 1 and not spectral.movie.shape[1] and not has_metadata:
         return Candidates(judge, parts, spectral).plain(), parts[0].best.valid
     candidates = Candidates(judge.of_warm(), parts, spectral)
     mixture = candidates.plain()
@@ -55,7 +59,10 @@ def mix(
         mixture = candidates.best_shrinkage(candidates.best_share(mixture))
     if spectral.movie.shape[1]:
         mixture = candidates.best_with_spectral(mixture)
-    whole = Candidates(judge, parts, spectral).scorer(mixture)
+    everywhere = Candidates(judge, parts, spectral)
+    if has_metadata and judge.has_unwatched:
+        mixture = everywhere.with_right_share(mixture)
+    whole = everywhere.scorer(mixture)
     return mixture, float(judge.qualities(lambda users: [whole.score(users)])[0])
 
 
@@ -90,6 +97,26 @@ class Candidates:
             else self.part("metadata", mixture.metadata),
             spectral=(mixture.spectral_weight, SpectralScorer(self.spectral, self.judge.watched)),
             trust=self.trust(mixture.shrinkage),
+            unwatched=mixture.unwatched,
+        )
+
+    def with_right_share(self, mixture: Mixture) -> Mixture:
+        """Movies without watches so high that they are as often listed as they are looked for.
+
+        That is their share in the validation watches. The highest NDCG would list them too often:
+        it gains by whole lists of the kind that is sought more.
+        """
+        plain, judge = self.scorer(mixture), self.judge
+        spread, unwatched = self._spread(plain), self.trust(0.0) == 0
+
+        def score(users: np.ndarray) -> Iterable[Tensor]:
+            scores = plain.score(users)
+            return (scores + share * spread * unwatched for share in UNWATCHED_SHARES)
+
+        found = judge.shares(score, unwatched.numpy())
+        wanted = float(unwatched.numpy()[judge.target.indices].mean())
+        return replace(
+            mixture, unwatched=spread * float(np.interp(wanted, found, UNWATCHED_SHARES))
         )
 
     def best_share(self, mixture: Mixture) -> Mixture:

@@ -340,13 +340,14 @@ def test_the_sample_is_told_to_be_simulated(
     assert load_dataset(tmp_path).simulated
 
 
-def test_a_folder_called_sample_is_not_the_sample(
+def test_the_sample_is_meant_beside_a_folder_of_that_name(
     write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write("sample/ratings.csv", RATINGS)
     monkeypatch.chdir(tmp_path)
 
-    assert not load_dataset("sample").simulated
+    assert load_dataset("sample").simulated
+    assert not load_dataset("./sample").simulated
 
 
 def test_the_sample_is_there() -> None:

@@ -1,0 +1,179 @@
+"""Movies that nobody has watched: graphrec beside metadata-kNN, LightFM's and DropoutNet's recipes.
+
+    python -m benchmarks.cold --data ml-latest-small [--details FILE] [--drop COLUMN ...]
+                              [--seed 0 --seed 1 --seed 2] [--json FILE]
+
+Each seed holds out 15 % of the movies entirely and a fifth of each user's other watches. Everybody
+learns from the same watches and the same features; peers choose among four settings by NDCG@20 on
+the validation part's own cold movies and are then fitted again with validation's watches. The test
+part is ranked once: cold movies among themselves, warm ones among themselves, and all together.
+"Share" is the share of cold movies in lists of all, beside their share in the held-out watches.
+
+"id" is graphrec's ID part alone, LightGCN: what it knows of cold movies is nothing. Layers of
+GraphSAGE are there once with everything and once by ID alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import scipy.sparse as sp
+import typer
+
+from benchmarks.cold_peers import TRIALS, ColdPeer, fit_peer
+from benchmarks.common import facts, say, show_facts, show_table, write_json
+from graphrec import ModelConfig, TrainConfig, fit, load_dataset, make_split
+from graphrec.choices import Init, Layers, NodeState, SplitKind
+from graphrec.data.dataset import Dataset
+from graphrec.data.split import Split
+from graphrec.evaluate.ranking import Scorer, rank
+from graphrec.evaluate.significance import paired_bootstrap
+from graphrec.study.places import find_places, measure
+from graphrec.train.judge import Judge
+from graphrec.train.learning import Material
+
+PLACES = ("cold", "warm", "all")
+OURS = {
+    "graphrec": ModelConfig(),
+    "graphrec, sage": ModelConfig(layers=Layers.SAGE),
+    "id": ModelConfig(node_state=NodeState.ID, init=Init.RANDOM),
+    "id, sage": ModelConfig(node_state=NodeState.ID, init=Init.RANDOM, layers=Layers.SAGE),
+}
+Row = dict[str, Any]
+
+
+def contenders(
+    dataset: Dataset, split: Split, seed: int, ignore: tuple[str, ...]
+) -> Iterator[tuple[str, Scorer, str]]:
+    """Name, scorer and chosen settings of everything that is compared."""
+    for name, model in OURS.items():
+        fitted = fit(dataset, split, model, TrainConfig(seed=seed), ignore=ignore)
+        yield name, fitted.scorer(), str(fitted.rule)
+    material = Material.of(dataset, split, seed, ignore=ignore)
+    judge = of_cold(material.judge)
+    for peer in ColdPeer:
+        first, known = material.first, material.everything
+        tries = [
+            judge.quality(fit_peer(peer, first.watched, first.features, settings, seed))
+            for settings in TRIALS[peer]
+        ]
+        chosen = TRIALS[peer][int(np.argmax(tries))]
+        yield peer, fit_peer(peer, known.watched, known.features, chosen, seed), str(chosen)
+
+
+def of_cold(judge: Judge) -> Judge:
+    """The judge of validation's cold movies alone."""
+    held_out = np.asarray(judge.target.sum(axis=0)) > 0
+    cold = held_out & (np.asarray(judge.learned.sum(axis=0)) == 0)
+    target = sp.csr_array(judge.target @ sp.diags_array(cold.astype(np.float32)))
+    target.eliminate_zeros()
+    users = judge.users[np.diff(target.indptr)[judge.users] > 0]
+    return replace(judge, target=target, users=users, allowed=cold)
+
+
+def share_of_cold(scorer: Scorer, dataset: Dataset, split: Split) -> tuple[float, float]:
+    """Of the first 20 of all movies, and of the held-out watches."""
+    watched = dataset.interactions.to_csr(split.shown)
+    cold = np.asarray(watched.sum(axis=0)) == 0
+    users = np.unique(dataset.interactions.user[split.test])
+    lists = np.concatenate([b.movies for b in rank(scorer, users, 20, watched=watched)])
+    return float(cold[lists].mean()), float(cold[dataset.interactions.movie[split.test]].mean())
+
+
+def main(
+    data: Annotated[str, typer.Option(help="A folder or a named data set.")] = "sample",
+    details: Annotated[Path | None, typer.Option(help="More metadata.")] = None,
+    drop: Annotated[list[str] | None, typer.Option(help="Metadata column to leave out.")] = None,
+    seed: Annotated[list[int] | None, typer.Option(help="0, 1 and 2 by default.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write figures here.")] = None,
+) -> None:
+    """Print the tables."""
+    dataset = load_dataset(data, details=details)
+    found: dict[str, list[Row]] = {}
+    for number in seed or [0, 1, 2]:
+        split = make_split(dataset, SplitKind.COLD_MOVIES, seed=number)
+        places = find_places(dataset.interactions, split)
+        watched = dataset.interactions.to_csr(split.shown)
+        began = time.perf_counter()
+        for name, scorer, chosen in contenders(dataset, split, number, tuple(drop or ())):
+            measured = measure(scorer, {p: places[p] for p in PLACES}, watched, number)
+            share, wanted = share_of_cold(scorer, dataset, split)
+            seconds = time.perf_counter() - began
+            row = {"measured": measured, "share": share, "wanted": wanted, "chosen": chosen}
+            found.setdefault(name, []).append(row)
+            ndcg = {place: float(measured[place]["ndcg"].mean()) for place in PLACES}
+            say(f"seed {number}, {name} ({seconds:.0f} s): {ndcg}, share {share:.3f}; {chosen}")
+            began = time.perf_counter()
+    machine = facts()
+    show_facts(machine)
+    _show(dataset.name, found)
+    write_json(json_file, {"facts": machine, "figures": _plain(found)})
+
+
+def _show(name: str, found: dict[str, list[Row]]) -> None:
+    columns = ["", "cold ndcg", "cold recall", "warm ndcg", "all ndcg", "share of cold"]
+    wanted = np.mean([row["wanted"] for row in found["graphrec"]])
+    rows = []
+    for arm, seeds in found.items():
+        figures = [
+            _figure([float(row["measured"][place][metric].mean()) for row in seeds])
+            for place, metric in (
+                ("cold", "ndcg"),
+                ("cold", "recall"),
+                ("warm", "ndcg"),
+                ("all", "ndcg"),
+            )
+        ]
+        rows.append([arm, *figures, _figure([row["share"] for row in seeds])])
+    show_table(f"{name}, at 20; held-out watches of cold movies: {wanted:.3f}", columns, rows)
+    differences = [
+        _difference(found, first, second, place)
+        for first, second, place in (
+            ("graphrec", "id", "warm"),
+            ("graphrec", "id", "all"),
+            ("graphrec, sage", "graphrec", "warm"),
+            ("id, sage", "id", "warm"),
+        )
+    ]
+    show_table("ndcg@20, differences with 95 % intervals", ["", "place", "mean", ""], differences)
+
+
+def _difference(found: dict[str, list[Row]], first: str, second: str, place: str) -> list[str]:
+    pairs = [
+        (a["measured"][place], b["measured"][place])
+        for a, b in zip(found[first], found[second], strict=True)
+    ]
+    by_user = np.concatenate([a["ndcg"] - b["ndcg"] for a, b in pairs])
+    by_movie = np.mean([a["luck"] - b["luck"] for a, b in pairs], axis=0)
+    i = paired_bootstrap(by_user, rng=np.random.default_rng(0), by_movie=by_movie)
+    return [f"{first} - {second}", place, f"{i.mean:+.4f}", f"{i.low:+.4f} to {i.high:+.4f}"]
+
+
+def _figure(values: list[float]) -> str:
+    return f"{np.mean(values):.4f} ± {np.std(values, ddof=min(1, len(values) - 1)):.4f}"
+
+
+def _plain(found: dict[str, list[Row]]) -> dict[str, Any]:
+    return {
+        name: [
+            {
+                **{key: row[key] for key in ("share", "wanted", "chosen")},
+                **{
+                    f"{place} {metric}": float(row["measured"][place][metric].mean())
+                    for place in PLACES
+                    for metric in ("ndcg", "recall")
+                },
+            }
+            for row in seeds
+        ]
+        for name, seeds in found.items()
+    }
+
+
+if __name__ == "__main__":
+    typer.run(main)
