@@ -5,6 +5,8 @@ float32 [M, F]. `TRIALS` holds four settings of each, to choose from on validati
 one. Their ranges were found on validation parts of ml-latest-small.
 
 LightFM and DropoutNet are their papers' recipes in torch; DropoutNet's factors are implicit's.
+LightFM's own package (1.17) comes to the same NDCG@20 among cold movies within 0.003 by the same
+settings, but a plain `pip install` can't build it.
 """
 
 from __future__ import annotations
