@@ -112,7 +112,8 @@ class Embeddings:
         """
         number = len(features)
         movie = features @ self.of_features if len(self.of_features) else self._nothing(number)
-        fitted = np.linalg.pinv(_unit(self.movie_metadata)) @ self.fold_in_metadata
+        unit = _unit(self.movie_metadata)
+        fitted = np.linalg.lstsq(unit.T @ unit, unit.T @ self.fold_in_metadata, rcond=None)[0]
         given = _unit(movie) @ fitted
         every = np.concatenate([self.features, features])
         degree = np.concatenate([self.degree, np.zeros(number, np.float32)])
