@@ -17,16 +17,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import scipy.sparse as sp
 import typer
 
 from benchmarks.cold_peers import TRIALS, ColdPeer, fit_peer
-from benchmarks.common import facts, say, show_facts, show_table, write_json
+from benchmarks.common import facts, figure, say, show_facts, show_table, write_json
 from graphrec import ModelConfig, TrainConfig, fit, load_dataset, make_split
 from graphrec.choices import Init, Layers, NodeState, SplitKind
 from graphrec.data.dataset import Dataset
@@ -34,7 +32,6 @@ from graphrec.data.split import Split
 from graphrec.evaluate.ranking import Scorer, rank
 from graphrec.evaluate.significance import paired_bootstrap
 from graphrec.study.places import find_places, measure
-from graphrec.train.judge import Judge
 from graphrec.train.learning import Material
 
 PLACES = ("cold", "warm", "all")
@@ -55,7 +52,7 @@ def contenders(
         fitted = fit(dataset, split, model, TrainConfig(seed=seed), ignore=ignore)
         yield name, fitted.scorer(), str(fitted.rule)
     material = Material.of(dataset, split, seed, ignore=ignore)
-    judge = of_cold(material.judge)
+    judge = material.judge.of_cold()
     for peer in ColdPeer:
         first, known = material.first, material.everything
         tries = [
@@ -64,16 +61,6 @@ def contenders(
         ]
         chosen = TRIALS[peer][int(np.argmax(tries))]
         yield peer, fit_peer(peer, known.watched, known.features, chosen, seed), str(chosen)
-
-
-def of_cold(judge: Judge) -> Judge:
-    """The judge of validation's cold movies alone."""
-    held_out = np.asarray(judge.target.sum(axis=0)) > 0
-    cold = held_out & (np.asarray(judge.learned.sum(axis=0)) == 0)
-    target = sp.csr_array(judge.target @ sp.diags_array(cold.astype(np.float32)))
-    target.eliminate_zeros()
-    users = judge.users[np.diff(target.indptr)[judge.users] > 0]
-    return replace(judge, target=target, users=users, allowed=cold)
 
 
 def share_of_cold(scorer: Scorer, dataset: Dataset, split: Split) -> tuple[float, float]:
@@ -121,7 +108,7 @@ def _show(name: str, found: dict[str, list[Row]]) -> None:
     rows = []
     for arm, seeds in found.items():
         figures = [
-            _figure([float(row["measured"][place][metric].mean()) for row in seeds])
+            figure([float(row["measured"][place][metric].mean()) for row in seeds])
             for place, metric in (
                 ("cold", "ndcg"),
                 ("cold", "recall"),
@@ -129,7 +116,7 @@ def _show(name: str, found: dict[str, list[Row]]) -> None:
                 ("all", "ndcg"),
             )
         ]
-        rows.append([arm, *figures, _figure([row["share"] for row in seeds])])
+        rows.append([arm, *figures, figure([row["share"] for row in seeds])])
     show_table(f"{name}, at 20; held-out watches of cold movies: {wanted:.3f}", columns, rows)
     differences = [
         _difference(found, first, second, place)
@@ -152,10 +139,6 @@ def _difference(found: dict[str, list[Row]], first: str, second: str, place: str
     by_movie = np.mean([a["luck"] - b["luck"] for a, b in pairs], axis=0)
     i = paired_bootstrap(by_user, rng=np.random.default_rng(0), by_movie=by_movie)
     return [f"{first} - {second}", place, f"{i.mean:+.4f}", f"{i.low:+.4f} to {i.high:+.4f}"]
-
-
-def _figure(values: list[float]) -> str:
-    return f"{np.mean(values):.4f} ± {np.std(values, ddof=min(1, len(values) - 1)):.4f}"
 
 
 def _plain(found: dict[str, list[Row]]) -> dict[str, Any]:

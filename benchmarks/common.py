@@ -169,6 +169,11 @@ def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]
     console.print()
 
 
+def figure(values: Sequence[float]) -> str:
+    """Mean and standard deviation over seeds."""
+    return f"{np.mean(values):.4f} ± {np.std(values, ddof=min(1, len(values) - 1)):.4f}"
+
+
 def write_json(path: Path | None, report: dict[str, Any]) -> None:
     """Write all raw figures to a file, if one was asked for."""
     if path is not None:

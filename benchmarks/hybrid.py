@@ -16,13 +16,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
-import scipy.sparse as sp
 import torch
 import typer
 from torch import Tensor, nn
 
-from benchmarks.common import facts, say, show_facts, show_table, write_json
+from benchmarks.common import facts, figure, say, show_facts, show_table, write_json
 from graphrec import load_dataset, make_split
 from graphrec.choices import NodeState, SplitKind
 from graphrec.data.dataset import Dataset
@@ -110,9 +108,7 @@ class Seed:
         self.material = replace(material, judge=self.choosing)
         self.config = TrainConfig(seed=seed, device="cpu").for_users(self.known.watched.shape[0])
         other = replace(judge, users=judge.users[1::2])
-        degree = np.asarray(judge.watched.sum(axis=0))
-        cold = (degree == 0) & (np.asarray(judge.target.sum(axis=0)) > 0)
-        self.judges = {"warm": other.of_warm(), "cold": only(other, cold), "all": other}
+        self.judges = {"warm": other.of_warm(), "cold": other.of_cold(), "all": other}
 
     def figures(self, scorer: Scorer) -> dict[str, float]:
         """NDCG@20 in every place, by the users that have chosen nothing."""
@@ -151,19 +147,13 @@ class Seed:
             yield name, added(candidates, candidates.best_share(candidates.plain()))
         mixture, _ = mix(self.choosing, [by_id, foretold], none)
         candidates = Candidates(warm, [by_id, foretold], none)
-        yield (
-            "the same, company of new movies expected",
-            candidates.scorer(replace(mixture, shrinkage=0.0)),
-        )
-        yield "the same, company of little-known movies drawn to it", candidates.scorer(mixture)
-
-
-def only(judge: Judge, movies: np.ndarray) -> Judge:
-    """The judge of these movies alone."""
-    target = sp.csr_array(judge.target @ sp.diags_array(movies.astype(np.float32)))
-    target.eliminate_zeros()
-    users = judge.users[np.diff(target.indptr)[judge.users] > 0]
-    return replace(judge, target=target, users=users, allowed=movies)
+        little = replace(mixture, unwatched=0.0)
+        for name, chosen in (
+            ("the same, company of new movies expected", replace(little, shrinkage=0.0)),
+            ("the same, company of little-known movies drawn to it", little),
+            ("the same, new movies listed as often as looked for", mixture),
+        ):
+            yield name, candidates.scorer(chosen)
 
 
 def added(candidates: Candidates, mixture: Mixture) -> Scorer:
@@ -221,7 +211,7 @@ def main(
             say(f"seed {number}: {name}")
             found.setdefault(name, []).append(world.figures(scorer))
     rows: list[list[Any]] = [
-        [name, *(_figure([f[place] for f in figures]) for place in PLACES)]
+        [name, *(figure([f[place] for f in figures]) for place in PLACES)]
         for name, figures in found.items()
     ]
     machine = facts()
@@ -229,10 +219,6 @@ def main(
     show_table(f"NDCG@20 on validation watches, {dataset.name}", ["what", *PLACES], rows)
     if json_file is not None:
         write_json(json_file, {"facts": machine, "figures": found})
-
-
-def _figure(values: list[float]) -> str:
-    return f"{np.mean(values):.4f} ± {np.std(values, ddof=min(1, len(values) - 1)):.4f}"
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ import numpy as np
 import scipy.sparse as sp
 import typer
 
-from benchmarks.common import facts, say, show_facts, show_table, write_json
+from benchmarks.common import facts, figure, say, show_facts, show_table, write_json
 from graphrec import TrainConfig, evaluate_ranking, fit, load_dataset, make_split
 from graphrec.choices import SplitKind
 from graphrec.data.dataset import Dataset
@@ -83,14 +83,10 @@ def main(
     rows = []
     for name, values in found.items():
         ndcg, recall = (list(column) for column in zip(*values, strict=True))
-        rows.append([name, _figure(ndcg), _figure(recall), f"{np.mean(ndcg) / trained:.3f}"])
+        rows.append([name, figure(ndcg), figure(recall), f"{np.mean(ndcg) / trained:.3f}"])
     columns = ["", "ndcg@20", "recall@20", "of trained"]
     show_table(f"New users of {dataset.name}", columns, rows)
     write_json(json_file, {"facts": machine, "ndcg@20 and recall@20 by seed": found})
-
-
-def _figure(values: list[float]) -> str:
-    return f"{np.mean(values):.4f} ± {np.std(values, ddof=min(1, len(values) - 1)):.4f}"
 
 
 if __name__ == "__main__":

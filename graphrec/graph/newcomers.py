@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from graphrec.data.files import Note
+from graphrec.data.names import listed
 from graphrec.errors import DataError
 from graphrec.graph.columns import ColumnKind, as_values, to_labels
 from graphrec.graph.encoders import FittedColumn, readable
 from graphrec.graph.features import FeatureEncoder, with_plain_names
 
+_named = partial(listed, most=5)
 _LABELS = (ColumnKind.MULTI_LABEL, ColumnKind.CATEGORY)
 _HOLDS = {
     ColumnKind.NUMBER: "numbers",
@@ -40,10 +43,10 @@ def check_new_metadata(
     fitted = {column.name: column for column in encoder.columns}
     missing = [column.name for column in encoder.used if column.name not in metadata]
     if missing:
-        note(f"{name}: it has no {_and(missing)}, which training knew; taken as not known.")
+        note(f"{name}: it has no {_named(missing)}, which training knew; taken as not known.")
     strange = [c for c in metadata.columns if c not in fitted and c != "title"]
     if strange:
-        note(f"{name}: training didn't know {_and(strange)}; left out.")
+        note(f"{name}: training didn't know {_named(strange)}; left out.")
     for column in encoder.used:
         if column.name in metadata:
             _check_column(column, metadata[column.name].reset_index(drop=True), name, note)
@@ -66,10 +69,4 @@ def _check_column(column: FittedColumn, cells: pd.Series[Any], name: str, note: 
         labels = (to_labels(value, separator) for value in values.dropna())
         new = sorted({label for several in labels for label in several} - known)
         if new:
-            note(f"{name}: training saw no {column.name} {_and(new)}; counted as nothing.")
-
-
-def _and(names: list[str], most: int = 5) -> str:
-    """The first few of some names, for a sentence."""
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most:,} more"
+            note(f"{name}: training saw no {column.name} {_named(new)}; counted as nothing.")

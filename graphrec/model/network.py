@@ -106,12 +106,8 @@ class GraphModel(nn.Module):
         if history is not None and history.nnz:
             folded = np.flatnonzero(np.diff(history.indptr) * is_new)
             users[folded] = fold_in(history[folded], given, layers.power)
-        by_metadata = self.states.of_features()
-        of_features = by_metadata if by_metadata is None else layers.alone(by_metadata)
-        none = np.zeros((0, movies.shape[1]), dtype=np.float32)
-        return PartEmbeddings(
-            users, movies, given, none if of_features is None else _array(of_features)
-        )
+        of_features = layers.alone(self.states.of_features())
+        return PartEmbeddings(users, movies, given, _array(of_features))
 
 
 def _watches(adjacency: Tensor, num_users: int) -> sp.csr_array:

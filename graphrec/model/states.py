@@ -63,9 +63,9 @@ class NodeStates(nn.Module):
         for parameter in self.parameters():
             nn.init.normal_(parameter, std=self.init_std, generator=generator)
 
-    def of_features(self) -> Tensor | None:
-        """What each feature adds to a movie's state, [F, D]; None for the ID part."""
-        return None if self.metadata is None else self.metadata * self.metadata_scale
+    def of_features(self) -> Tensor:
+        """What each feature adds to a movie's state, [F, D]; no rows for the ID part."""
+        return self.user[:0] if self.metadata is None else self.metadata * self.metadata_scale
 
     def forward(self) -> Tensor:
         """The states that are propagated, [U + M, D], users first."""

@@ -45,12 +45,12 @@ class Recommender:
         recommender.add_movies("new_movies.csv").recommend([42])
     """
 
-    def __init__(self, artefact: Artefact, new_movies: pd.DataFrame | None = None) -> None:
-        self.artefact = artefact
-        self.movies = artefact.movies()
-        self.num_new = 0 if new_movies is None else len(new_movies)
-        if new_movies is not None:
-            self.movies = pd.concat([self.movies, new_movies], ignore_index=True)
+    def __init__(
+        self, artefact: Artefact, movies: pd.DataFrame | None = None, *, num_new: int = 0
+    ) -> None:
+        """Ask a saved model; `movies` are its own, or these with `num_new` others at the end."""
+        self.artefact, self.num_new = artefact, num_new
+        self.movies = artefact.movies() if movies is None else movies
         ids = self.movies[MOVIE]
         self.movie_ids = IdMap(pd.Index(ids.to_numpy(), dtype=ids.to_numpy().dtype), "movie")
 
@@ -92,9 +92,8 @@ class Recommender:
             has_titles=self.artefact.manifest["data"]["has_titles"],
             note=note,
         )
-        if self.num_new:
-            new = pd.concat([self.movies.iloc[-self.num_new :], new], ignore_index=True)
-        return Recommender(self.artefact, new)
+        movies = pd.concat([self.movies, new], ignore_index=True)
+        return Recommender(self.artefact, movies, num_new=self.num_new + len(new))
 
     @cached_property
     def lookup(self) -> TitleLookup:

@@ -58,11 +58,19 @@ class Judge:
 
     def of_warm(self) -> Judge:
         """The judge of those movies alone that training has seen."""
-        warm = np.asarray(self.learned.sum(axis=0)) > 0
-        target = sp.csr_array(self.target @ sp.diags_array(warm.astype(np.float32)))
+        return self.among(np.asarray(self.learned.sum(axis=0)) > 0)
+
+    def of_cold(self) -> Judge:
+        """The judge of those movies alone that are to be found and that training has not seen."""
+        is_wanted = np.asarray(self.target.sum(axis=0)) > 0
+        return self.among(is_wanted & (np.asarray(self.learned.sum(axis=0)) == 0))
+
+    def among(self, movies: np.ndarray) -> Judge:
+        """The judge of some movies alone, bool [M]."""
+        target = sp.csr_array(self.target @ sp.diags_array(movies.astype(np.float32)))
         target.eliminate_zeros()
         users = self.users[np.diff(target.indptr)[self.users] > 0]
-        return replace(self, target=target, users=users, allowed=warm)
+        return replace(self, target=target, users=users, allowed=movies)
 
     @property
     def has_unwatched(self) -> bool:
