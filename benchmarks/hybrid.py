@@ -33,7 +33,7 @@ from graphrec.train.judge import Judge
 from graphrec.train.known import Known
 from graphrec.train.learning import Callbacks, LearnedPart, Material, learn_part
 from graphrec.train.loop import Loop, suitable_threads
-from graphrec.train.mixing import Candidates, mix
+from graphrec.train.mixing import Candidates, foretell, mix
 
 PLACES = ("warm", "cold", "all")
 Figures = dict[str, dict[str, float]]
@@ -145,8 +145,8 @@ class Seed:
         ):
             candidates = Candidates(warm, [by_id, by_metadata], none)
             yield name, added(candidates, candidates.best_share(candidates.plain()))
-        mixture, _ = mix(self.choosing, [by_id, foretold], none)
-        candidates = Candidates(warm, [by_id, foretold], none)
+        mixture, _ = mix(self.choosing, [by_id, foretold], none, self.known)
+        candidates = Candidates(warm, *foretell([by_id, foretold], none, self.known))
         little = replace(mixture, unwatched=0.0)
         for name, chosen in (
             ("the same, company of new movies expected", replace(little, shrinkage=0.0)),

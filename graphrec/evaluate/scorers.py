@@ -150,25 +150,27 @@ class SumScorer:
 class ExpectedScorer:
     r"""What company says of each movie, drawn towards what its metadata lets expect.
 
-    Of a movie that nobody has watched company can say nothing, of one with few watches little. For
-    each user, the expected score is what a straight line through the user's scores of all movies,
-    company's over metadata's, gives at the metadata's score of this one:
+    Of a movie with few watches company can say little. For each user, the expected score is what a
+    straight line through the user's scores of all watched movies, company's over metadata's, gives
+    at the metadata's score of this one:
 
     .. math:: \hat s_{ui} = \bar s^C_u + \max(0, \beta_u) (s^M_{ui} - \bar s^M_u), \qquad
               s_{ui} = t_i s^C_{ui} + (1 - t_i) \hat s_{ui}
 
-    with line and means weighed by the trust t. So a new movie stands among the others where movies
-    with such metadata usually stand, and new movies stand among themselves as their metadata says.
+    with line and means weighed by the trust t in movies that have watches. So a movie that few have
+    watched stands among the others where movies with such metadata usually stand.
 
     Attributes:
         company: scores by who watches.
         metadata: scores by what movies are.
-        trust: t, float32 [M], 0 to 1; not all 0.
+        trust: t, float32 [M], 0 to 1.
+        watched: bool [M], the movies that have watches; not all without trust.
     """
 
     company: Scorer
     metadata: Scorer
     trust: Tensor
+    watched: Tensor
 
     @property
     def num_movies(self) -> int:
@@ -177,7 +179,8 @@ class ExpectedScorer:
     def score(self, users: np.ndarray) -> Tensor:
         scores = self.company.score(users).cpu()
         by_metadata = self.metadata.score(users).cpu()
-        weight = self.trust / self.trust.sum()
+        weight = self.trust * self.watched
+        weight /= weight.sum()
         mean, middle = (scores @ weight)[:, None], (by_metadata @ weight)[:, None]
         by_metadata -= middle
         slope = (
@@ -190,14 +193,15 @@ class ExpectedScorer:
 def trust_in_company(degree: Tensor, shrinkage: float) -> Tensor:
     r"""How far a movie's company is to be believed: :math:`t_i = d_i / (d_i + \kappa)`.
 
-    With kappa 0 fully, but for movies without watches, of which it says nothing.
+    With kappa 0 fully. For a movie without watches it is 1: its company is already what its
+    metadata let expect (`graphrec.model.kinship`).
 
     Args:
         degree: watches of each movie, [M].
         shrinkage: kappa, the number of watches that are believed by half.
     """
     degree = degree.float()
-    return torch.where(degree > 0, degree / (degree + shrinkage).clamp(min=1e-12), 0.0)
+    return torch.where(degree > 0, degree / (degree + shrinkage).clamp(min=1e-12), 1.0)
 
 
 def mixture_scorer(
@@ -205,23 +209,25 @@ def mixture_scorer(
     by_id: tuple[float, Scorer] | None = None,
     by_metadata: tuple[float, Scorer] | None = None,
     spectral: tuple[float, Scorer] | None = None,
-    trust: Tensor,
+    degree: Tensor,
+    shrinkage: float = 0.0,
     unwatched: float = 0.0,
 ) -> SumScorer:
     """The sum of those parts that there are, each with its weight.
 
     Args:
         by_id, by_metadata, spectral: weight and scorer of each part.
-        trust: of each movie's company, see `trust_in_company`.
-        unwatched: added where that is 0.
+        degree: watches of each movie, [M].
+        shrinkage, unwatched: see `Mixture`.
     """
-    shift = torch.where(trust == 0, unwatched, 0.0) if unwatched else None
+    shift = torch.where(degree == 0, unwatched, 0.0) if unwatched else None
     company = [part for part in (by_id, spectral) if part is not None and part[0]]
     if by_metadata is None or not by_metadata[0]:
         return SumScorer(tuple(company), shift)
-    if bool((trust < 1).any()) and bool(trust.any()):
+    trust = trust_in_company(degree, shrinkage)
+    if bool((trust < 1).any()):
         own = by_metadata[1]
-        company = [(weight, ExpectedScorer(part, own, trust)) for weight, part in company]
+        company = [(w, ExpectedScorer(part, own, trust, degree > 0)) for w, part in company]
     return SumScorer((*company, by_metadata), shift)
 
 
@@ -238,7 +244,8 @@ def learned_part(
     """
     by_id = part == "id"
     movie = embeddings.movie if by_id else embeddings.movie_metadata
-    popularity = embeddings.log_popularity if by_id else embeddings.expected_log_popularity
+    foretold = bool(embeddings.movie_metadata.shape[1])
+    popularity = embeddings.expected_log_popularity if foretold else embeddings.log_popularity
     users, movies, log_popularity = map(torch.from_numpy, (user, movie, popularity))
     return rule.weight, EmbeddingScorer.by_rule(users, movies, log_popularity, rule)
 
@@ -270,6 +277,7 @@ def model_scorer(
         by_id=by_id,
         by_metadata=by_metadata,
         spectral=(mixture.spectral_weight, SpectralScorer(embeddings.spectral, watched)),
-        trust=trust_in_company(torch.from_numpy(embeddings.degree), mixture.shrinkage),
+        degree=torch.from_numpy(embeddings.degree),
+        shrinkage=mixture.shrinkage,
         unwatched=mixture.unwatched,
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from graphrec.model.kinship import Kinship
 from graphrec.model.popularity import expected_log_popularity, log_popularity
 from graphrec.model.spectral import SpectralPart
 
@@ -99,13 +100,23 @@ class Embeddings:
         """ln of each movie's watches, 0 for none. [M]"""
         return log_popularity(self.degree)
 
+    def foretold(self) -> Embeddings:
+        """With what company may be expected to say of movies that nobody has watched."""
+        kinship = Kinship.of(self.features, self.degree)
+        spectral = self.spectral.foretold(kinship)
+        return replace(
+            self,
+            movie=kinship.fill(self.movie),
+            spectral_movie=spectral.movie,
+            spectral_watch_weight=spectral.watch_weight,
+        )
+
     def with_new_movies(self, features: np.ndarray) -> Embeddings:
         """The same with more movies at the end, of which nothing but the metadata is known.
 
-        By ID they are nowhere. By metadata they are embedded as any movie without watches is, and a
-        new user who has watched one gets from it what such metadata give (the linear map that
-        `graphrec.model.folding` fitted, found again from what the other movies give). How popular
-        they will be is expected as for movies without watches.
+        They are embedded as any movie without watches is, and a new user who has watched one gets
+        from it what such metadata give (the linear map that `graphrec.model.folding` fitted, found
+        again from what the other movies give).
 
         Args:
             features: of the new movies, float32 [N, F].
@@ -117,7 +128,7 @@ class Embeddings:
         given = _unit(movie) @ fitted
         every = np.concatenate([self.features, features])
         degree = np.concatenate([self.degree, np.zeros(number, np.float32)])
-        return replace(
+        longer = replace(
             self,
             movie=_longer(self.movie, number),
             fold_in=_longer(self.fold_in, number),
@@ -129,6 +140,7 @@ class Embeddings:
             spectral_movie=_longer(self.spectral_movie, number),
             spectral_watch_weight=_longer(self.spectral_watch_weight, number),
         )
+        return longer.foretold() if len(self.of_features) else longer
 
     def _nothing(self, number: int) -> np.ndarray:
         return np.zeros((number, self.movie_metadata.shape[1]), dtype=np.float32)

@@ -8,6 +8,8 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.extmath import randomized_svd
 
+from graphrec.model.kinship import Kinship
+
 MAX_FLOATS = 2**29  # of the vectors, 2 GiB
 OVERSAMPLES = 64  # with the usual 10, the last of few vectors are poor ones
 _SPREAD_USERS = 256
@@ -120,6 +122,12 @@ class SpectralPart:
     def none(cls, num_movies: int) -> SpectralPart:
         """No columns at all; every score is 0."""
         return cls(*(np.zeros(shape, np.float32) for shape in ((num_movies, 0), num_movies, 0)))
+
+    def foretold(self, kinship: Kinship) -> SpectralPart:
+        """With vectors of movies without watches, which say nothing of who watches them."""
+        weight = self.watch_weight.copy()
+        weight[kinship.movie] = 0
+        return replace(self, movie=kinship.fill(self.movie), watch_weight=weight)
 
     def users(self, watched: sp.csr_array) -> np.ndarray:
         """Embeddings of the users whose watches are the rows of `watched`, float32 [N, K]."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from graphrec.evaluate.ranking import Scorer
 
 FORMAT = "graphrec-model"
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 MANIFEST = "manifest.json"
 WEIGHTS, EMBEDDINGS = "weights.safetensors", "embeddings.safetensors"
 USERS, MOVIES, INTERACTIONS = "users.parquet", "movies.parquet", "interactions.parquet"
@@ -81,6 +81,11 @@ class Artefact:
             raise ArtefactError(
                 f"{folder} was written by graphrec {manifest.get('graphrec_version')} in a newer"
                 " format; upgrade graphrec to read it."
+            )
+        if manifest["format_version"] < FORMAT_VERSION:
+            raise ArtefactError(
+                f"{folder} was written by graphrec {manifest.get('graphrec_version')} in an older"
+                " format; train again."
             )
         return cls(folder, manifest)
 

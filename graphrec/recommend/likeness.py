@@ -11,8 +11,8 @@ from graphrec.model.embeddings import Embeddings
 def compare_to(embeddings: Embeddings, row: int) -> dict[Similarity, np.ndarray]:
     """Cosines of every movie with one, by company and, if there is any, by metadata, float64 [M].
 
-    Company is the learned embeddings by ID. Of a movie that nobody has watched it is what the
-    metadata part has learned of such.
+    Company is the learned embeddings by ID. Of a movie that nobody has watched it is what is
+    expected of it, or without an ID part what the metadata part has learned of such.
     """
     by_id = embeddings.movie
     company = by_id if by_id[row].any() else embeddings.movie_metadata

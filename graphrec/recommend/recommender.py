@@ -74,7 +74,7 @@ class Recommender:
         """The same model with movies that nobody has watched yet, known by their metadata alone.
 
         Their features are made by the statistics that training saved; nothing is trained. They are
-        ranked among all others, see `graphrec.evaluate.scorers.ExpectedScorer`, and are found by
+        ranked among all others, see `graphrec.model.kinship`, and are found by
         title and id. The saved model stays as it is.
 
         Args:

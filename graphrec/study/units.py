@@ -21,7 +21,7 @@ from graphrec.study.settings import StudySettings
 
 Measured = dict[str, dict[str, np.ndarray]]
 FOLDER = "units"
-UNITS_VERSION = 4
+UNITS_VERSION = 5
 """Goes up when what is measured changes, so that old units are not taken for new ones."""
 
 

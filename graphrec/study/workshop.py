@@ -94,7 +94,7 @@ class Workshop:
             if arm.spectral:
                 dim = ModelConfig().spectral_dim
                 settings, spectral = choose_spectral(material.judge, dim, self.seed)
-            mixture, valid = mix(material.judge, parts, spectral)
+            mixture, valid = mix(material.judge, parts, spectral, material.first)
             if settings is not None:
                 spectral = SpectralPart.fit(material.everything.watched, settings, self.seed)
         embeddings = assemble(parts, spectral, material.everything)

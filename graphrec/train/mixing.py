@@ -11,20 +11,20 @@ from torch import Tensor
 
 from graphrec.evaluate.ranking import Scorer
 from graphrec.evaluate.scorers import (
-    ExpectedScorer,
     Mixture,
     RankingRule,
     SpectralScorer,
     mixture_scorer,
-    trust_in_company,
 )
+from graphrec.model.kinship import Kinship
 from graphrec.model.spectral import SpectralPart
 from graphrec.train.judge import Judge, neighbours, ranking_rules
+from graphrec.train.known import Known
 from graphrec.train.learning import LearnedPart
 
 METADATA_SHARES = (0.02, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 """Of the metadata part beside the ID part, both scaled to the same spread over movies. Never 0:
-movies that nobody has watched have nothing else."""
+it says what to expect of movies that few have watched."""
 SHRINKAGES = (0.0, 1.0, 3.0, 10.0)
 """Watches of a movie that its company is believed by half with."""
 SPECTRAL_SHARES = (0.0, 0.1, 0.15, 0.2, 0.3, 0.45, 0.7, 1.0, 1.5)  # of the learned scores' spread
@@ -35,35 +35,56 @@ _SPREAD_USERS = 256
 
 
 def mix(
-    judge: Judge, parts: Sequence[LearnedPart], spectral: SpectralPart
+    judge: Judge, parts: Sequence[LearnedPart], spectral: SpectralPart, known: Known
 ) -> tuple[Mixture, float]:
     """The best mixture of one or two learned parts and a spectral one, and its quality.
 
-    First the share of the metadata part, then how far the company of movies with few watches is
-    believed, then the weight of the spectral part, then the rule of the first part once more. The
-    choice is made on movies that training has seen: the order of the others among themselves is the
-    metadata part's whatever is chosen. Last, if validation holds such movies, how high they stand.
-    The quality counts all.
+    First the share of the metadata part, then the weight of the spectral part, then the rule of the
+    first part once more, then how far the company of movies with few watches is believed. The
+    choice is made on movies that training has seen: others follow by what they are like. Last, if
+    validation holds such movies, how high they stand. The quality counts all.
 
     Args:
         judge: with the training watches that the parts have learned from.
         parts: by ID, by metadata, or both in this order.
         spectral: of the same watches; without columns if there is none.
+        known: those watches.
     """
+    parts, spectral = foretell(parts, spectral, known)
     has_metadata = any(part.name == "metadata" for part in parts)
     if len(parts) == 1 and not spectral.movie.shape[1] and not has_metadata:
         return Candidates(judge, parts, spectral).plain(), parts[0].best.valid
     candidates = Candidates(judge.of_warm(), parts, spectral)
     mixture = candidates.plain()
     if len(parts) == 2:
-        mixture = candidates.best_shrinkage(candidates.best_share(mixture))
+        mixture = candidates.best_share(mixture)
     if spectral.movie.shape[1]:
         mixture = candidates.best_with_spectral(mixture)
+    if len(parts) == 2:
+        mixture = candidates.best_shrinkage(mixture)
     everywhere = Candidates(judge, parts, spectral)
     if has_metadata and judge.has_unwatched:
         mixture = everywhere.with_right_share(mixture)
     whole = everywhere.scorer(mixture)
     return mixture, float(judge.qualities(lambda users: [whole.score(users)])[0])
+
+
+def foretell(
+    parts: Sequence[LearnedPart], spectral: SpectralPart, known: Known
+) -> tuple[Sequence[LearnedPart], SpectralPart]:
+    """Where metadata are learned by, what company would say of movies that nobody has watched."""
+    if not any(part.name == "metadata" for part in parts):
+        return parts, spectral
+    kinship = Kinship.of(known.features, np.asarray(known.watched.sum(axis=0)))
+    popularity = torch.from_numpy(known.expected_log_popularity)
+
+    def foretold(part: LearnedPart) -> LearnedPart:
+        if part.name != "id":
+            return part
+        chosen = replace(part.chosen, movie=kinship.fill(part.chosen.movie))
+        return replace(part, chosen=chosen, log_popularity=popularity)
+
+    return [foretold(part) for part in parts], spectral.foretold(kinship)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,9 +95,10 @@ class Candidates:
     parts: Sequence[LearnedPart]
     spectral: SpectralPart
 
-    def trust(self, shrinkage: float) -> Tensor:
-        degree = torch.from_numpy(np.asarray(self.judge.learned.sum(axis=0)))
-        return trust_in_company(degree, shrinkage)
+    @property
+    def degree(self) -> Tensor:
+        """Training watches of each movie, [M]."""
+        return torch.from_numpy(np.asarray(self.judge.learned.sum(axis=0)))
 
     def plain(self) -> Mixture:
         """Each part by its own best rule, all of weight 1 and no spectral part."""
@@ -96,7 +118,8 @@ class Candidates:
             if mixture.metadata is None
             else self.part("metadata", mixture.metadata),
             spectral=(mixture.spectral_weight, SpectralScorer(self.spectral, self.judge.watched)),
-            trust=self.trust(mixture.shrinkage),
+            degree=self.degree,
+            shrinkage=mixture.shrinkage,
             unwatched=mixture.unwatched,
         )
 
@@ -107,7 +130,7 @@ class Candidates:
         it gains by whole lists of the kind that is sought more.
         """
         plain, judge = self.scorer(mixture), self.judge
-        spread, unwatched = self._spread(plain), self.trust(0.0) == 0
+        spread, unwatched = self._spread(plain), self.degree == 0
 
         def score(users: np.ndarray) -> Iterable[Tensor]:
             scores = plain.score(users)
@@ -152,10 +175,7 @@ class Candidates:
             return replace(mixture, spectral_weight=USUAL_SPECTRAL_WEIGHT)
         near = self._near(mixture)
         learned = [self.scorer(other) for other in near]
-        added: Scorer = SpectralScorer(self.spectral, self.judge.watched)
-        if mixture.metadata is not None:
-            by_metadata = self.part("metadata", mixture.metadata)[1]
-            added = ExpectedScorer(added, by_metadata, self.trust(mixture.shrinkage))
+        added = SpectralScorer(self.spectral, self.judge.watched)
         spread = self._spread(learned[0])
         weights = [share * spread for share in SPECTRAL_SHARES]
 
@@ -186,8 +206,9 @@ class Candidates:
         return [replace(mixture, metadata=rule) for rule in changed]
 
     def _spread(self, scorer: Scorer) -> float:
-        """Mean over some users of the standard deviation of their scores."""
+        """Mean over some users of the standard deviation of their scores of watched movies."""
         users = self.judge.users[:_SPREAD_USERS]
         if not len(users):
             users = np.arange(min(_SPREAD_USERS, self.judge.watched.shape[0]))
-        return float(scorer.score(users).std(dim=1).mean())
+        watched = (self.degree > 0).to(torch.bool)
+        return float(scorer.score(users).cpu()[:, watched].std(dim=1).mean())

@@ -148,11 +148,11 @@ def fit(
     )
     stopped = next((part.stopped for part in parts if part.interrupted), parts[0].stopped)
     try:
-        rule, valid = mix(judge, parts, spectral)
+        rule, valid = mix(judge, parts, spectral, material.first)
     except KeyboardInterrupt:
         stopped, parts, valid = INTERRUPTED, parts[:1], parts[0].best.valid
         settings, spectral = None, SpectralPart.none(dataset.interactions.num_movies)
-        rule, _ = mix(judge, parts, spectral)
+        rule, _ = mix(judge, parts, spectral, material.first)
     if settings is not None and judge.can_judge:
         try:
             spectral = SpectralPart.fit(known.watched, settings, config.seed)
@@ -195,7 +195,7 @@ def assemble(parts: list[LearnedPart], spectral: SpectralPart, known: Known) -> 
     num_users, num_movies = known.watched.shape
     none = PartEmbeddings.none(num_users, num_movies)
     by_name = {part.name: part.embeddings for part in parts}
-    return Embeddings.of(
+    found = Embeddings.of(
         by_name.get("id", none),
         by_name.get("metadata", none),
         spectral,
@@ -203,6 +203,7 @@ def assemble(parts: list[LearnedPart], spectral: SpectralPart, known: Known) -> 
         degree=np.asarray(known.watched.sum(axis=0), dtype=np.float32),
         expected_log_popularity=known.expected_log_popularity,
     )
+    return found.foretold() if "metadata" in by_name else found
 
 
 def check_ignored(dataset: Dataset, ignore: Collection[str]) -> None:

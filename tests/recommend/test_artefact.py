@@ -64,7 +64,7 @@ def test_gives_the_same_rankings_after_a_copy(model_folder: Path, copy: Path) ->
 
 def test_manifest_tells_what_happened(model_folder: Path, fitted: Fitted) -> None:
     manifest = json.loads((model_folder / MANIFEST).read_text(encoding="utf-8"))
-    assert manifest["format_version"] == 4
+    assert manifest["format_version"] == 5
     assert manifest["model"]["embedding_dim"] == 16
     assert manifest["training"]["stopped"] == fitted.stopped
     assert manifest["metrics"]["valid"]["ndcg@20"] == fitted.valid
@@ -117,11 +117,14 @@ def test_foreign_and_damaged_manifest(copy: Path) -> None:
         Artefact.open(copy)
 
 
-def test_newer_format(copy: Path) -> None:
+@pytest.mark.parametrize(
+    ("version", "advice"), [(99, "a newer format; upgrade"), (1, "an older format; train again")]
+)
+def test_other_formats(copy: Path, version: int, advice: str) -> None:
     manifest = json.loads((copy / MANIFEST).read_text(encoding="utf-8"))
-    manifest |= {"format_version": 99, "graphrec_version": "9.9"}
+    manifest |= {"format_version": version, "graphrec_version": "9.9"}
     (copy / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
-    with pytest.raises(ArtefactError, match=r"graphrec 9\.9 in a newer format; upgrade"):
+    with pytest.raises(ArtefactError, match=rf"graphrec 9\.9 in {advice}"):
         Artefact.open(copy)
 
 

@@ -336,15 +336,23 @@ def test_same_seed_same_weights_on_several_threads() -> None:
 
 
 def test_nodes_without_edges_keep_no_noise(small_world: World) -> None:
-    """A movie nobody watched has its metadata alone, a user without watches the others' mean."""
+    """A movie nobody watched is nowhere by ID alone, a user without watches at the others' mean."""
     dataset, split = small_world
     interactions = dataset.interactions
     hidden = (interactions.movie == 5) | (interactions.user == 7)
     rows = np.arange(len(interactions))
     seen = Split(split.kind, rows[~hidden], rows[hidden][:0], rows[hidden])
+    by_id = ModelConfig(embedding_dim=8, node_state=NodeState.ID)
+    alone = fit(dataset, seen, by_id, SHORT).embeddings
+    assert not alone.movie[5].any()
+    assert not alone.spectral_movie[5].any()
     embeddings = fit(dataset, seen, ModelConfig(embedding_dim=8), SHORT).embeddings
-    assert not embeddings.movie[5].any()
     assert embeddings.movie_metadata[5].any()
+    unit = embeddings.movie / np.linalg.norm(embeddings.movie, axis=1, keepdims=True)
+    likeness = np.delete(unit @ unit[5], 5)
+    same = np.delete(np.arange(32) % 2 == 1, 5)
+    assert likeness[same].min() > likeness[~same].max()  # foretold by its metadata
+    assert not embeddings.spectral_watch_weight[5]
     assert (embeddings.degree == 0).tolist() == [movie == 5 for movie in range(32)]
     others = np.delete(embeddings.user, 7, axis=0)
     np.testing.assert_allclose(embeddings.user[7], others.mean(axis=0), rtol=1e-4, atol=1e-7)
