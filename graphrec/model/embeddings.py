@@ -39,7 +39,9 @@ class PartEmbeddings:
 class Embeddings:
     """What a trained model leaves behind: all that asking needs. float32 throughout.
 
-    The parts stand side by side. One that the model doesn't have has 0 columns.
+    The parts stand side by side. One that the model doesn't have has 0 columns. With a metadata
+    part, what the others say of a movie without watches is foretold (`graphrec.model.kinship`), and
+    it says nothing of who watches it: its `spectral_watch_weight` is 0.
 
     Attributes:
         user, movie, fold_in: of the ID part, see `PartEmbeddings`. [U, D], [M, D], [M, D]
@@ -100,9 +102,9 @@ class Embeddings:
         """ln of each movie's watches, 0 for none. [M]"""
         return log_popularity(self.degree)
 
-    def foretold(self) -> Embeddings:
-        """With what company may be expected to say of movies that nobody has watched."""
-        kinship = Kinship.of(self.features, self.degree)
+    def foretold(self, start: int = 0) -> Embeddings:
+        """With what company may be expected to say of movies from a row on without watches."""
+        kinship = Kinship.of(self.features, self.degree, start)
         spectral = self.spectral.foretold(kinship)
         return replace(
             self,
@@ -140,7 +142,7 @@ class Embeddings:
             spectral_movie=_longer(self.spectral_movie, number),
             spectral_watch_weight=_longer(self.spectral_watch_weight, number),
         )
-        return longer.foretold() if len(self.of_features) else longer
+        return longer.foretold(len(self.features)) if len(self.of_features) else longer
 
     def _nothing(self, number: int) -> np.ndarray:
         return np.zeros((number, self.movie_metadata.shape[1]), dtype=np.float32)

@@ -59,7 +59,7 @@ class Recommender:
         """Load the model that `graphrec train` wrote to `folder`.
 
         Raises:
-            ArtefactError: if there is none, or it is damaged or newer than this graphrec.
+            ArtefactError: if there is none, or it is damaged or of another format.
         """
         return cls(Artefact.open(folder))
 

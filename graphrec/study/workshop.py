@@ -97,7 +97,7 @@ class Workshop:
             mixture, valid = mix(material.judge, parts, spectral, material.first)
             if settings is not None:
                 spectral = SpectralPart.fit(material.everything.watched, settings, self.seed)
-        embeddings = assemble(parts, spectral, material.everything)
+            embeddings = assemble(parts, spectral, material.everything)
         dim = sum(part.embeddings.user.shape[1] for part in parts) + len(embeddings.spectral_filter)
         facts: Facts = {
             "parameters": sum(w.size for part in parts for w in part.weights.values())

@@ -30,7 +30,7 @@ SHRINKAGES = (0.0, 1.0, 3.0, 10.0)
 SPECTRAL_SHARES = (0.0, 0.1, 0.15, 0.2, 0.3, 0.45, 0.7, 1.0, 1.5)  # of the learned scores' spread
 USUAL_METADATA_SHARE, USUAL_SPECTRAL_WEIGHT = 0.3, 0.1  # where there is nothing to choose by
 UNWATCHED_SHARES = tuple(np.linspace(-1, 3, 17).tolist())
-"""Of the spread of all scores: what movies without watches get beside their expected score."""
+"""Of the spread of watched movies' scores: what movies without watches get beside their own."""
 _SPREAD_USERS = 256
 
 
@@ -210,5 +210,5 @@ class Candidates:
         users = self.judge.users[:_SPREAD_USERS]
         if not len(users):
             users = np.arange(min(_SPREAD_USERS, self.judge.watched.shape[0]))
-        watched = (self.degree > 0).to(torch.bool)
-        return float(scorer.score(users).cpu()[:, watched].std(dim=1).mean())
+        scores = scorer.score(users).cpu()[:, self.degree > 0]
+        return float(scores.std(dim=1, correction=0).mean().nan_to_num())
