@@ -9,6 +9,7 @@ import typer
 from graphrec import __version__
 from graphrec.cli.asking import recommend, similar
 from graphrec.cli.evaluating import evaluate
+from graphrec.cli.helppage import PlainHelp
 from graphrec.cli.looking import inspect
 from graphrec.cli.studying import ablate
 from graphrec.cli.training import train
@@ -19,15 +20,17 @@ app = typer.Typer(
     name="graphrec",
     help=SUMMARY,
     no_args_is_help=True,
-    rich_markup_mode="markdown",
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-data_app = typer.Typer(help="Look at data before training.", no_args_is_help=True)
+data_app = typer.Typer(
+    help="Look at data before training.", no_args_is_help=True, rich_markup_mode=None
+)
 
 for command in (train, evaluate, similar, recommend, ablate):
-    app.command()(command)
-data_app.command()(inspect)
+    app.command(cls=PlainHelp)(command)
+data_app.command(cls=PlainHelp)(inspect)
 app.add_typer(data_app, name="data")
 
 
