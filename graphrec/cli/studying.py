@@ -54,8 +54,8 @@ def ablate(
 ) -> None:
     """Find out what ID embeddings are worth beside metadata.
 
-    On your own tables: metadata alone, ID embeddings alone and both together, beside controls and classical methods,
-    on movies with many ratings, few, and none. Stopped, it goes on where it was.
+    On your own tables: metadata alone, ID embeddings alone and both together, beside controls and
+    classical methods, on movies with many ratings, few, and none. Stopped, it goes on where it was.
 
     Examples:
 

@@ -124,6 +124,7 @@ def newcomers(
     ratings: Any,
     movies: pd.DataFrame,
     known_ratings: np.ndarray | None,
+    *,
     find: Callable[[Any], int],
     note: Note,
 ) -> Newcomers:

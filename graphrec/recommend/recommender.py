@@ -23,7 +23,7 @@ from graphrec.recommend.artefact import Artefact
 from graphrec.recommend.likeness import closest
 from graphrec.recommend.lists import check_k, lists_of, several
 from graphrec.recommend.lookup import TitleLookup, find_movie
-from graphrec.recommend.newcomers import newcomers, read_new_movies
+from graphrec.recommend.newcomers import Newcomers, newcomers, read_new_movies
 from graphrec.recommend.reasons import reasons
 
 
@@ -180,7 +180,7 @@ class Recommender:
 
     def _reasons(self, row: int, others: np.ndarray) -> list[str]:
         features, encoder = self._embeddings.features, self.artefact.encoder()
-        return reasons(encoder, self.movies, features, self.watched, row, others)
+        return reasons(encoder, self.movies, features, self.watched, row=row, others=others)
 
     def recommend(
         self,
@@ -225,7 +225,9 @@ class Recommender:
         if history is not None:
             if users is not None:
                 raise ConfigError("give either users or a history, not both.")
-            return self._recommend_new(history, ratings, k, filter_viewed, allowed, note)
+            known_ratings = self._interactions[0].rating
+            new = newcomers(history, ratings, self.movies, known_ratings, find=self.find, note=note)
+            return self._recommend_new(new, k, filter_viewed, allowed)
         if ratings is not None:
             raise ConfigError("ratings go with a history.")
         everyone = np.arange(len(self.user_ids))
@@ -241,16 +243,8 @@ class Recommender:
         return table
 
     def _recommend_new(
-        self,
-        history: Any,
-        ratings: Any,
-        k: int,
-        filter_viewed: bool,
-        allowed: np.ndarray | None,
-        note: Note,
+        self, new: Newcomers, k: int, filter_viewed: bool, allowed: np.ndarray | None
     ) -> pd.DataFrame:
-        known_ratings = self._interactions[0].rating
-        new = newcomers(history, ratings, self.movies, known_ratings, self.find, note)
         users = new.embedded(self._embeddings, Layers(self.artefact.manifest["model"]["layers"]))
         table, counts = self._rank(users, new.history, k, filter_viewed, allowed)
         if new.ids:
