@@ -20,10 +20,11 @@ from graphrec.data.tables import MOVIE, TITLE, USER
 from graphrec.errors import ConfigError
 from graphrec.model.embeddings import Embeddings
 from graphrec.recommend.artefact import Artefact
+from graphrec.recommend.card import model_card
 from graphrec.recommend.likeness import closest
-from graphrec.recommend.lists import check_k, lists_of, several
+from graphrec.recommend.lists import Audience, check_k, lists_of, movie_table, several
 from graphrec.recommend.lookup import TitleLookup, find_movie
-from graphrec.recommend.newcomers import Newcomers, newcomers, read_new_movies
+from graphrec.recommend.newcomers import newcomers, read_new_movies
 from graphrec.recommend.reasons import reasons
 
 
@@ -63,6 +64,10 @@ class Recommender:
             f"Recommender({str(self.artefact.folder)!r}: {data['users']:,} users,"
             f" {data['movies']:,} movies, {data['watches']:,} watches)"
         )
+
+    def _repr_html_(self) -> str:
+        movie = self.movies[TITLE if self.has_titles else MOVIE].tolist()[0]
+        return model_card(str(self.artefact.folder), self.artefact.manifest, movie, self.num_new)
 
     def add_movies(self, movies: Any, *, note: Note = warn) -> Recommender:
         """The same model with movies that nobody has watched yet, known by their metadata alone.
@@ -222,67 +227,36 @@ class Recommender:
         if among is not None:
             rows = self.movie_ids.to_internal(list(among))
             allowed = np.isin(np.arange(len(self.movies)), rows)
-        if history is not None:
-            if users is not None:
-                raise ConfigError("give either users or a history, not both.")
-            known_ratings = self._interactions[0].rating
-            new = newcomers(history, ratings, self.movies, known_ratings, find=self.find, note=note)
-            return self._recommend_new(new, k, filter_viewed, allowed)
-        if ratings is not None:
-            raise ConfigError("ratings go with a history.")
-        everyone = np.arange(len(self.user_ids))
-        rows = everyone if users is None else self.user_ids.to_internal(several(users))
-        table, counts = self._rank(
-            (self._embeddings.user[rows], self._embeddings.user_metadata[rows]),
-            self.watched[rows],
-            k,
-            filter_viewed,
-            allowed,
+        audience = self._audience(users, history, ratings, note)
+        scorer = self.artefact.scorer(
+            self._embeddings, audience.user, audience.user_metadata, audience.watched
         )
-        table.insert(0, USER, self.user_ids.to_external(np.repeat(rows, counts)))
-        return table
-
-    def _recommend_new(
-        self, new: Newcomers, k: int, filter_viewed: bool, allowed: np.ndarray | None
-    ) -> pd.DataFrame:
-        users = new.embedded(self._embeddings, Layers(self.artefact.manifest["model"]["layers"]))
-        table, counts = self._rank(users, new.history, k, filter_viewed, allowed)
-        if new.ids:
-            table.insert(0, USER, np.repeat(np.array(new.ids, dtype=object), counts))
-            table[USER] = table[USER].infer_objects()
-        return table
-
-    def _rank(
-        self,
-        users: tuple[np.ndarray, np.ndarray],
-        watched: sp.csr_array,
-        k: int,
-        filter_viewed: bool,
-        allowed: np.ndarray | None,
-    ) -> tuple[pd.DataFrame, np.ndarray]:
-        """The lists of some users under each other, and how long each is.
-
-        Shapes:
-            - `users`: embeddings [N, D] by ID and by metadata; `watched`: what each of them has
-              watched, [N, M].
-        """
-        scorer = self.artefact.scorer(self._embeddings, *users, watched)
-        hidden = watched if filter_viewed else None
-        movies, scores, place = lists_of(scorer, len(users[0]), k, hidden, allowed)
+        hidden = audience.watched if filter_viewed else None
+        movies, scores, place = lists_of(scorer, len(audience.user), k, hidden, allowed)
         listed = place > 0
         table = self._table(movies[listed], scores[listed])
         table.insert(2, "rank", place[listed])
-        return table, listed.sum(axis=1)
+        if audience.ids is not None:
+            table.insert(0, USER, np.repeat(audience.ids, listed.sum(axis=1)))
+        return table
+
+    def _audience(self, users: Any, history: Any, ratings: Any, note: Note) -> Audience:
+        """The users who are meant."""
+        if history is None:
+            if ratings is not None:
+                raise ConfigError("ratings go with a history.")
+            everyone = np.arange(len(self.user_ids))
+            rows = everyone if users is None else self.user_ids.to_internal(several(users))
+            own, ids = self._embeddings, self.user_ids.to_external(rows)
+            return Audience(ids, own.user[rows], own.user_metadata[rows], self.watched[rows])
+        if users is not None:
+            raise ConfigError("give either users or a history, not both.")
+        known_ratings = self._interactions[0].rating
+        new = newcomers(history, ratings, self.movies, known_ratings, find=self.find, note=note)
+        return new.embedded(self._embeddings, Layers(self.artefact.manifest["model"]["layers"]))
 
     def _table(self, rows: np.ndarray, scores: np.ndarray) -> pd.DataFrame:
-        table = pd.DataFrame(
-            {
-                MOVIE: self.movies[MOVIE].to_numpy()[rows],
-                TITLE: self.movies[TITLE].to_numpy()[rows],
-                "score": scores.astype(np.float64),
-            }
-        )
-        return table.assign(new=rows >= len(self.movies) - self.num_new) if self.num_new else table
+        return movie_table(self.movies, self.num_new, rows, scores)
 
     @cached_property
     def _embeddings(self) -> Embeddings:
