@@ -82,7 +82,7 @@ def show_table(
     """Print an aligned table; columns whose first value is a number stand to the right.
 
     Args:
-        columns: names.
+        columns: names; no heading where all are empty.
         rows: values; None is nothing.
         right: all columns but the first stand to the right.
         under: name and texts of one more column, which go under their rows where the terminal is
@@ -102,7 +102,7 @@ def show_table(
         else:
             below = ["", *texts[1:]]
     for place, lines in enumerate(aligned(cells, sides, room)):
-        for line in lines:
+        for line in lines if place or any(columns) else ():
             typer.echo(line if place else typer.style(line, dim=True))
         _show_below(below[place], room)
 

@@ -83,9 +83,10 @@ def similar(
     if by is Similarity.ALL:
         show_ways(table)
         return
+    by_sides = Similarity.COMPANY in table and Similarity.METADATA in table
     show_movies(table, has_titles=recommender.has_titles)
-    if by is Similarity.BOTH:
-        hint("the same with --by all shows what each way of comparing finds, side by side.")
+    if by is Similarity.BOTH and by_sides:
+        hint("--by all shows what each way of comparing finds, side by side.")
 
 
 @friendly
