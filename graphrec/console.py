@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import math
+import os
 import re
 import shutil
 import signal
@@ -58,7 +59,8 @@ def friendly(command: Command) -> Command:
 
 def fail(sentence: str) -> NoReturn:
     """Print an error and leave with code 2."""
-    typer.secho(f"Error: {sentence}", fg="red" if sys.stderr.isatty() else None, err=True)
+    is_plain = bool(os.environ.get("NO_COLOR")) or not sys.stderr.isatty()
+    typer.secho(f"Error: {sentence}", fg=None if is_plain else "red", err=True)
     raise typer.Exit(2)
 
 

@@ -9,7 +9,7 @@ import pytest
 import typer
 
 from graphrec.choices import Scoring
-from graphrec.console import friendly, hint, show_json, show_table, training_progress
+from graphrec.console import fail, friendly, hint, show_json, show_table, training_progress
 from graphrec.evaluate.scorers import RankingRule
 from graphrec.train.trainer import Epoch
 
@@ -139,3 +139,16 @@ def test_hints_are_for_people_at_a_terminal(
     hint("look here")
     assert "Next: look here" in errors.getvalue()
     assert screen.getvalue() == ""
+
+
+@pytest.mark.parametrize(("no_color", "is_red"), [("", True), ("1", False)])
+def test_errors_are_red_for_those_who_want_colour(
+    no_color: str, is_red: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors = _Terminal()
+    monkeypatch.setattr(sys, "stderr", errors)
+    monkeypatch.setenv("NO_COLOR", no_color)
+    with pytest.raises(typer.Exit):
+        fail("no.")
+    assert ("\x1b[31m" in errors.getvalue()) is is_red
+    assert "Error: no." in errors.getvalue()
