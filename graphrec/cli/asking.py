@@ -62,12 +62,7 @@ def similar(
         recommender = recommender.add_movies(new, note=_note)
         if recommender.num_new > 1:
             raise ConfigError(f"{new} holds {recommender.num_new} movies; --new takes one.")
-        row = len(recommender.movies) - 1
-    elif title is not None:
-        row = recommender.find(title)
-    else:
-        wanted = recommender.movie_ids.parse(str(movie_id))
-        row = int(recommender.movie_ids.to_internal([wanted])[0])
+    row = _meant(recommender, title, movie_id)
     meant = recommender.movies.iloc[row]
     table = recommender.similar(movie_id=meant["movie_id"], k=k, by=by)
     if new is not None:
@@ -175,6 +170,16 @@ def _give(table: pd.DataFrame, output: Path | None, as_json: bool, *, has_titles
         say("Nothing is left to recommend: every allowed movie has been watched.")
     else:
         show_movies(table, has_titles=has_titles)
+
+
+def _meant(recommender: Recommender, title: str | None, movie_id: str | None) -> int:
+    """The row of the movie that was named; of the last one, the new one, where none was."""
+    if title is not None:
+        return recommender.find(title)
+    if movie_id is None:
+        return len(recommender.movies) - 1
+    wanted = recommender.movie_ids.parse(movie_id)
+    return int(recommender.movie_ids.to_internal([wanted])[0])
 
 
 def _note(sentence: str) -> None:
