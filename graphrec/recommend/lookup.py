@@ -6,6 +6,7 @@ import re
 import unicodedata
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -57,14 +58,27 @@ class TitleLookup:
     def __init__(self, movies: pd.DataFrame) -> None:
         self.movies = movies
         self.years = _years(movies)
-        self.names: list[str] = []  # every name of every movie; a movie may have several
-        rows: list[int] = []
-        for row, title in enumerate(movies[TITLE]):
-            for name in dict.fromkeys(_names(title)):
-                self.names.append(name)
-                rows.append(row)
-        self.keys = [_without_article(name) for name in self.names]
-        self.rows = np.array(rows, dtype=np.int64)
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Every name of every movie; a movie may have several."""
+        return [name for name, _ in self._named]
+
+    @cached_property
+    def keys(self) -> list[str]:
+        """The names without an article in front."""
+        return [_without_article(name) for name in self.names]
+
+    @cached_property
+    def rows(self) -> np.ndarray:
+        """The movie of each name, int64."""
+        return np.array([row for _, row in self._named], dtype=np.int64)
+
+    @cached_property
+    def _named(self) -> list[tuple[str, int]]:
+        """Names and movies, made when a title is first looked for: a question by id needs none."""
+        titles = self.movies[TITLE].tolist()
+        return [(n, row) for row, title in enumerate(titles) for n in dict.fromkeys(_names(title))]
 
     def find(self, title: str) -> Match:
         """The one movie that `title` means.
@@ -181,7 +195,7 @@ def _years(movies: pd.DataFrame) -> list[int | None]:
         [""] * len(movies) if column is None else movies[column].astype(object).map(str).tolist()
     )
     years: list[int | None] = []
-    for title, text in zip(movies[TITLE], texts, strict=True):
+    for title, text in zip(movies[TITLE].tolist(), texts, strict=True):
         found = _YEAR.search(str(title).strip()) or re.match(r"(1[89]\d\d|20\d\d)", text)
         years.append(int(found.group(1)) if found else None)
     return years
