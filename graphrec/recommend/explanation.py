@@ -1,0 +1,182 @@
+"""What explanations hold: a score or a similarity, and all that it is the exact sum of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from math import isnan
+from typing import Any
+
+import pandas as pd
+
+SHOWN = 10  # rows of a table in a notebook
+NEW_USER = "a new user"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Explanation:
+    """A movie's score for a user, split exactly: `total` is `score` but for rounding.
+
+    It tells what the score is made of, which is association: who watched these movies also watched
+    that one. Nothing in it is a cause.
+
+    Attributes:
+        user_id: whom the score is for; None for a new user.
+        movie_id, title: what is scored.
+        score: by the model's own scorer.
+        rank: the place it takes among the movies that the user has not watched, from 1.
+        num_ranked: how many those are, this one included.
+        watched: whether the user has watched it already.
+        contributions: what each watched movie adds: ``movie_id``, ``title``, ``company`` (who
+            watches them), ``metadata`` (what they are), ``total``; largest first. Without
+            ``metadata`` or ``company`` where the model has no such part.
+        own: what the user's own embedding adds, which is of nothing they have watched.
+        popularity: what the movie's popularity adds.
+        unwatched: what is added to every movie that nobody has watched.
+        paths: ``movie_id``, ``title``, ``user_id``, ``score``, ``share``: watched movies, other
+            users who have watched them and the scored movie, what the pair adds to the score and
+            its share of the ID part's cosine; largest first, no more than were asked for.
+        num_paths: how many paths there are in all.
+        paths_share: of the ID part's cosine, by all of them together.
+        notes: sentences about what is special here.
+    """
+
+    user_id: Any
+    movie_id: Any
+    title: str
+    score: float
+    rank: int
+    num_ranked: int
+    watched: bool
+    contributions: pd.DataFrame
+    own: float
+    popularity: float
+    unwatched: float
+    paths: pd.DataFrame
+    num_paths: int
+    paths_share: float
+    notes: tuple[str, ...]
+
+    @property
+    def total(self) -> float:
+        """The sum of everything."""
+        watches = float(self.contributions["total"].sum())
+        return watches + self.own + self.popularity + self.unwatched
+
+    @property
+    def sentence(self) -> str:
+        """The score in words."""
+        user = NEW_USER if self.user_id is None else f"user {self.user_id}"
+        seen = ", which they have watched already" if self.watched else ""
+        return (
+            f"{self.title} scores {self.score:.4f} for {user}{seen}: place {self.rank:,} of"
+            f" {self.num_ranked:,} movies."
+        )
+
+    @property
+    def rest(self) -> dict[str, float]:
+        """What is not of single watched movies, by name, without what is nothing."""
+        named = {
+            "own embedding": self.own,
+            "popularity": self.popularity,
+            "not watched by anybody": self.unwatched,
+        }
+        return {name: value for name, value in named.items() if abs(value) >= 5e-5}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, fit for `json.dumps`."""
+        from graphrec.plain import plain
+
+        tables = {name: getattr(self, name).to_dict("records") for name in _TABLES}
+        alone = {name: getattr(self, name) for name in self.__slots__ if name not in _TABLES}
+        return dict(plain({**alone, "sum": self.total, **tables}))
+
+    def __repr__(self) -> str:
+        return f"<Explanation: {self.sentence} Sum of {len(self.contributions):,} movies and more.>"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(f"<li>{name}: {value:.4f}</li>" for name, value in self.rest.items())
+        notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
+        return (
+            f"<p>{escape(self.sentence)}</p>{_table(self.contributions)}<ul>{rows}"
+            f"<li>sum of all: {self.total:.4f}</li></ul>{_table(self.paths)}{notes}"
+        )
+
+
+_TABLES = ("contributions", "paths")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SimilarityExplanation:
+    """How alike two movies are, split exactly.
+
+    Attributes:
+        movie_ids, titles: of both.
+        company: cosine of their ID embeddings; NaN where the model has no ID part.
+        viewers: what each viewer of the first adds to it: ``user_id``, ``company``, ``both``
+            (whether they have watched the second too); largest first.
+        own: what the first movie's own state adds, which is of no viewer.
+        num_viewers: of each in the training graph.
+        shared: how many viewers they share.
+        expected: how many they would share by chance, the product of `num_viewers` over the users
+            that have watched anything.
+        metadata: cosine of their features; NaN where there are none.
+        columns: what each metadata column adds to it: ``column``, ``first``, ``second`` (the
+            cells), ``metadata``; largest first.
+        notes: sentences about what is special here.
+    """
+
+    movie_ids: tuple[Any, Any]
+    titles: tuple[str, str]
+    company: float
+    viewers: pd.DataFrame
+    own: float
+    num_viewers: tuple[int, int]
+    shared: int
+    expected: float
+    metadata: float
+    columns: pd.DataFrame
+    notes: tuple[str, ...]
+
+    @property
+    def sentence(self) -> str:
+        """Both similarities in words."""
+        sides = {"by company": self.company, "by metadata": self.metadata}
+        known = [f"{value:.4f} {name}" for name, value in sides.items() if not isnan(value)]
+        return f"{self.titles[0]} and {self.titles[1]}: cosine {', '.join(known) or 'not known'}."
+
+    @property
+    def company_sentence(self) -> str:
+        """How many viewers they share, in words."""
+        first, second = self.num_viewers
+        return (
+            f"{self.shared:,} users watched both; by chance {self.expected:.1f} would have"
+            f" ({first:,} x {second:,} viewers / all users)."
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, fit for `json.dumps`."""
+        from graphrec.plain import plain
+
+        values = {name: getattr(self, name) for name in self.__slots__}
+        tables = {name: values[name].to_dict("records") for name in ("viewers", "columns")}
+        return dict(plain(values | tables))
+
+    def __repr__(self) -> str:
+        return f"<SimilarityExplanation: {self.sentence} {self.company_sentence}>"
+
+    def _repr_html_(self) -> str:
+        notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
+        return (
+            f"<p>{escape(self.sentence)}</p><p>{self.company_sentence}</p>"
+            f"{_table(self.viewers)}{_table(self.columns)}{notes}"
+        )
+
+
+def _table(table: pd.DataFrame) -> str:
+    """The first rows of a table as HTML, cells escaped; nothing of an empty one."""
+    if table.empty:
+        return ""
+    shown = table.head(SHOWN).to_html(index=False, float_format="{:.4f}".format)
+    more = len(table) - SHOWN
+    return shown + (f"<p>and {more:,} more</p>" if more > 0 else "")
