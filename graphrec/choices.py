@@ -99,8 +99,15 @@ class Scoring(StrEnum):
 
 
 class Similarity(StrEnum):
-    """What movies are compared by: learned embeddings, metadata features, or the mean of both."""
+    """What movies are compared by.
+
+    ``company``: the learned ID embeddings, who watches them. ``metadata``: what the model has
+    learned of their metadata. ``both``: the mean of the two. ``features``: the metadata as plain
+    numbers, with nothing learned. ``all``: each of these, side by side.
+    """
 
     BOTH = "both"
     COMPANY = "company"
     METADATA = "metadata"
+    FEATURES = "features"
+    ALL = "all"

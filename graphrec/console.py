@@ -10,6 +10,7 @@ import functools
 import json
 import math
 import re
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from graphrec.study.experiment import Listener
     from graphrec.train.trainer import Epoch
 
-LONG = 16  # letters of a cell from which it may be broken over lines
+NARROWEST = 40  # cells of a line that a table is fitted to
+INDENT = 4
 _NO_MEMORY = re.compile("can't allocate memory|out of memory")  # torch's words
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -71,34 +73,57 @@ def show_json(value: Any) -> None:
 
 
 def show_table(
-    columns: Sequence[str], rows: Sequence[Sequence[Any]], *, right: bool = False
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    *,
+    right: bool = False,
+    under: tuple[str, Sequence[str]] | None = None,
 ) -> None:
     """Print an aligned table; columns whose first value is a number stand to the right.
 
-    With `right` all do but the first.
+    Args:
+        columns: names.
+        rows: values; None is nothing.
+        right: all columns but the first stand to the right.
+        under: name and texts of one more column, which go under their rows where the terminal is
+            too narrow for it.
     """
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    from graphrec.grid import aligned, width_of  # with rich's tables of wide letters
 
-    table = Table(box=None, pad_edge=False)
-    for place, name in enumerate(columns):
-        is_number = bool(rows) and isinstance(rows[0][place], (int, float))
-        is_number = is_number or (right and place > 0)
-        width = max(len(name), *(len(_shown(row[place])) for row in rows), 1)
-        table.add_column(
-            name,
-            justify="right" if is_number else "left",
-            header_style="dim",
-            no_wrap=width <= LONG,  # long titles give way, numbers do not
-        )
-    for row in rows:
-        table.add_row(*(Text(_shown(value)) for value in row))
-    console = Console(highlight=False)
-    if not console.is_terminal:  # nothing is cut short for a program that reads along
-        console = Console(highlight=False, width=10_000)
-        console.width = max(80, console.measure(table).maximum)
-    console.print(table)
+    cells = [list(columns), *([_shown(value) for value in row] for row in rows)]
+    first = rows[0] if rows else columns
+    sides = [_is_number(value) or (right and place > 0) for place, value in enumerate(first)]
+    room, below = terminal_width(), [""] * len(cells)
+    if under is not None:
+        texts = [under[0], *under[1]]
+        wider = [[*row, text] for row, text in zip(cells, texts, strict=True)]
+        if room is None or width_of(wider) <= room:
+            cells, sides = wider, [*sides, False]
+        else:
+            below = ["", *texts[1:]]
+    for place, lines in enumerate(aligned(cells, sides, room)):
+        for line in lines:
+            typer.secho(line, dim=not place or None)
+        _show_below(below[place], room)
+
+
+def _show_below(text: str, room: int | None) -> None:
+    """A sentence that belongs to the line above."""
+    from graphrec.grid import folded
+
+    for line in folded(text, max(NARROWEST, room or 0) - INDENT) if text else ():
+        typer.secho(" " * INDENT + line, dim=True)
+
+
+def terminal_width() -> int | None:
+    """Cells of a line on stdout; None away from a terminal, where nothing is cut short."""
+    return max(NARROWEST, shutil.get_terminal_size().columns) if sys.stdout.isatty() else None
+
+
+def hint(sentence: str, *, quiet: bool = False) -> None:
+    """Tell the person at a terminal what they could ask next."""
+    if not quiet and sys.stdout.isatty() and sys.stderr.isatty():
+        typer.secho(f"Next: {sentence}", dim=True, err=True)
 
 
 @contextmanager
@@ -230,6 +255,10 @@ def size(num_bytes: float) -> str:
     ('350 MB', '2.2 GB')
     """
     return f"{num_bytes / 1e6:.0f} MB" if num_bytes < 1e9 else f"{num_bytes / 1e9:.1f} GB"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float))
 
 
 def _shown(value: Any) -> str:

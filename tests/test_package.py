@@ -15,7 +15,7 @@ PACKAGE = Path(graphrec.__file__).parent
 FLOORS = ("data", "graph", "model", "evaluate", "train", "recommend", "study", "cli")
 # may be imported from anywhere
 GROUND = {"graphrec", "graphrec.errors", "graphrec.choices", "graphrec.plain"}
-TOP = {"graphrec.console"}  # the terminal's helpers: the command line's alone
+TOP = {"graphrec.console", "graphrec.grid"}  # the terminal's helpers: the command line's alone
 
 
 def test_exported_names_are_these() -> None:

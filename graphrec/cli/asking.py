@@ -9,7 +9,8 @@ import typer
 
 from graphrec.choices import Similarity
 from graphrec.cli import options
-from graphrec.console import friendly, say, show_json, show_table
+from graphrec.cli.lists import show_movies, show_ways
+from graphrec.console import friendly, hint, say, show_json
 from graphrec.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -31,16 +32,24 @@ def similar(
     ] = None,
     k: Annotated[int, typer.Option(help="How many.")] = 10,
     by: Annotated[
-        Similarity, typer.Option(help="What to compare: who watches them, what they are, or both.")
+        Similarity,
+        typer.Option(
+            help="What to compare: who watches them, what was learned of their metadata, both;"
+            " their metadata as plain features; or all of these side by side."
+        ),
     ] = Similarity.BOTH,
     model: options.ModelDir = options.DEFAULT_MODEL,
     as_json: options.AsJson = False,
 ) -> None:
-    """List the movies closest to one movie, by the company they keep and by their metadata.
+    """List the movies closest to one movie, and why.
+
+    They are compared by the company they keep, by their metadata, or both.
 
     Examples:
 
         graphrec similar "Toy Story"
+
+        graphrec similar "Toy Story" --by all
 
         graphrec similar "king kong 2005" --by company --k 5 --json
 
@@ -64,11 +73,19 @@ def similar(
     if new is not None:
         table = table.drop(columns="new")
     if as_json:
+        from graphrec.recommend.likeness import overlap
+
         asked = {"movie_id": meant["movie_id"], "title": meant["title"]}
-        show_json({"movie": asked, "similar": table.to_dict("records")})
+        shared = {"shared": overlap(table).to_dict("index")} if by is Similarity.ALL else {}
+        show_json({"movie": asked, "similar": table.to_dict("records"), **shared})
         return
     say(f"Closest to {recommender.lookup.show(row)}:")
-    show_table(list(table.columns), table.to_numpy(dtype=object).tolist())
+    if by is Similarity.ALL:
+        show_ways(table)
+        return
+    show_movies(table, has_titles=recommender.has_titles)
+    if by is Similarity.BOTH:
+        hint("the same with --by all shows what each way of comparing finds, side by side.")
 
 
 @friendly
@@ -139,10 +156,10 @@ def recommend(
         among=None if among is None else _ids_in(among, recommender),
         note=_note,
     )
-    _give(table, output, as_json)
+    _give(table, output, as_json, has_titles=recommender.has_titles)
 
 
-def _give(table: pd.DataFrame, output: Path | None, as_json: bool) -> None:
+def _give(table: pd.DataFrame, output: Path | None, as_json: bool, *, has_titles: bool) -> None:
     """Recommendations to a file, as JSON, or for people."""
     if output is not None:
         _write_table(table.drop(columns="title"), output)
@@ -154,9 +171,7 @@ def _give(table: pd.DataFrame, output: Path | None, as_json: bool) -> None:
     elif table.empty:
         say("Nothing is left to recommend: every allowed movie has been watched.")
     else:
-        if "new" in table:
-            table["new"] = table["new"].map({True: "new", False: ""})
-        show_table(list(table.columns), table.to_numpy(dtype=object).tolist())
+        show_movies(table, has_titles=has_titles)
 
 
 def _note(sentence: str) -> None:

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.preprocessing import normalize
-from sklearn.utils.extmath import randomized_svd
 
 from graphrec.choices import COLD_FRACTION, SplitKind, choice
 from graphrec.data.dataset import Dataset
@@ -236,6 +234,9 @@ def _neighbourhoods(
 
 def _movie_vectors(watched: sp.csr_array, rng: np.random.Generator) -> np.ndarray:
     """Where each movie lies among the others by who watched it: unit vectors [M, D]."""
+    from sklearn.preprocessing import normalize  # slow to load, and few ask for it
+    from sklearn.utils.extmath import randomized_svd
+
     by_user, by_movie = (np.maximum(np.asarray(watched.sum(axis=a)), 1.0) ** -0.5 for a in (1, 0))
     scaled = sp.csr_array(sp.diags_array(by_user) @ watched @ sp.diags_array(by_movie))
     dim = min(_NEIGHBOURHOOD_DIM, *watched.shape)

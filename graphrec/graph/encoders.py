@@ -135,7 +135,7 @@ def readable(fitted: FittedColumn, values: pd.Series[Any]) -> np.ndarray:
 def _fit(finding: Finding, values: pd.Series[Any]) -> tuple[list[str], dict[str, np.ndarray]]:
     match finding.kind:
         case ColumnKind.MULTI_LABEL | ColumnKind.CATEGORY:
-            counts = Counter(label for cell in _cells(finding, values) for label in cell)
+            counts = Counter(label for cell in labels_of(finding, values) for label in cell)
             frequent = sorted((-n, label) for label, n in counts.items() if n > 1)[:MAX_LABELS]
             return sorted(label for _, label in frequent), {}
         case ColumnKind.TEXT:
@@ -150,7 +150,7 @@ def _fit(finding: Finding, values: pd.Series[Any]) -> tuple[list[str], dict[str,
 def _fit_numbers(
     finding: Finding, values: pd.Series[Any]
 ) -> tuple[list[str], dict[str, np.ndarray]]:
-    numbers = _numbers(finding, values).dropna()
+    numbers = numbers_of(finding, values).dropna()
     knots = np.unique(np.quantile(numbers, np.linspace(0, 1, NUM_KNOTS)))
     labels = [_shown(finding, knot) for knot in knots]
     if finding.kind is ColumnKind.DATE:
@@ -167,13 +167,13 @@ def _encode(
     """Raw numbers [n, width] and which rows hold a value [n]."""
     match finding.kind:
         case ColumnKind.MULTI_LABEL | ColumnKind.CATEGORY:
-            return _multi_hot(_cells(finding, values), labels)
+            return _multi_hot(labels_of(finding, values), labels)
         case ColumnKind.TEXT:
             return _encode_text(values, state), values.notna().to_numpy()
         case ColumnKind.VECTOR:
             return _stack_vectors(values, len(labels))
         case _:
-            numbers = _numbers(finding, values)
+            numbers = numbers_of(finding, values)
             raw = hat_functions(numbers.to_numpy(float), state["knots"])
             if finding.kind is ColumnKind.DATE:
                 raw = np.hstack([raw, _season(to_dates(values, finding.date_format))])
@@ -202,7 +202,7 @@ def hat_functions(numbers: np.ndarray, knots: np.ndarray) -> np.ndarray:
     return weights
 
 
-def _numbers(finding: Finding, values: pd.Series[Any]) -> pd.Series[Any]:
+def numbers_of(finding: Finding, values: pd.Series[Any]) -> pd.Series[Any]:
     """The one number that a cell stands for: itself, its logarithm, or a year with its fraction."""
     match finding.kind:
         case ColumnKind.DATE:
@@ -234,7 +234,7 @@ def _season(dates: pd.Series[Any]) -> np.ndarray:
     return np.where(known[:, None], circle, 0.0)
 
 
-def _cells(finding: Finding, values: pd.Series[Any]) -> list[list[str]]:
+def labels_of(finding: Finding, values: pd.Series[Any]) -> list[list[str]]:
     """The labels of each cell, none where it is missing."""
     present = values.notna().to_numpy(dtype=bool)
     return [

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.utils.extmath import randomized_svd
 
 from graphrec.model.kinship import Kinship
 
@@ -58,6 +57,8 @@ class Decomposition:
             seed: of the random start.
             iterations: power iterations; 4 come within a thousandth of the exact one's quality.
         """
+        from sklearn.utils.extmath import randomized_svd  # slow to load, and asking needs none
+
         by_user, by_movie = (np.maximum(np.asarray(watched.sum(axis=a)), 1.0) for a in (1, 0))
         scaled = sp.diags_array(by_user**-settings.user_exponent) @ watched
         scaled = scaled @ sp.diags_array(by_movie**-settings.movie_exponent)

@@ -20,7 +20,7 @@ def lists_of(
     hidden: sp.csr_array | None,
     allowed: np.ndarray | None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Movies, scores and places from 1 of all users' lists, each [N, k].
+    """Movies, scores and places from 1 of all users' lists, each [N, k]; [0, 0] for no users.
 
     Where a user has fewer than k movies left, the place is 0.
 
@@ -33,6 +33,8 @@ def lists_of(
     """
     from graphrec.evaluate.ranking import rank  # loads torch, which other questions don't need
 
+    if not num_users:
+        return np.zeros((0, 0), np.int64), np.zeros((0, 0)), np.zeros((0, 0), np.int64)
     users = np.arange(num_users)
     blocks = list(rank(scorer, users, k, watched=hidden, allowed=allowed))
     movies = np.concatenate([block.movies for block in blocks])

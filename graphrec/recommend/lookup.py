@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from graphrec.data.ids import IdMap
 from graphrec.data.tables import MOVIE, TITLE
 from graphrec.errors import AmbiguousTitleError, UnknownIdError
 
@@ -142,6 +145,33 @@ class TitleLookup:
             f" {'; '.join(shown)}{more}.",
             [(ids[row], self.show(row)) for row in rows],
         )
+
+
+def find_movie(movie: Any, lookup: TitleLookup, ids: IdMap) -> int:
+    """The internal row of a movie given by title or by id.
+
+    Text is a title, or an id where ids are text and no title is exactly the same.
+
+    Raises:
+        AmbiguousTitleError: if several movies have that title.
+        UnknownIdError: if no movie has it.
+    """
+    if not isinstance(movie, str):
+        return _row_of(movie, ids)
+    by_id: int | None = None
+    with suppress(UnknownIdError):
+        by_id = _row_of(movie.strip(), ids)
+    try:
+        match = lookup.find(movie)
+    except (UnknownIdError, AmbiguousTitleError):
+        if by_id is None:
+            raise
+        return by_id
+    return match.row if match.is_exact or by_id is None else by_id
+
+
+def _row_of(movie_id: Any, ids: IdMap) -> int:
+    return int(ids.to_internal([movie_id])[0])
 
 
 def _years(movies: pd.DataFrame) -> list[int | None]:

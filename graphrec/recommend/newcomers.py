@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,15 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from graphrec.choices import Layers
 from graphrec.data.files import Note
 from graphrec.data.tables import MOVIE, RATING, TITLE, USER, like_ids, read_movies, read_ratings
 from graphrec.errors import ConfigError, DataError
 from graphrec.graph.features import FeatureEncoder
 from graphrec.graph.newcomers import check_new_metadata
+from graphrec.model.embeddings import Embeddings
+from graphrec.model.folding import fold_in, power_of
+from graphrec.recommend.lists import several
 
 _CALLED = "the new movies"
 
@@ -105,6 +110,45 @@ class Newcomers:
 
     ids: list[Any]
     history: sp.csr_array
+
+    def embedded(self, embeddings: Embeddings, layers: Layers) -> tuple[np.ndarray, np.ndarray]:
+        """Their embeddings by ID and by metadata, [N, D] each."""
+        power = power_of(layers)
+        given = embeddings.fold_in, embeddings.fold_in_metadata
+        by_id, by_metadata = (fold_in(self.history, part, power) for part in given)
+        return by_id, by_metadata
+
+
+def newcomers(
+    history: Any,
+    ratings: Any,
+    movies: pd.DataFrame,
+    known_ratings: np.ndarray | None,
+    find: Callable[[Any], int],
+    note: Note,
+) -> Newcomers:
+    """New users by what they have watched.
+
+    Args:
+        history: titles or ids that one user has watched, or a table of many users' as for
+            `read_histories`.
+        ratings: one for each title or id, or None.
+        movies: those of the model.
+        known_ratings: of the training, see `weigh`.
+        find: the internal row of a title or id.
+        note: told of what could not be used of a table.
+
+    Raises:
+        ConfigError: if ratings come with a table, or aren't one for each movie.
+        DataError: if a rating or the table can't be used.
+    """
+    if not isinstance(history, (pd.DataFrame, Path)):
+        rows = np.array([find(movie) for movie in several(history)], dtype=np.int64)
+        given = None if ratings is None else several(ratings)
+        return one_history(rows, given, known_ratings, len(movies))
+    if ratings is not None:
+        raise ConfigError("a table of histories has its ratings in a column.")
+    return read_histories(history, movies, known_ratings, note)
 
 
 def read_histories(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,19 +17,14 @@ from graphrec.data.ids import IdMap
 from graphrec.data.interactions import Interactions
 from graphrec.data.split import Split
 from graphrec.data.tables import MOVIE, TITLE, USER
-from graphrec.errors import AmbiguousTitleError, ConfigError, UnknownIdError
+from graphrec.errors import ConfigError
 from graphrec.model.embeddings import Embeddings
-from graphrec.model.folding import fold_in, power_of
 from graphrec.recommend.artefact import Artefact
-from graphrec.recommend.likeness import compare_to
+from graphrec.recommend.likeness import closest
 from graphrec.recommend.lists import check_k, lists_of, several
-from graphrec.recommend.lookup import TitleLookup
-from graphrec.recommend.newcomers import (
-    Newcomers,
-    one_history,
-    read_histories,
-    read_new_movies,
-)
+from graphrec.recommend.lookup import TitleLookup, find_movie
+from graphrec.recommend.newcomers import newcomers, read_new_movies
+from graphrec.recommend.reasons import reasons
 
 
 class Recommender:
@@ -89,11 +83,16 @@ class Recommender:
             movies,
             self.movies,
             self.artefact.encoder(),
-            has_titles=self.artefact.manifest["data"]["has_titles"],
+            has_titles=self.has_titles,
             note=note,
         )
         movies = pd.concat([self.movies, new], ignore_index=True)
         return Recommender(self.artefact, movies, num_new=self.num_new + len(new))
+
+    @property
+    def has_titles(self) -> bool:
+        """False if the titles were made up from the ids."""
+        return bool(self.artefact.manifest["data"]["has_titles"])
 
     @cached_property
     def lookup(self) -> TitleLookup:
@@ -128,18 +127,7 @@ class Recommender:
             AmbiguousTitleError: if several movies have that title.
             UnknownIdError: if no movie has it.
         """
-        if not isinstance(movie, str):
-            return self._row(movie)
-        by_id: int | None = None
-        with suppress(UnknownIdError):
-            by_id = self._row(movie.strip())
-        try:
-            match = self.lookup.find(movie)
-        except (UnknownIdError, AmbiguousTitleError):
-            if by_id is None:
-                raise
-            return by_id
-        return match.row if match.is_exact or by_id is None else by_id
+        return find_movie(movie, self.lookup, self.movie_ids)
 
     def _row(self, movie_id: Any) -> int:
         return int(self.movie_ids.to_internal([movie_id])[0])
@@ -154,42 +142,45 @@ class Recommender:
     ) -> pd.DataFrame:
         """The movies closest to one movie.
 
-        By ``company`` it is the cosine of the learned embeddings: who watches them, and what else
-        those people watch. By ``metadata`` it is the cosine of the features. By ``both`` it is the
-        mean of the two, so that sequels that share few viewers and strangers that share only a
-        genre both stand behind what is alike in either way.
+        By ``company`` it is the cosine of their embeddings by ID: who watches them, and what else
+        those people watch. By ``metadata`` it is the cosine of what the model has learned of their
+        metadata. By ``both`` it is the mean of the two, so that sequels that share few viewers and
+        strangers that share only a genre both stand behind what is alike in either way. By
+        ``features`` it is the cosine of the metadata as plain numbers, with nothing learned.
 
         Args:
             movie: title (forgiving) or id.
             k: how many.
             movie_id: the id, instead of `movie`, where a title could look the same.
-            by: what to compare, a `Similarity` or its name; without metadata ``both`` is
-                ``company``.
+            by: what to compare, a `Similarity` or its name; where the model has only one of the
+                two learned parts, ``both`` is that one.
 
         Returns:
-            Columns ``movie_id``, ``title``, ``score`` (-1 to 1) and, where there is metadata,
-            its two sides ``company`` and ``metadata``; closest first.
+            Columns ``movie_id``, ``title``, ``score`` (-1 to 1), where there are several its sides
+            ``company``, ``metadata`` and ``features``, and ``why`` in words (see
+            `graphrec.recommend.reasons`); closest first. By ``all`` the k closest in each way under
+            each other: ``by``, ``rank`` from 1, ``movie_id``, ``title``, ``score``, and
+            ``company_alone``, whether none but company found that movie.
 
         Raises:
             UnknownIdError, AmbiguousTitleError: if the movie isn't known or several are meant.
-            ConfigError: if there is no metadata to compare by, or the arguments don't go together.
+            ConfigError: if the model has nothing to compare by in that way, or the arguments don't
+                go together.
         """
         check_k(k)
         by = choice(Similarity, by, "by")
         if (movie is None) == (movie_id is None):
             raise ConfigError("name one movie: by title or by id.")
         row = self.find(movie) if movie_id is None else self._row(movie_id)
-        sides = compare_to(self._embeddings, row)
-        if by is Similarity.METADATA and by not in sides:
-            raise ConfigError("this model has no metadata to compare movies by.")
-        chosen = sides.get(by)
-        score = np.mean(list(sides.values()), axis=0) if chosen is None else chosen
-        others = np.delete(np.arange(len(score)), row)
-        best = others[np.argsort(-score[others], kind="stable")[:k]]
-        table = self._table(best, score[best])
-        if len(sides) > 1:
-            table = table.assign(**{name.value: side[best] for name, side in sides.items()})
-        return table
+        found = closest(self._embeddings, row, k, by)
+        table = self._table(found.rows, found.score).assign(**found.columns)
+        if by is Similarity.ALL:
+            return table[["by", "rank", *table.columns.drop(["by", "rank"])]]
+        return table.assign(why=self._reasons(row, found.rows))
+
+    def _reasons(self, row: int, others: np.ndarray) -> list[str]:
+        features, encoder = self._embeddings.features, self.artefact.encoder()
+        return reasons(encoder, self.movies, features, self.watched, row, others)
 
     def recommend(
         self,
@@ -234,8 +225,7 @@ class Recommender:
         if history is not None:
             if users is not None:
                 raise ConfigError("give either users or a history, not both.")
-            new = self._newcomers(history, ratings, note)
-            return self._recommend_new(new, k, filter_viewed, allowed)
+            return self._recommend_new(history, ratings, k, filter_viewed, allowed, note)
         if ratings is not None:
             raise ConfigError("ratings go with a history.")
         everyone = np.arange(len(self.user_ids))
@@ -250,24 +240,18 @@ class Recommender:
         table.insert(0, USER, self.user_ids.to_external(np.repeat(rows, counts)))
         return table
 
-    def _newcomers(self, history: Any, ratings: Any, note: Note) -> Newcomers:
-        if not isinstance(history, (pd.DataFrame, Path)):
-            rows = np.array([self.find(movie) for movie in several(history)], dtype=np.int64)
-            given = None if ratings is None else several(ratings)
-            return one_history(rows, given, self._interactions[0].rating, len(self.movies))
-        if ratings is not None:
-            raise ConfigError("a table of histories has its ratings in a column.")
-        return read_histories(history, self.movies, self._interactions[0].rating, note)
-
     def _recommend_new(
-        self, new: Newcomers, k: int, filter_viewed: bool, allowed: np.ndarray | None
+        self,
+        history: Any,
+        ratings: Any,
+        k: int,
+        filter_viewed: bool,
+        allowed: np.ndarray | None,
+        note: Note,
     ) -> pd.DataFrame:
-        own = self._embeddings
-        power = power_of(Layers(self.artefact.manifest["model"]["layers"]))
-        users = (
-            fold_in(new.history, own.fold_in, power),
-            fold_in(new.history, own.fold_in_metadata, power),
-        )
+        known_ratings = self._interactions[0].rating
+        new = newcomers(history, ratings, self.movies, known_ratings, self.find, note)
+        users = new.embedded(self._embeddings, Layers(self.artefact.manifest["model"]["layers"]))
         table, counts = self._rank(users, new.history, k, filter_viewed, allowed)
         if new.ids:
             table.insert(0, USER, np.repeat(np.array(new.ids, dtype=object), counts))
@@ -288,12 +272,9 @@ class Recommender:
             - `users`: embeddings [N, D] by ID and by metadata; `watched`: what each of them has
               watched, [N, M].
         """
-        number = len(users[0])
-        if not number:
-            return self._table(np.zeros(0, np.int64), np.zeros(0)).assign(rank=0), np.zeros(0, int)
         scorer = self.artefact.scorer(self._embeddings, *users, watched)
         hidden = watched if filter_viewed else None
-        movies, scores, place = lists_of(scorer, number, k, hidden, allowed)
+        movies, scores, place = lists_of(scorer, len(users[0]), k, hidden, allowed)
         listed = place > 0
         table = self._table(movies[listed], scores[listed])
         table.insert(2, "rank", place[listed])

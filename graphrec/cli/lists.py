@@ -1,0 +1,57 @@
+"""Lists of movies in the terminal: one under the other, or the ways of comparing side by side."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from graphrec.choices import Similarity
+from graphrec.console import say, show_table, terminal_width
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ALONE = "*"
+
+
+def show_movies(table: pd.DataFrame, *, has_titles: bool) -> None:
+    """Print movies with what is known of each; made-up titles only repeat the ids."""
+    if not has_titles:
+        table = table.drop(columns="title")
+    if "new" in table:
+        table = table.assign(new=table["new"].map({True: "new", False: ""}))
+    why = ("why", table.pop("why").tolist()) if "why" in table else None
+    show_table(list(table.columns), table.to_numpy(dtype=object).tolist(), under=why)
+
+
+def show_ways(table: pd.DataFrame) -> None:
+    """Print each way's list beside the others', and how many movies two of them share.
+
+    Args:
+        table: as `graphrec.Recommender.similar` by ``all`` returns it.
+    """
+    from graphrec.grid import GAP, cut
+    from graphrec.recommend.likeness import overlap
+
+    lists = dict(list(table.groupby("by", sort=False)))
+    k, room = int(table["rank"].max()), terminal_width()
+    each = None if room is None else (room - len(str(k))) // len(lists) - GAP
+    marked = {
+        way: [
+            cut(f"{ALONE if alone else ' '} {title}", each)
+            for title, alone in zip(found["title"], found["company_alone"], strict=True)
+        ]
+        for way, found in lists.items()
+    }
+    show_table(["", *(f"  {way}" for way in marked)], list(zip(range(1, k + 1), *marked.values())))
+    if table["company_alone"].any():
+        say(f"{ALONE} found by company alone: in no list by {_without_company(list(lists))}.")
+    shared = overlap(table)
+    say("")
+    show_table(
+        [f"of {k} shared", *shared.columns],
+        [[way, *counts] for way, counts in zip(shared.index, shared.to_numpy().tolist())],
+    )
+
+
+def _without_company(ways: list[str]) -> str:
+    return " or ".join(way for way in ways if way not in (Similarity.COMPANY, Similarity.BOTH))

@@ -1,0 +1,194 @@
+"""Why two movies are alike, in words: what their metadata share, and who has watched both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from graphrec.graph.columns import ColumnKind, as_values
+from graphrec.graph.encoders import FittedColumn, labels_of, numbers_of
+from graphrec.graph.features import FeatureEncoder, with_plain_names
+
+MOST_LABELS = 3
+MOST_NUMBERS = 2
+COMMON = 0.5  # a label that more than this share of the movies has is no reason
+NEAR = 0.1  # of all movies that may lie between two close numbers
+NEAR_LOG = 0.25  # of logarithms, about a quarter
+MEANING = 0.5  # cosine from which two texts, or two vectors, are alike
+_LABELS = (ColumnKind.MULTI_LABEL, ColumnKind.CATEGORY)
+_MEANINGS = (ColumnKind.TEXT, ColumnKind.VECTOR)
+_YEARS = (ColumnKind.DATE, ColumnKind.TITLE_YEAR)
+_UNITS = ((1e9, 1e9, "B"), (1e6, 1e6, "M"), (1e4, 1e3, "k"))  # from where on, what, its letter
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Piece:
+    """One thing that two movies share; the smaller its measure, the more it says.
+
+    Attributes:
+        measure: share of the movies that have the label, or that lie between the numbers.
+        about: the column, or ``year`` for all that say one.
+        text: in words.
+    """
+
+    measure: float
+    about: str
+    text: str
+
+
+def reasons(
+    encoder: FeatureEncoder,
+    movies: pd.DataFrame,
+    features: np.ndarray,
+    watched: sp.csr_array,
+    row: int,
+    others: np.ndarray,
+) -> list[str]:
+    """Why each of some movies is like one: on one side its metadata, on the other its viewers.
+
+    Such as ``Crime, Thriller; 1995; runtime 170 and 176; 34 viewers, 6 by chance``: labels that
+    both have, rarest first; the closest numbers; texts that are alike; and how many known viewers
+    the two share, beside how many they would by chance, d_a d_b / U. A side that has nothing to say
+    is left out.
+
+    Args:
+        encoder: as training fitted it.
+        movies: one row per movie, [M].
+        features: as the encoder made them, [M, F].
+        watched: known watches, users x movies.
+        row: the movie in question.
+        others: the movies that are like it, [n].
+    """
+    rows = np.append(others, row)
+    metadata = _shared(encoder, movies.iloc[rows], features[rows])
+    viewers = _viewers(watched, row, others)
+    return ["; ".join(filter(None, both)) for both in zip(metadata, viewers, strict=True)]
+
+
+def _shared(encoder: FeatureEncoder, movies: pd.DataFrame, features: np.ndarray) -> list[str]:
+    """What the last movie's metadata share with each other one's."""
+    movies = with_plain_names(movies).reset_index(drop=True)
+    labels, numbers, meanings = ([list[_Piece]() for _ in range(len(movies) - 1)] for _ in range(3))
+    start = 0
+    for column in encoder.used:
+        block, start = features[:, start : start + column.width], start + column.width
+        if column.name not in movies:
+            continue
+        values, kind = as_values(movies[column.name]), column.finding.kind
+        if kind in _LABELS:
+            _add(labels, _same_labels(column, values))
+        elif kind in _MEANINGS:
+            _add(meanings, _same_meaning(column, block))
+        else:
+            _add(numbers, _close_numbers(column, values))
+    return [_said(*pieces) for pieces in zip(labels, numbers, meanings, strict=True)]
+
+
+def _add(found: list[list[_Piece]], more: list[list[_Piece]]) -> None:
+    for pieces, others in zip(found, more, strict=True):
+        pieces.extend(others)
+
+
+def _said(labels: list[_Piece], numbers: list[_Piece], meanings: list[_Piece]) -> str:
+    closest = {piece.about: piece for piece in sorted(numbers, reverse=True)}.values()
+    groups = (
+        sorted(labels)[:MOST_LABELS],
+        sorted(closest)[:MOST_NUMBERS],
+        sorted(meanings)[:MOST_NUMBERS],
+    )
+    return "; ".join(", ".join(piece.text for piece in pieces) for pieces in groups if pieces)
+
+
+def _same_labels(column: FittedColumn, values: pd.Series[Any]) -> list[list[_Piece]]:
+    """Fitted labels that a movie has and the last one too, if they are not most movies'."""
+    share = dict(zip(column.labels, column.mean.tolist(), strict=True))
+    *cells, own = labels_of(column.finding, values)
+    name = f"{column.name} " if column.finding.kind is ColumnKind.CATEGORY else ""
+    telling = [label for label in own if share.get(label, 1.0) <= COMMON]
+    return [
+        [_Piece(share[x], column.name, f"{name}{x}") for x in telling if x in cell]
+        for cell in cells
+    ]
+
+
+def _close_numbers(column: FittedColumn, values: pd.Series[Any]) -> list[list[_Piece]]:
+    """A number that is close to the last movie's.
+
+    Close are two numbers with hardly a movie between them, by the fitted quantiles, which are also
+    nearer to each other than half of what the middle half of the movies spans; two logarithms
+    also nearer than a quarter.
+    """
+    knots = column.state["knots"]
+    numbers = numbers_of(column.finding, values).to_numpy(float)
+    inner = knots[1:-1] if len(knots) > 3 else knots
+    place = np.interp(numbers, knots, np.linspace(0, 1, len(knots)))
+    between = np.abs(place[:-1] - place[-1])
+    apart = np.abs(numbers[:-1] - numbers[-1])
+    most = (inner[-1] - inner[0]) / 2
+    if column.finding.kind is ColumnKind.LOG_NUMBER:
+        most = min(most, NEAR_LOG)
+    close = (between <= NEAR) & (apart <= most)
+    return [
+        [_number(column, float(gap), number, numbers[-1])] if near else []
+        for near, gap, number in zip(close, between, numbers[:-1], strict=True)
+    ]
+
+
+def _number(column: FittedColumn, gap: float, *pair: float) -> _Piece:
+    """The two numbers in words, the lower first, or the one that they are."""
+    kind = column.finding.kind
+    if kind in _YEARS:
+        years = dict.fromkeys(str(int(number)) for number in sorted(pair))
+        return _Piece(gap, "year", " and ".join(years))
+    values = np.sign(pair) * np.expm1(np.abs(pair)) if kind is ColumnKind.LOG_NUMBER else pair
+    shown = dict.fromkeys(_rounded(float(number)) for number in sorted(values))
+    return _Piece(gap, column.name, f"{column.name} {' and '.join(shown)}")
+
+
+def _rounded(number: float) -> str:
+    """A number that is quickly read.
+
+    >>> _rounded(62_300_000.0), _rounded(170.0), _rounded(7.7)
+    ('62.3M', '170', '7.7')
+    """
+    for least, unit, letter in _UNITS:
+        if abs(number) >= least:
+            return f"{number / unit:.3g}{letter}"
+    return f"{number:.4g}"
+
+
+def _same_meaning(column: FittedColumn, block: np.ndarray) -> list[list[_Piece]]:
+    """Whether a text or vector means what the last movie's does, by the cosine of its features."""
+    vectors = block[:, : len(column.labels)].astype(np.float64)
+    length = np.maximum(np.linalg.norm(vectors, axis=1), 1e-12)
+    cosine = (vectors[:-1] @ vectors[-1]) / (length[:-1] * length[-1])
+    text = f"{column.name} alike"
+    return [
+        [_Piece(1 - float(one), column.name, text)] if one >= MEANING else [] for one in cosine
+    ]
+
+
+def _viewers(watched: sp.csr_array, row: int, others: np.ndarray) -> list[str]:
+    """How many viewers the movies share with one, where both have any."""
+    degree = np.bincount(watched.indices, minlength=watched.shape[1])
+    own = np.searchsorted(watched.indptr, np.flatnonzero(watched.indices == row), side="right") - 1
+    shared = np.bincount(watched[own].indices, minlength=watched.shape[1])
+    chance = degree[row] * degree / max(np.count_nonzero(np.diff(watched.indptr)), 1)
+    return [
+        _counted(int(shared[other]), float(chance[other])) if chance[other] else ""
+        for other in others
+    ]
+
+
+def _counted(viewers: int, chance: float) -> str:
+    """Shared viewers beside those by chance.
+
+    >>> _counted(34, 6.2), _counted(1, 0.04)
+    ('34 viewers, 6 by chance', '1 viewer, 0.04 by chance')
+    """
+    expected = f"{chance:,.0f}" if chance >= 1 else f"{chance:.1g}"
+    return f"{viewers:,} viewer{'s' * (viewers != 1)}, {expected} by chance"
