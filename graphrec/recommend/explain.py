@@ -4,24 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from graphrec.choices import Scoring
-from graphrec.data.ids import IdMap
+from graphrec.choices import Layers, Scoring
+from graphrec.data.files import warn
+from graphrec.data.interactions import Interactions
+from graphrec.data.split import Split
 from graphrec.data.tables import MOVIE, TITLE, USER
 from graphrec.errors import ConfigError
 from graphrec.evaluate.scorers import Mixture, model_scorer
 from graphrec.model.embeddings import Embeddings, PartEmbeddings
-from graphrec.model.folding import fold_in
+from graphrec.model.folding import power_of
 from graphrec.recommend.alike import company_of, metadata_of
-from graphrec.recommend.artefact import Artefact
 from graphrec.recommend.explanation import Explanation, SimilarityExplanation
-from graphrec.recommend.given import Given, layers_power, shares
+from graphrec.recommend.given import Given, shares
+from graphrec.recommend.newcomers import newcomers
 from graphrec.recommend.paths import Paths, paths_between, viewers_of
+from graphrec.recommend.remarks import on_pair, on_score
 from graphrec.recommend.terms import ID, METADATA, SPECTRAL, Sum, Term, terms_of
+
+if TYPE_CHECKING:
+    from graphrec.recommend.recommender import Recommender
 
 _TINY = 1e-12
 
@@ -51,115 +58,102 @@ class Explainer:
     """Explains one model; what it has to make of the graph it makes once.
 
     Args:
-        artefact: the model.
-        movies: its movies, and behind them any that were added.
-        embeddings: of all of these.
-        known: the watches that its graph is made of, users x its own movies.
-        users: ids of its users.
+        asked: the model, with any movies that were added.
+        embeddings: of all its movies.
+        interactions, split: all watches; the known ones make the graph.
     """
 
     def __init__(
-        self,
-        artefact: Artefact,
-        movies: pd.DataFrame,
-        embeddings: Embeddings,
-        known: sp.csr_array,
-        users: IdMap,
+        self, asked: Recommender, embeddings: Embeddings, interactions: Interactions, split: Split
     ) -> None:
-        self.artefact, self.movies, self.embeddings = artefact, movies, embeddings
-        self.known, self.users = known, users
-        self.mixture = Mixture.from_dict(artefact.manifest["rule"])
+        self.asked, self.embeddings = asked, embeddings
+        self.movies, self.users = asked.movies, asked.user_ids
+        self.known, self.known_ratings = interactions.to_csr(split.known), interactions.rating
+        manifest = asked.artefact.manifest
+        self.mixture = Mixture.from_dict(manifest["rule"])
+        self.layers = Layers(manifest["model"]["layers"])
+        self.num_layers = int(manifest["model"]["num_layers"])
         self._given: dict[str, Given] = {}
 
-    def of_user(self, row: int, history: sp.csr_array) -> Asker:
-        """A user of the tables, and all they are known to have watched, [1, M]."""
-        return Asker(row, history, self.embeddings.user[row], self.embeddings.user_metadata[row])
+    def explain(self, movie: Any, user: Any, history: Any, ratings: Any) -> Explanation:
+        """A movie's score for somebody, see `graphrec.Recommender.explain`."""
+        if (user is None) == (history is None):
+            raise ConfigError("say for whom to explain: for a user or a history, and not for both.")
+        if ratings is not None and history is None:
+            raise ConfigError("ratings go with a history.")
+        asker = self._user(user) if history is None else self._new_user(history, ratings)
+        return self.score(asker, self.asked.find(movie))
 
-    def of_history(self, history: sp.csr_array) -> Asker:
-        """A new user, by what each of their watches counts, [1, M].
+    def _user(self, user: Any) -> Asker:
+        """A user of the tables."""
+        rows = self.users.to_internal([user])
+        own, row = self.embeddings, int(rows[0])
+        return Asker(row, self.asked.watched[rows], own.user[row], own.user_metadata[row])
 
-        Raises:
-            ConfigError: if there are several users.
-        """
-        if history.shape[0] != 1:
+    def _new_user(self, history: Any, ratings: Any) -> Asker:
+        """Somebody with a history: titles or ids, or a table of one user's."""
+        new = newcomers(history, ratings, self.movies, self.known_ratings, self.asked.find, warn)
+        if new.history.shape[0] != 1:
             raise ConfigError(
-                f"the history is of {history.shape[0]:,} users; explain one of them at a time."
+                f"the history is of {new.history.shape[0]:,} users; explain one of them at a time."
             )
-        power, own = layers_power(self.artefact), self.embeddings
-        both = (fold_in(history, given, power)[0] for given in (own.fold_in, own.fold_in_metadata))
-        return Asker(None, history, *both)
+        by_id, by_metadata = new.embedded(self.embeddings, self.layers)
+        return Asker(None, new.history, by_id[0], by_metadata[0])
 
-    def score(self, asker: Asker, row: int, num_paths: int) -> Explanation:
+    def score(self, asker: Asker, row: int) -> Explanation:
         """A movie's score, and what it is the sum of.
 
         Args:
             asker: for whom.
             row: internal movie.
-            num_paths: how many paths to keep.
         """
         users = asker.user[None], asker.user_metadata[None]
         scorer = model_scorer(self.embeddings, *users, asker.history, self.mixture)
-        scores = scorer.score(np.array([0]))[0].numpy()
-        sums = self._sums(asker)
+        scores, sums = scorer.score(np.array([0]))[0].numpy(), self._sums(asker)
         terms = terms_of(scorer, self.mixture, row, sums)
-        paths = self._paths(asker, row, sums[ID].added) if ID in terms else Paths.none()
-        rivals = np.ones(len(scores), dtype=bool)
-        rivals[asker.movies] = False
-        watched, rivals[row] = not rivals[row], True
-        share = 1 / self._product(sums[ID].whole, row) if len(paths) else 0.0
-        table = self._path_table(paths, asker, num_paths)
+        paths = self._paths(asker, row, sums[ID]) if ID in terms else Paths.none()
+        rank, num_ranked = _standing(scores, row, asker.movies)
         return Explanation(
             user_id=None if asker.row is None else self.users.ids[asker.row],
             movie_id=self.movies[MOVIE].to_numpy()[row],
             title=self.movies[TITLE].iloc[row],
             score=float(scores[row]),
-            rank=1 + int((scores[rivals] > scores[row]).sum()),
-            num_ranked=int(rivals.sum()),
-            watched=bool(watched),
+            rank=rank,
+            num_ranked=num_ranked,
+            watched=row in asker.movies,
             contributions=self._contributions(asker, terms),
             own=sum(term.own for term in terms.values()),
             popularity=sum(term.popularity for term in terms.values()),
             unwatched=0.0 if scorer.shift is None else float(scorer.shift[row]),
-            paths=table.assign(
-                score=table["product"] * terms[ID].here if len(paths) else 0.0,
-                share=table["product"] * share,
-            ).drop(columns="product"),
-            num_paths=len(paths),
-            paths_share=float(paths.product.sum() * share),
-            notes=tuple(self._notes(asker, row, terms, paths)),
+            paths=self._path_table(asker, paths, terms[ID].here if len(paths) else 0.0),
+            notes=tuple(self._remarks(asker, row, len(paths))),
         )
 
-    def similarity(self, first: int, second: int) -> SimilarityExplanation:
-        """How alike two movies are, and what their cosines are sums of.
-
-        Args:
-            first, second: internal movies.
-        """
-        rows = (first, second)
+    def similarity(self, first: Any, second: Any) -> SimilarityExplanation:
+        """How alike two movies are, see `graphrec.Recommender.explain_similarity`."""
+        rows = (self.asked.find(first), self.asked.find(second))
+        titles = self.movies[TITLE].to_numpy()[list(rows)]
+        if rows[0] == rows[1]:
+            raise ConfigError(f"both are {titles[0]}; name two different movies.")
         given = self._given_by(ID) if self.mixture.id is not None else None
         company = company_of(rows, self.embeddings.movie, given, self.known, self.users)
-        metadata = metadata_of(rows, self.embeddings.features, self.artefact.encoder(), self.movies)
+        metadata = metadata_of(
+            rows, self.embeddings.features, self.asked.artefact.encoder(), self.movies
+        )
         return SimilarityExplanation(
             movie_ids=tuple(self.movies[MOVIE].to_numpy()[list(rows)].tolist()),
-            titles=tuple(self.movies[TITLE].to_numpy()[list(rows)].tolist()),
+            titles=tuple(titles),
             **company,
             **metadata,
-            notes=tuple(self._notes_on_pair(rows)),
+            notes=tuple(
+                on_pair(
+                    self.mixture,
+                    list(titles[self.embeddings.degree[list(rows)] == 0]),
+                    has_features=bool(self.embeddings.features.shape[1]),
+                    num_layers=self.num_layers,
+                )
+            ),
         )
-
-    def _notes_on_pair(self, rows: tuple[int, int]) -> Iterator[str]:
-        """What is special about a similarity, in words."""
-        if self.mixture.id is None:
-            yield "This model has no ID embeddings, so there is no company to compare."
-        elif not self._num_layers:
-            yield "This model has no layers: an ID embedding is the movie's own, not its viewers'."
-        if not self.embeddings.features.shape[1]:
-            yield "This model has no metadata to compare."
-        for row in rows:
-            if not self.embeddings.degree[row]:
-                title, known = self.movies[TITLE].iloc[row], self.mixture.metadata is not None
-                rest = "its company is what its metadata let expect" if known else "it has none"
-                yield f"Nobody has watched {title}: {rest}."
 
     def _sums(self, asker: Asker) -> dict[str, Sum]:
         """The user's embeddings by part, of length 1 where the part's scores are cosines."""
@@ -185,7 +179,7 @@ class Explainer:
         if self._is_in_graph(asker):
             given = self._given_by(part)
             return shares(given.to_users[movies], weight, given.power)
-        return shares(self._part(part).fold_in[movies], weight, layers_power(self.artefact))
+        return shares(self._part(part).fold_in[movies], weight, power_of(self.layers))
 
     def _part(self, part: str) -> PartEmbeddings:
         return self.embeddings.by_id if part == ID else self.embeddings.by_metadata
@@ -196,12 +190,8 @@ class Explainer:
     def _given_by(self, part: str) -> Given:
         if part not in self._given:
             features = self.embeddings.features[: self.known.shape[1]]
-            self._given[part] = Given.of(self.artefact, part, features, self.known)
+            self._given[part] = Given.of(self.asked.artefact, part, features, self.known)
         return self._given[part]
-
-    def _product(self, user: np.ndarray, row: int) -> float:
-        """What the ID part's score is but for popularity; never exactly 0."""
-        return float(user @ self.embeddings.movie[row] / self._length(row)) or _TINY
 
     def _length(self, row: int) -> float:
         """What a movie's embedding by ID is divided by in scores: its length in cosines, else 1."""
@@ -209,36 +199,43 @@ class Explainer:
             return 1.0
         return max(float(np.linalg.norm(self.embeddings.movie[row])), _TINY)
 
-    def _paths(self, asker: Asker, row: int, added: np.ndarray) -> Paths:
-        """Paths to a movie, in terms of the ID part's score; none where viewers add nothing."""
+    def _paths(self, asker: Asker, row: int, user: Sum) -> Paths:
+        """Paths to a movie; none where its viewers add nothing to it."""
         viewers = viewers_of(self.known, row)
-        if not len(viewers) or not self._num_layers:
+        if not len(viewers) or not self.num_layers:
             return Paths.none()
-        given = self._given_by(ID)
+        given, length = self._given_by(ID), self._length(row)
         by_viewer = shares(given.to_movies[viewers], np.ones(len(viewers)), given.power)
         return paths_between(
             self.known,
-            asker.movies,
-            added,
-            viewers,
-            by_viewer / self._length(row),
+            (asker.movies, user.added),
+            (viewers, by_viewer / length),
+            whole=float(user.whole @ self.embeddings.movie[row] / length),
             without=(asker.row, row),
         )
 
-    @property
-    def _num_layers(self) -> int:
-        return int(self.artefact.manifest["model"]["num_layers"])
-
-    def _path_table(self, paths: Paths, asker: Asker, number: int) -> pd.DataFrame:
-        strongest = paths.strongest(number)
-        rows = asker.movies[paths.place[strongest]]
+    def _path_table(self, asker: Asker, paths: Paths, weight: float) -> pd.DataFrame:
+        """The paths, the largest amount first; `weight` is of the ID part in the score."""
+        largest = np.argsort(-np.abs(paths.product), kind="stable")
+        rows, product = asker.movies[paths.place[largest]], paths.product[largest]
         return pd.DataFrame(
             {
                 MOVIE: self.movies[MOVIE].to_numpy()[rows],
                 TITLE: self.movies[TITLE].to_numpy()[rows],
-                USER: self.users.ids[paths.user[strongest]],
-                "product": paths.product[strongest],
+                USER: self.users.ids[paths.user[largest]],
+                "score": product * weight,
+                "share": product / (paths.whole or _TINY),
             }
+        )
+
+    def _remarks(self, asker: Asker, row: int, num_paths: int) -> Iterator[str]:
+        return on_score(
+            self.mixture,
+            watches=len(asker.movies),
+            folded=not self._is_in_graph(asker),
+            cold=not self.embeddings.degree[row],
+            num_layers=self.num_layers,
+            num_paths=num_paths,
         )
 
     def _contributions(self, asker: Asker, terms: dict[str, Term]) -> pd.DataFrame:
@@ -260,23 +257,9 @@ class Explainer:
         largest = np.argsort(-table["total"].abs().to_numpy(), kind="stable")
         return table.iloc[largest].reset_index(drop=True)
 
-    def _notes(self, asker: Asker, row: int, terms: dict[str, Term], paths: Paths) -> Iterator[str]:
-        """What is special about a score, in words."""
-        is_folded = not self._is_in_graph(asker)
-        if not len(asker.movies):
-            yield "Nothing is known that this user has watched: they count as the average user."
-        elif is_folded:
-            yield "This user has no embedding of their own: all comes from what they have watched."
-        if not self.embeddings.degree[row]:
-            if METADATA in terms:
-                yield "Nobody has watched this movie: its company is what its metadata let expect."
-            else:
-                yield "Nobody has watched this movie, so nothing is known of its company."
-        elif ID not in terms:
-            yield "There are no paths: this model has no ID embeddings."
-        elif not self._num_layers:
-            yield "There are no paths: this model has no layers to pass anything on."
-        elif not len(paths):
-            yield "There are no paths: nobody else has watched this movie and one of those."
-        elif is_folded:
-            yield "The first edge of each path is this user's own history, not the training graph."
+
+def _standing(scores: np.ndarray, row: int, watched: np.ndarray) -> tuple[int, int]:
+    """A movie's place among those that somebody has not watched, from 1, and how many they are."""
+    rivals = np.ones(len(scores), dtype=bool)
+    rivals[watched], rivals[row] = False, True
+    return 1 + int((scores[rivals] > scores[row]).sum()), int(rivals.sum())

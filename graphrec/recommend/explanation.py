@@ -35,9 +35,7 @@ class Explanation:
         unwatched: what is added to every movie that nobody has watched.
         paths: ``movie_id``, ``title``, ``user_id``, ``score``, ``share``: watched movies, other
             users who have watched them and the scored movie, what the pair adds to the score and
-            its share of the ID part's cosine; largest first, no more than were asked for.
-        num_paths: how many paths there are in all.
-        paths_share: of the ID part's cosine, by all of them together.
+            its share of the ID part's cosine; largest first.
         notes: sentences about what is special here.
     """
 
@@ -53,8 +51,6 @@ class Explanation:
     popularity: float
     unwatched: float
     paths: pd.DataFrame
-    num_paths: int
-    paths_share: float
     notes: tuple[str, ...]
 
     @property
@@ -62,6 +58,11 @@ class Explanation:
         """The sum of everything."""
         watches = float(self.contributions["total"].sum())
         return watches + self.own + self.popularity + self.unwatched
+
+    @property
+    def paths_share(self) -> float:
+        """The share of the ID part's cosine that is on paths."""
+        return float(self.paths["share"].sum())
 
     @property
     def sentence(self) -> str:
@@ -83,13 +84,13 @@ class Explanation:
         }
         return {name: value for name, value in named.items() if abs(value) >= 5e-5}
 
-    def to_dict(self) -> dict[str, Any]:
-        """Everything, fit for `json.dumps`."""
-        from graphrec.plain import plain
-
-        tables = {name: getattr(self, name).to_dict("records") for name in _TABLES}
-        alone = {name: getattr(self, name) for name in self.__slots__ if name not in _TABLES}
-        return dict(plain({**alone, "sum": self.total, **tables}))
+    def to_dict(self, num_paths: int | None = None) -> dict[str, Any]:
+        """Everything as plain values, of the paths the first so many if a number is given."""
+        values = {name: getattr(self, name) for name in self.__slots__}
+        counted = {"num_paths": len(self.paths), "paths_share": self.paths_share}
+        tables = {"contributions": self.contributions, "paths": self.paths[:num_paths]}
+        records = {name: table.to_dict("records") for name, table in tables.items()}
+        return {**values, "sum": self.total, **counted, **records}
 
     def __repr__(self) -> str:
         return f"<Explanation: {self.sentence} Sum of {len(self.contributions):,} movies and more.>"
@@ -101,9 +102,6 @@ class Explanation:
             f"<p>{escape(self.sentence)}</p>{_table(self.contributions)}<ul>{rows}"
             f"<li>sum of all: {self.total:.4f}</li></ul>{_table(self.paths)}{notes}"
         )
-
-
-_TABLES = ("contributions", "paths")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -155,12 +153,10 @@ class SimilarityExplanation:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything, fit for `json.dumps`."""
-        from graphrec.plain import plain
-
+        """Everything as plain values."""
         values = {name: getattr(self, name) for name in self.__slots__}
         tables = {name: values[name].to_dict("records") for name in ("viewers", "columns")}
-        return dict(plain(values | tables))
+        return values | tables
 
     def __repr__(self) -> str:
         return f"<SimilarityExplanation: {self.sentence} {self.company_sentence}>"

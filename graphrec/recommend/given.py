@@ -12,7 +12,6 @@ from torch_geometric.data import HeteroData
 
 from graphrec.choices import Layers, NodeState
 from graphrec.graph.build import RATES, REV_RATES, normalized_adjacency
-from graphrec.model.folding import power_of
 from graphrec.model.network import GraphModel, layers_over
 from graphrec.model.states import NodeStates
 from graphrec.recommend.artefact import WEIGHTS, Artefact
@@ -58,11 +57,6 @@ def shares(given: np.ndarray, weight: np.ndarray, power: float) -> np.ndarray:
     r"""What each of some neighbours adds: :math:`w_j g_j / (\sum w)^p`, float64 [H, D]."""
     total = max(float(weight.sum()), 1e-12)
     return np.asarray(given * (weight / total**power)[:, None], dtype=np.float64)
-
-
-def layers_power(artefact: Artefact) -> float:
-    """The power p of a model's layers, see `graphrec.model.folding.power_of`."""
-    return power_of(Layers(artefact.manifest["model"]["layers"]))
 
 
 def _rebuilt(

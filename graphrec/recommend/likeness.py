@@ -99,9 +99,7 @@ def _check(cosines: dict[Similarity, np.ndarray], by: Similarity) -> None:
         )
 
 
-def _each(
-    cosines: dict[Similarity, np.ndarray], watched: np.ndarray, row: int, k: int
-) -> Closest:
+def _each(cosines: dict[Similarity, np.ndarray], watched: np.ndarray, row: int, k: int) -> Closest:
     """Every way's list under the other's: its name, places from 1, and what company alone found.
 
     That is a movie which people have watched, and which no list by metadata or features holds.

@@ -18,11 +18,13 @@ class Paths:
         place: of the watched movie in the user's history, int64 [P].
         user: the other users, int64 [P].
         product: what each pair adds to the inner product of user and movie, float64 [P].
+        whole: that inner product.
     """
 
     place: np.ndarray
     user: np.ndarray
     product: np.ndarray
+    whole: float = 0.0
 
     @classmethod
     def none(cls) -> Paths:
@@ -32,18 +34,13 @@ class Paths:
     def __len__(self) -> int:
         return len(self.product)
 
-    def strongest(self, number: int) -> np.ndarray:
-        """Places of the paths that add or take away most, int64 [number] or fewer."""
-        return np.argsort(-np.abs(self.product), kind="stable")[:number]
-
 
 def paths_between(
     known: sp.csr_array,
-    history: np.ndarray,
-    by_movie: np.ndarray,
-    viewers: np.ndarray,
-    by_viewer: np.ndarray,
+    history: tuple[np.ndarray, np.ndarray],
+    viewers: tuple[np.ndarray, np.ndarray],
     *,
+    whole: float,
     without: tuple[int | None, int],
 ) -> Paths:
     r"""The paths, and what they add.
@@ -54,25 +51,25 @@ def paths_between(
 
     Args:
         known: the watches that the graph is made of, users x movies.
-        history: the watched movies j, [H]; those that `known` doesn't have are on no path.
-        by_movie: a, [H, D].
-        viewers: the users v who have watched the scored movie, [V].
-        by_viewer: b, [V, D].
+        history: the watched movies j, [H], and a, [H, D]; movies that `known` doesn't have are on
+            no path.
+        viewers: the users v who have watched the scored movie, [V], and b, [V, D].
+        whole: the inner product of user and movie.
         without: the user and the scored movie themselves, which a path doesn't come back to.
     """
-    in_graph = np.flatnonzero(history < known.shape[1])
-    viewer, found = known[viewers][:, history[in_graph]].nonzero()
+    (movies, by_movie), (users, by_viewer), (user, movie) = history, viewers, without
+    in_graph = np.flatnonzero(movies < known.shape[1])
+    viewer, found = known[users][:, movies[in_graph]].nonzero()
     place = in_graph[found]
-    user, movie = without
-    kept = history[place] != movie
+    kept = movies[place] != movie
     if user is not None:
-        kept &= viewers[viewer] != user
+        kept &= users[viewer] != user
     viewer, place = viewer[kept], place[kept]
     product = np.zeros(len(viewer))
     for start in range(0, len(viewer), _BLOCK):
         block = slice(start, start + _BLOCK)
         product[block] = np.einsum("pd,pd->p", by_movie[place[block]], by_viewer[viewer[block]])
-    return Paths(place.astype(np.int64), viewers[viewer], product)
+    return Paths(place.astype(np.int64), users[viewer], product, whole)
 
 
 def viewers_of(known: sp.csr_array, movie: int) -> np.ndarray:

@@ -167,9 +167,7 @@ def _same_meaning(column: FittedColumn, block: np.ndarray) -> list[list[_Piece]]
     length = np.maximum(np.linalg.norm(vectors, axis=1), 1e-12)
     cosine = (vectors[:-1] @ vectors[-1]) / (length[:-1] * length[-1])
     text = f"{column.name} alike"
-    return [
-        [_Piece(1 - float(one), column.name, text)] if one >= MEANING else [] for one in cosine
-    ]
+    return [[_Piece(1 - float(one), column.name, text)] if one >= MEANING else [] for one in cosine]
 
 
 def _viewers(watched: sp.csr_array, row: int, others: np.ndarray) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -20,11 +20,15 @@ from graphrec.data.tables import MOVIE, TITLE, USER
 from graphrec.errors import ConfigError
 from graphrec.model.embeddings import Embeddings
 from graphrec.recommend.artefact import Artefact
+from graphrec.recommend.explanation import Explanation, SimilarityExplanation
 from graphrec.recommend.likeness import closest
 from graphrec.recommend.lists import check_k, lists_of, several
 from graphrec.recommend.lookup import TitleLookup, find_movie
 from graphrec.recommend.newcomers import newcomers, read_new_movies
 from graphrec.recommend.reasons import reasons
+
+if TYPE_CHECKING:
+    from graphrec.recommend.explain import Explainer
 
 
 class Recommender:
@@ -239,6 +243,22 @@ class Recommender:
         )
         table.insert(0, USER, self.user_ids.to_external(np.repeat(rows, counts)))
         return table
+
+    def explain(
+        self, movie: Any, *, user: Any = None, history: Any = None, ratings: Any = None
+    ) -> Explanation:
+        """A movie's score as an exact sum: for a user, or as in `recommend` for a history."""
+        return self._explainer.explain(movie, user, history, ratings)
+
+    def explain_similarity(self, first: Any, second: Any) -> SimilarityExplanation:
+        """How alike two movies are, by title or id, as exact sums."""
+        return self._explainer.similarity(first, second)
+
+    @cached_property
+    def _explainer(self) -> Explainer:
+        from graphrec.recommend.explain import Explainer  # loads torch
+
+        return Explainer(self, self._embeddings, *self._interactions)
 
     def _recommend_new(
         self,
