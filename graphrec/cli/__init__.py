@@ -9,6 +9,7 @@ import typer
 from graphrec import __version__
 from graphrec.cli.asking import recommend, similar
 from graphrec.cli.evaluating import evaluate
+from graphrec.cli.explaining import explain
 from graphrec.cli.looking import inspect
 from graphrec.cli.studying import ablate
 from graphrec.cli.training import train
@@ -25,7 +26,7 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="Look at data before training.", no_args_is_help=True)
 
-for command in (train, evaluate, similar, recommend, ablate):
+for command in (train, evaluate, similar, recommend, explain, ablate):
     app.command()(command)
 data_app.command()(inspect)
 app.add_typer(data_app, name="data")

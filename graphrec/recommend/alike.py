@@ -38,7 +38,7 @@ def company_of(
         users: their ids.
     """
     first, second = (viewers_of(known, row) for row in rows)
-    both = np.isin(first, second)
+    both, num_users = np.isin(first, second), int((np.diff(known.indptr) > 0).sum())
     left, right = (movie[row].astype(np.float64) for row in rows)
     length = max(float(np.linalg.norm(left) * np.linalg.norm(right)), 1e-12)
     cosine, by_viewer = float(left @ right / length), np.zeros(len(first))
@@ -51,8 +51,9 @@ def company_of(
         "viewers": _largest_first(table, "company"),
         "own": float("nan") if given is None else cosine - float(by_viewer.sum()),
         "num_viewers": (len(first), len(second)),
+        "num_users": num_users,
         "shared": int(both.sum()),
-        "expected": len(first) * len(second) / max(int((np.diff(known.indptr) > 0).sum()), 1),
+        "expected": len(first) * len(second) / max(num_users, 1),
     }
 
 

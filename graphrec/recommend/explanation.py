@@ -116,8 +116,9 @@ class SimilarityExplanation:
         own: what the first movie's own state adds, which is of no viewer.
         num_viewers: of each in the training graph.
         shared: how many viewers they share.
-        expected: how many they would share by chance, the product of `num_viewers` over the users
-            that have watched anything.
+        num_users: that have watched anything there.
+        expected: how many viewers they would share by chance: the product of `num_viewers`, over
+            `num_users`.
         metadata: cosine of their features; NaN where there are none.
         columns: what each metadata column adds to it: ``column``, ``first``, ``second`` (the
             cells), ``metadata``; largest first.
@@ -130,6 +131,7 @@ class SimilarityExplanation:
     viewers: pd.DataFrame
     own: float
     num_viewers: tuple[int, int]
+    num_users: int
     shared: int
     expected: float
     metadata: float
@@ -148,8 +150,8 @@ class SimilarityExplanation:
         """How many viewers they share, in words."""
         first, second = self.num_viewers
         return (
-            f"{self.shared:,} users watched both; by chance {self.expected:.1f} would have"
-            f" ({first:,} x {second:,} viewers / all users)."
+            f"{self.shared:,} users watched both; by chance it would be {self.expected:.1f}"
+            f" ({first:,} x {second:,} viewers / {self.num_users:,} users)."
         )
 
     def to_dict(self) -> dict[str, Any]:
