@@ -88,7 +88,7 @@ def show_table(
         under: name and texts of one more column, which go under their rows where the terminal is
             too narrow for it.
     """
-    from graphrec.grid import aligned, width_of  # with rich's tables of wide letters
+    from graphrec.grid import aligned, width_of
 
     cells = [list(columns), *([_shown(value) for value in row] for row in rows)]
     first = rows[0] if rows else columns
@@ -103,7 +103,7 @@ def show_table(
             below = ["", *texts[1:]]
     for place, lines in enumerate(aligned(cells, sides, room)):
         for line in lines:
-            typer.secho(line, dim=not place or None)
+            typer.echo(line if place else typer.style(line, dim=True))
         _show_below(below[place], room)
 
 

@@ -10,6 +10,7 @@ from graphrec import __version__
 from graphrec.cli.asking import recommend, similar
 from graphrec.cli.evaluating import evaluate
 from graphrec.cli.explaining import explain
+from graphrec.cli.helppage import PlainHelp
 from graphrec.cli.looking import inspect
 from graphrec.cli.studying import ablate
 from graphrec.cli.training import train
@@ -20,15 +21,17 @@ app = typer.Typer(
     name="graphrec",
     help=SUMMARY,
     no_args_is_help=True,
-    rich_markup_mode="markdown",
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-data_app = typer.Typer(help="Look at data before training.", no_args_is_help=True)
+data_app = typer.Typer(
+    help="Look at data before training.", no_args_is_help=True, rich_markup_mode=None
+)
 
 for command in (train, evaluate, similar, recommend, explain, ablate):
-    app.command()(command)
-data_app.command()(inspect)
+    app.command(cls=PlainHelp)(command)
+data_app.command(cls=PlainHelp)(inspect)
 app.add_typer(data_app, name="data")
 
 

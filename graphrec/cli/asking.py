@@ -117,7 +117,9 @@ def recommend(
     model: options.ModelDir = options.DEFAULT_MODEL,
     as_json: options.AsJson = False,
 ) -> None:
-    """Recommend movies to known users, or to new ones by what they like or have watched.
+    """Recommend movies to known users, or to new ones.
+
+    New users are known by what they like or have watched.
 
     Examples:
 

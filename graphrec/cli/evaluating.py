@@ -20,7 +20,9 @@ def evaluate(
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Rank all movies for every user with held-out watches, beside simple baselines.
+    """Measure a model on held-out watches, beside simple baselines.
+
+    All movies are ranked for every user with held-out watches.
 
     Examples:
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -131,8 +132,8 @@ def _show_score(explanation: Explanation, k: int, num_paths: int) -> None:
 
 def _show_paths(explanation: Explanation, number: int) -> None:
     typer.echo(
-        f"\nUsers who watched these also watched {explanation.title}: {len(explanation.paths):,}"
-        f" paths, {explanation.paths_share:.1%} of the cosine by ID."
+        f"\nWho watched these also watched {explanation.title}: {len(explanation.paths):,} paths,"
+        f" {explanation.paths_share:.1%} of the cosine by ID."
     )
     rows = [
         [_cut(title, _TITLE), str(user), f"{score:.5f}", f"{share:.2%}"]
@@ -144,7 +145,7 @@ def _show_paths(explanation: Explanation, number: int) -> None:
 def _show_pair(pair: SimilarityExplanation, k: int) -> None:
     """Two movies' similarity, by viewers and by metadata columns."""
     typer.echo(f"{pair.sentence}\n{pair.company_sentence}")
-    if pair.company == pair.company and len(pair.viewers):
+    if not isnan(pair.company) and len(pair.viewers):
         _show_viewers(pair, k)
     if len(pair.columns):
         typer.echo()
@@ -197,6 +198,7 @@ def _cell(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _cut(text: str, length: int) -> str:
-    """Text that is no longer than that."""
-    return text if len(text) <= length else f"{text[: length - 1].rstrip()}…"
+def _cut(text: str, width: int) -> str:
+    from graphrec.grid import cut  # loads rich
+
+    return cut(text, width)

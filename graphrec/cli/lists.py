@@ -32,7 +32,7 @@ def show_ways(table: pd.DataFrame) -> None:
     from graphrec.grid import GAP, cut
     from graphrec.recommend.likeness import overlap
 
-    lists = dict(list(table.groupby("by", sort=False)))
+    lists = {str(way): found for way, found in table.groupby("by", sort=False)}
     k, room = int(table["rank"].max()), terminal_width()
     each = None if room is None else (room - len(str(k))) // len(lists) - GAP
     marked = {
@@ -42,15 +42,13 @@ def show_ways(table: pd.DataFrame) -> None:
         ]
         for way, found in lists.items()
     }
-    show_table(["", *(f"  {way}" for way in marked)], list(zip(range(1, k + 1), *marked.values())))
+    places = zip(range(1, k + 1), *marked.values(), strict=True)
+    show_table(["", *(f"  {way}" for way in marked)], list(places))
     if table["company_alone"].any():
         say(f"{ALONE} found by company alone: in no list by {_without_company(list(lists))}.")
-    shared = overlap(table)
     say("")
-    show_table(
-        [f"of {k} shared", *shared.columns],
-        [[way, *counts] for way, counts in zip(shared.index, shared.to_numpy().tolist())],
-    )
+    shared = overlap(table)
+    show_table([f"of {k} shared", *shared.columns], shared.reset_index().to_numpy(object).tolist())
 
 
 def _without_company(ways: list[str]) -> str:

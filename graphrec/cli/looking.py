@@ -17,7 +17,9 @@ def inspect(
     tables: options.Tables,
     as_json: options.AsJson = False,
 ) -> None:
-    """Print what was understood of the data: counts, column types, missing values, problems.
+    """Print what was understood of the data, and its problems.
+
+    Counts, column types, missing values, and columns that look computed from watches.
 
     Examples:
 

@@ -52,10 +52,10 @@ def ablate(
     device: Annotated[str, typer.Option(help="cpu, cuda, ...", rich_help_panel=_SETTINGS)] = "auto",
     as_json: options.AsJson = False,
 ) -> None:
-    """Find out what movies' ID embeddings are worth beside their metadata, on your own tables.
+    """Find out what ID embeddings are worth beside metadata.
 
-    Metadata alone, ID embeddings alone and both together, beside controls and classical methods,
-    on movies with many ratings, few, and none. Stopped, it goes on where it was.
+    On your own tables: metadata alone, ID embeddings alone and both together, beside controls and
+    classical methods, on movies with many ratings, few, and none. Stopped, it goes on where it was.
 
     Examples:
 

@@ -11,6 +11,7 @@ from graphrec.data.interactions import Interactions
 from graphrec.errors import ConfigError
 from graphrec.evaluate.metrics import METRICS
 from graphrec.evaluate.ranking import RankedBlock, Scorer, rank
+from graphrec.notebook import html_card, html_table
 
 DEFAULT_KS = (5, 10, 20, 50)
 POPULAR_SHARE = 0.1  # "popular" are the most watched tenth of the movies
@@ -48,6 +49,13 @@ class Report:
             "cold_watches": self.num_cold_watches,
             "cold_users": self.num_cold_users,
         }
+
+    def _repr_html_(self) -> str:
+        names, ks = (dict.fromkeys(n.split("@")[p] for n in self.metrics) for p in (0, 1))
+        rows = [[name, *(self.metrics[f"{name}@{k}"] for k in ks)] for name in names]
+        counts = [[name.replace("_", " "), count] for name, count in self.counts().items()]
+        figures = html_table(rows, columns=["", *(f"@{k}" for k in ks)])
+        return html_card("ranking of all movies", figures, html_table(counts))
 
 
 def evaluate_ranking(

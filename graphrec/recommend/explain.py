@@ -4,31 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
 from graphrec.choices import Layers, Scoring
-from graphrec.data.files import warn
-from graphrec.data.interactions import Interactions
-from graphrec.data.split import Split
+from graphrec.data.ids import IdMap
 from graphrec.data.tables import MOVIE, TITLE, USER
 from graphrec.errors import ConfigError
 from graphrec.evaluate.scorers import Mixture, model_scorer
 from graphrec.model.embeddings import Embeddings, PartEmbeddings
 from graphrec.model.folding import power_of
 from graphrec.recommend.alike import company_of, metadata_of
+from graphrec.recommend.artefact import Artefact
 from graphrec.recommend.explanation import Explanation, SimilarityExplanation
 from graphrec.recommend.given import Given, shares
-from graphrec.recommend.newcomers import newcomers
+from graphrec.recommend.lists import Audience
 from graphrec.recommend.paths import Paths, paths_between, viewers_of
 from graphrec.recommend.remarks import on_pair, on_score
 from graphrec.recommend.terms import ID, METADATA, SPECTRAL, Sum, Term, terms_of
-
-if TYPE_CHECKING:
-    from graphrec.recommend.recommender import Recommender
 
 _TINY = 1e-12
 
@@ -38,90 +33,81 @@ class Asker:
     """Whom a score is for.
 
     Attributes:
-        row: internal user; None for a new one.
-        history: what each watch counts, [1, M].
-        user, user_metadata: their embeddings by ID and by metadata, float32 [D].
+        who: one user.
+        row: internally, if they are one of the model's; None for a new one.
     """
 
+    who: Audience
     row: int | None
-    history: sp.csr_array
-    user: np.ndarray
-    user_metadata: np.ndarray
 
     @property
     def movies(self) -> np.ndarray:
         """What they have watched, int64 [H]."""
-        return self.history.indices.astype(np.int64)
+        return self.who.watched.indices.astype(np.int64)
+
+    @property
+    def weight(self) -> np.ndarray:
+        """What each watch counts, [H]."""
+        return np.asarray(self.who.watched.data)
 
 
 class Explainer:
     """Explains one model; what it has to make of the graph it makes once.
 
     Args:
-        asked: the model, with any movies that were added.
-        embeddings: of all its movies.
-        interactions, split: all watches; the known ones make the graph.
+        artefact: the model.
+        movies: its movies, and behind them any that were added.
+        embeddings: of all of these.
+        known: the watches that its graph is made of, users x its own movies.
+        users: ids of its users.
     """
 
     def __init__(
-        self, asked: Recommender, embeddings: Embeddings, interactions: Interactions, split: Split
+        self,
+        artefact: Artefact,
+        movies: pd.DataFrame,
+        embeddings: Embeddings,
+        *,
+        known: sp.csr_array,
+        users: IdMap,
     ) -> None:
-        self.asked, self.embeddings = asked, embeddings
-        self.movies, self.users = asked.movies, asked.user_ids
-        self.known, self.known_ratings = interactions.to_csr(split.known), interactions.rating
-        manifest = asked.artefact.manifest
-        self.mixture = Mixture.from_dict(manifest["rule"])
-        self.layers = Layers(manifest["model"]["layers"])
-        self.num_layers = int(manifest["model"]["num_layers"])
+        self.artefact, self.movies, self.embeddings = artefact, movies, embeddings
+        self.known, self.users = known, users
+        self.mixture = Mixture.from_dict(artefact.manifest["rule"])
+        self.layers = Layers(artefact.manifest["model"]["layers"])
+        self.num_layers = int(artefact.manifest["model"]["num_layers"])
         self._given: dict[str, Given] = {}
 
-    def explain(self, movie: Any, user: Any, history: Any, ratings: Any) -> Explanation:
-        """A movie's score for somebody, see `graphrec.Recommender.explain`."""
-        if (user is None) == (history is None):
-            raise ConfigError("say for whom to explain: for a user or a history, and not for both.")
-        if ratings is not None and history is None:
-            raise ConfigError("ratings go with a history.")
-        asker = self._user(user) if history is None else self._new_user(history, ratings)
-        return self.score(asker, self.asked.find(movie))
-
-    def _user(self, user: Any) -> Asker:
-        """A user of the tables."""
-        rows = self.users.to_internal([user])
-        own, row = self.embeddings, int(rows[0])
-        return Asker(row, self.asked.watched[rows], own.user[row], own.user_metadata[row])
-
-    def _new_user(self, history: Any, ratings: Any) -> Asker:
-        """Somebody with a history: titles or ids, or a table of one user's."""
-        new = newcomers(history, ratings, self.movies, self.known_ratings, self.asked.find, warn)
-        if new.history.shape[0] != 1:
-            raise ConfigError(
-                f"the history is of {new.history.shape[0]:,} users; explain one of them at a time."
-            )
-        by_id, by_metadata = new.embedded(self.embeddings, self.layers)
-        return Asker(None, new.history, by_id[0], by_metadata[0])
-
-    def score(self, asker: Asker, row: int) -> Explanation:
-        """A movie's score, and what it is the sum of.
+    def score(self, who: Audience, user: int | None, row: int) -> Explanation:
+        """A movie's score for one user, and what it is the sum of.
 
         Args:
-            asker: for whom.
+            who: the user, and nobody else.
+            user: internal user; None for a new one.
             row: internal movie.
+
+        Raises:
+            ConfigError: if there are several users.
         """
-        users = asker.user[None], asker.user_metadata[None]
-        scorer = model_scorer(self.embeddings, *users, asker.history, self.mixture)
+        if len(who.user) != 1:
+            raise ConfigError(
+                f"these are {len(who.user):,} users; explain a score of one of them at a time."
+            )
+        asker, own = Asker(who, user), self.embeddings
+        scorer = model_scorer(own, who.user, who.user_metadata, who.watched, self.mixture)
         scores, sums = scorer.score(np.array([0]))[0].numpy(), self._sums(asker)
         terms = terms_of(scorer, self.mixture, row, sums)
         paths = self._paths(asker, row, sums[ID]) if ID in terms else Paths.none()
         rank, num_ranked = _standing(scores, row, asker.movies)
         return Explanation(
-            user_id=None if asker.row is None else self.users.ids[asker.row],
+            user_id=None if who.ids is None else who.ids[0],
             movie_id=self.movies[MOVIE].to_numpy()[row],
             title=self.movies[TITLE].iloc[row],
             score=float(scores[row]),
             rank=rank,
             num_ranked=num_ranked,
             watched=row in asker.movies,
-            contributions=self._contributions(asker, terms),
+            contributions=self._contributions(asker.movies, terms),
             own=sum(term.own for term in terms.values()),
             popularity=sum(term.popularity for term in terms.values()),
             unwatched=0.0 if scorer.shift is None else float(scorer.shift[row]),
@@ -129,17 +115,22 @@ class Explainer:
             notes=tuple(self._remarks(asker, row, len(paths))),
         )
 
-    def similarity(self, first: Any, second: Any) -> SimilarityExplanation:
-        """How alike two movies are, see `graphrec.Recommender.explain_similarity`."""
-        rows = (self.asked.find(first), self.asked.find(second))
+    def similarity(self, first: int, second: int) -> SimilarityExplanation:
+        """How alike two movies are, and what the cosines are sums of.
+
+        Args:
+            first, second: internal movies.
+
+        Raises:
+            ConfigError: if both are the same.
+        """
+        rows = (first, second)
         titles = self.movies[TITLE].to_numpy()[list(rows)]
         if rows[0] == rows[1]:
             raise ConfigError(f"both are {titles[0]}; name two different movies.")
         given = self._given_by(ID) if self.mixture.id is not None else None
         company = company_of(rows, self.embeddings.movie, given, self.known, self.users)
-        metadata = metadata_of(
-            rows, self.embeddings.features, self.asked.artefact.encoder(), self.movies
-        )
+        metadata = metadata_of(rows, self.embeddings.features, self.artefact.encoder(), self.movies)
         return SimilarityExplanation(
             movie_ids=tuple(self.movies[MOVIE].to_numpy()[list(rows)].tolist()),
             titles=tuple(titles),
@@ -158,12 +149,12 @@ class Explainer:
     def _sums(self, asker: Asker) -> dict[str, Sum]:
         """The user's embeddings by part, of length 1 where the part's scores are cosines."""
         spectral, movies = self.embeddings.spectral, asker.movies
-        weight = (asker.history.data * spectral.watch_weight[movies]).astype(np.float64)
+        weight = (asker.weight * spectral.watch_weight[movies]).astype(np.float64)
         added = weight[:, None] * (spectral.movie[movies] * spectral.filter)
         sums = {SPECTRAL: Sum(added, added.sum(axis=0)).unit()}
         for part, rule, whole in (
-            (ID, self.mixture.id, asker.user),
-            (METADATA, self.mixture.metadata, asker.user_metadata),
+            (ID, self.mixture.id, asker.who.user[0]),
+            (METADATA, self.mixture.metadata, asker.who.user_metadata[0]),
         ):
             if rule is not None:
                 found = Sum(self._added(asker, part), whole.astype(np.float64))
@@ -175,7 +166,7 @@ class Explainer:
 
         To a user of the graph it adds what the layers say, to others what they are folded in by.
         """
-        movies, weight = asker.movies, asker.history.data
+        movies, weight = asker.movies, asker.weight
         if self._is_in_graph(asker):
             given = self._given_by(part)
             return shares(given.to_users[movies], weight, given.power)
@@ -190,7 +181,7 @@ class Explainer:
     def _given_by(self, part: str) -> Given:
         if part not in self._given:
             features = self.embeddings.features[: self.known.shape[1]]
-            self._given[part] = Given.of(self.asked.artefact, part, features, self.known)
+            self._given[part] = Given.of(self.artefact, part, features, self.known)
         return self._given[part]
 
     def _length(self, row: int) -> float:
@@ -238,9 +229,9 @@ class Explainer:
             num_paths=num_paths,
         )
 
-    def _contributions(self, asker: Asker, terms: dict[str, Term]) -> pd.DataFrame:
+    def _contributions(self, rows: np.ndarray, terms: dict[str, Term]) -> pd.DataFrame:
         """What each watched movie adds, by side of the model, the largest amount first."""
-        rows, sides = asker.movies, {"company": (ID, SPECTRAL), "metadata": (METADATA,)}
+        sides = {"company": (ID, SPECTRAL), "metadata": (METADATA,)}
         columns = {
             side: np.sum([terms[part].by_watch for part in parts if part in terms], axis=0)
             for side, parts in sides.items()

@@ -9,6 +9,9 @@ from typing import Any
 
 import pandas as pd
 
+from graphrec.data.tables import MOVIE
+from graphrec.notebook import html_card, html_table
+
 SHOWN = 10  # rows of a table in a notebook
 NEW_USER = "a new user"
 
@@ -68,10 +71,11 @@ class Explanation:
     def sentence(self) -> str:
         """The score in words."""
         user = NEW_USER if self.user_id is None else f"user {self.user_id}"
-        seen = ", which they have watched already" if self.watched else ""
+        seen = ", who has watched it already" if self.watched else ""
+        others = "counting it among those not watched" if self.watched else "not watched yet"
         return (
             f"{self.title} scores {self.score:.4f} for {user}{seen}: place {self.rank:,} of"
-            f" {self.num_ranked:,} movies."
+            f" {self.num_ranked:,} movies, {others}."
         )
 
     @property
@@ -96,11 +100,9 @@ class Explanation:
         return f"<Explanation: {self.sentence} Sum of {len(self.contributions):,} movies and more.>"
 
     def _repr_html_(self) -> str:
-        rows = "".join(f"<li>{name}: {value:.4f}</li>" for name, value in self.rest.items())
-        notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
-        return (
-            f"<p>{escape(self.sentence)}</p>{_table(self.contributions)}<ul>{rows}"
-            f"<li>sum of all: {self.total:.4f}</li></ul>{_table(self.paths)}{notes}"
+        rest = html_table([*self.rest.items(), ("sum of all", self.total)])
+        return html_card(
+            self.sentence, _table(self.contributions), rest, _table(self.paths), *_said(self.notes)
         )
 
 
@@ -164,17 +166,22 @@ class SimilarityExplanation:
         return f"<SimilarityExplanation: {self.sentence} {self.company_sentence}>"
 
     def _repr_html_(self) -> str:
-        notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
-        return (
-            f"<p>{escape(self.sentence)}</p><p>{self.company_sentence}</p>"
-            f"{_table(self.viewers)}{_table(self.columns)}{notes}"
+        said = _said((self.company_sentence,))
+        return html_card(
+            self.sentence, *said, _table(self.viewers), _table(self.columns), *_said(self.notes)
         )
 
 
 def _table(table: pd.DataFrame) -> str:
-    """The first rows of a table as HTML, cells escaped; nothing of an empty one."""
+    """The first rows of a table as HTML; nothing of an empty one."""
     if table.empty:
         return ""
-    shown = table.head(SHOWN).to_html(index=False, float_format="{:.4f}".format)
+    shown = table.head(SHOWN).drop(columns=MOVIE, errors="ignore").astype(object)
     more = len(table) - SHOWN
-    return shown + (f"<p>and {more:,} more</p>" if more > 0 else "")
+    said = _said((f"and {more:,} more",)) if more > 0 else ()
+    return html_table(shown.to_numpy().tolist(), columns=list(shown.columns)) + "".join(said)
+
+
+def _said(sentences: tuple[str, ...]) -> tuple[str, ...]:
+    """Each sentence as a paragraph of HTML."""
+    return tuple(f"<p>{escape(sentence)}</p>" for sentence in sentences)

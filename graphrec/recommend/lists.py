@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import scipy.sparse as sp
 
+from graphrec.data.tables import MOVIE, TITLE
 from graphrec.errors import ConfigError
 
 if TYPE_CHECKING:
     from graphrec.evaluate.ranking import Scorer
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Audience:
+    """Users to recommend to, known or new.
+
+    Attributes:
+        ids: of each, [N]; None for one new user, who has none.
+        user, user_metadata: their embeddings by ID and by metadata, [N, D].
+        watched: weight of each watch, [N, M].
+    """
+
+    ids: np.ndarray | None
+    user: np.ndarray
+    user_metadata: np.ndarray
+    watched: sp.csr_array
 
 
 def lists_of(
@@ -41,6 +60,26 @@ def lists_of(
     scores = np.concatenate([block.scores for block in blocks])
     place = np.arange(1, movies.shape[1] + 1) * ~np.isneginf(scores)
     return movies, scores, place
+
+
+def movie_table(
+    movies: pd.DataFrame, num_new: int, rows: np.ndarray, scores: np.ndarray
+) -> pd.DataFrame:
+    """Ids, titles and scores of some movies, and which are new where some of all are.
+
+    Args:
+        movies: all of them, the `num_new` new ones last.
+        rows: which, int64 [n].
+        scores: of each, [n].
+    """
+    table = pd.DataFrame(
+        {
+            MOVIE: movies[MOVIE].to_numpy()[rows],
+            TITLE: movies[TITLE].to_numpy()[rows],
+            "score": scores.astype(np.float64),
+        }
+    )
+    return table.assign(new=rows >= len(movies) - num_new) if num_new else table
 
 
 def several(values: Any) -> list[Any]:

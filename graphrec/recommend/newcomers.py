@@ -20,7 +20,7 @@ from graphrec.graph.features import FeatureEncoder
 from graphrec.graph.newcomers import check_new_metadata
 from graphrec.model.embeddings import Embeddings
 from graphrec.model.folding import fold_in, power_of
-from graphrec.recommend.lists import several
+from graphrec.recommend.lists import Audience, several
 
 _CALLED = "the new movies"
 
@@ -111,12 +111,15 @@ class Newcomers:
     ids: list[Any]
     history: sp.csr_array
 
-    def embedded(self, embeddings: Embeddings, layers: Layers) -> tuple[np.ndarray, np.ndarray]:
-        """Their embeddings by ID and by metadata, [N, D] each."""
+    def embedded(self, embeddings: Embeddings, layers: Layers) -> Audience:
+        """With their embeddings, see `graphrec.model.folding`."""
         power = power_of(layers)
-        given = embeddings.fold_in, embeddings.fold_in_metadata
-        by_id, by_metadata = (fold_in(self.history, part, power) for part in given)
-        return by_id, by_metadata
+        return Audience(
+            pd.Series(self.ids, dtype=object).infer_objects().to_numpy() if self.ids else None,
+            fold_in(self.history, embeddings.fold_in, power),
+            fold_in(self.history, embeddings.fold_in_metadata, power),
+            self.history,
+        )
 
 
 def newcomers(
@@ -124,6 +127,7 @@ def newcomers(
     ratings: Any,
     movies: pd.DataFrame,
     known_ratings: np.ndarray | None,
+    *,
     find: Callable[[Any], int],
     note: Note,
 ) -> Newcomers:

@@ -45,6 +45,7 @@ def reasons(
     movies: pd.DataFrame,
     features: np.ndarray,
     watched: sp.csr_array,
+    *,
     row: int,
     others: np.ndarray,
 ) -> list[str]:

@@ -20,9 +20,10 @@ from graphrec.data.tables import MOVIE, TITLE, USER
 from graphrec.errors import ConfigError
 from graphrec.model.embeddings import Embeddings
 from graphrec.recommend.artefact import Artefact
+from graphrec.recommend.card import model_card
 from graphrec.recommend.explanation import Explanation, SimilarityExplanation
 from graphrec.recommend.likeness import closest
-from graphrec.recommend.lists import check_k, lists_of, several
+from graphrec.recommend.lists import Audience, check_k, lists_of, movie_table, several
 from graphrec.recommend.lookup import TitleLookup, find_movie
 from graphrec.recommend.newcomers import newcomers, read_new_movies
 from graphrec.recommend.reasons import reasons
@@ -67,6 +68,10 @@ class Recommender:
             f"Recommender({str(self.artefact.folder)!r}: {data['users']:,} users,"
             f" {data['movies']:,} movies, {data['watches']:,} watches)"
         )
+
+    def _repr_html_(self) -> str:
+        movie = self.movies[TITLE if self.has_titles else MOVIE].tolist()[0]
+        return model_card(str(self.artefact.folder), self.artefact.manifest, movie, self.num_new)
 
     def add_movies(self, movies: Any, *, note: Note = warn) -> Recommender:
         """The same model with movies that nobody has watched yet, known by their metadata alone.
@@ -184,7 +189,7 @@ class Recommender:
 
     def _reasons(self, row: int, others: np.ndarray) -> list[str]:
         features, encoder = self._embeddings.features, self.artefact.encoder()
-        return reasons(encoder, self.movies, features, self.watched, row, others)
+        return reasons(encoder, self.movies, features, self.watched, row=row, others=others)
 
     def recommend(
         self,
@@ -226,89 +231,77 @@ class Recommender:
         if among is not None:
             rows = self.movie_ids.to_internal(list(among))
             allowed = np.isin(np.arange(len(self.movies)), rows)
-        if history is not None:
-            if users is not None:
-                raise ConfigError("give either users or a history, not both.")
-            return self._recommend_new(history, ratings, k, filter_viewed, allowed, note)
-        if ratings is not None:
-            raise ConfigError("ratings go with a history.")
-        everyone = np.arange(len(self.user_ids))
-        rows = everyone if users is None else self.user_ids.to_internal(several(users))
-        table, counts = self._rank(
-            (self._embeddings.user[rows], self._embeddings.user_metadata[rows]),
-            self.watched[rows],
-            k,
-            filter_viewed,
-            allowed,
+        audience = self._audience(users, history, ratings, note)
+        scorer = self.artefact.scorer(
+            self._embeddings, audience.user, audience.user_metadata, audience.watched
         )
-        table.insert(0, USER, self.user_ids.to_external(np.repeat(rows, counts)))
+        hidden = audience.watched if filter_viewed else None
+        movies, scores, place = lists_of(scorer, len(audience.user), k, hidden, allowed)
+        listed = place > 0
+        table = self._table(movies[listed], scores[listed])
+        table.insert(2, "rank", place[listed])
+        if audience.ids is not None:
+            table.insert(0, USER, np.repeat(audience.ids, listed.sum(axis=1)))
         return table
 
     def explain(
         self, movie: Any, *, user: Any = None, history: Any = None, ratings: Any = None
     ) -> Explanation:
-        """A movie's score as an exact sum: for a user, or as in `recommend` for a history."""
-        return self._explainer.explain(movie, user, history, ratings)
+        """A movie's score as the exact sum of what each watched movie adds, and of the rest.
+
+        Args:
+            movie: title or id.
+            user: id of whose score it is.
+            history, ratings: instead, what one new user has watched, as for `recommend`.
+
+        Raises:
+            UnknownIdError, AmbiguousTitleError: if the user or a movie isn't known.
+            ConfigError, DataError: if the arguments don't go together, or can't be used.
+        """
+        if (user is None) == (history is None):
+            raise ConfigError("say for whom to explain: for a user or a history, and not for both.")
+        who = self._audience(None if user is None else [user], history, ratings, warn)
+        row = None if user is None else int(self.user_ids.to_internal([user])[0])
+        return self._explainer.score(who, row, self.find(movie))
 
     def explain_similarity(self, first: Any, second: Any) -> SimilarityExplanation:
-        """How alike two movies are, by title or id, as exact sums."""
-        return self._explainer.similarity(first, second)
+        """How alike two movies are, as exact sums over viewers and over metadata columns.
+
+        Args:
+            first, second: title or id.
+
+        Raises:
+            UnknownIdError, AmbiguousTitleError: if a movie isn't known.
+            ConfigError: if both are the same.
+        """
+        return self._explainer.similarity(self.find(first), self.find(second))
 
     @cached_property
     def _explainer(self) -> Explainer:
         from graphrec.recommend.explain import Explainer  # loads torch
 
-        return Explainer(self, self._embeddings, *self._interactions)
+        interactions, split = self._interactions
+        known = interactions.to_csr(split.known)
+        args = self.artefact, self.movies, self._embeddings
+        return Explainer(*args, known=known, users=self.user_ids)
 
-    def _recommend_new(
-        self,
-        history: Any,
-        ratings: Any,
-        k: int,
-        filter_viewed: bool,
-        allowed: np.ndarray | None,
-        note: Note,
-    ) -> pd.DataFrame:
+    def _audience(self, users: Any, history: Any, ratings: Any, note: Note) -> Audience:
+        """The users who are meant."""
+        if history is None:
+            if ratings is not None:
+                raise ConfigError("ratings go with a history.")
+            everyone = np.arange(len(self.user_ids))
+            rows = everyone if users is None else self.user_ids.to_internal(several(users))
+            own, ids = self._embeddings, self.user_ids.to_external(rows)
+            return Audience(ids, own.user[rows], own.user_metadata[rows], self.watched[rows])
+        if users is not None:
+            raise ConfigError("give either users or a history, not both.")
         known_ratings = self._interactions[0].rating
-        new = newcomers(history, ratings, self.movies, known_ratings, self.find, note)
-        users = new.embedded(self._embeddings, Layers(self.artefact.manifest["model"]["layers"]))
-        table, counts = self._rank(users, new.history, k, filter_viewed, allowed)
-        if new.ids:
-            table.insert(0, USER, np.repeat(np.array(new.ids, dtype=object), counts))
-            table[USER] = table[USER].infer_objects()
-        return table
-
-    def _rank(
-        self,
-        users: tuple[np.ndarray, np.ndarray],
-        watched: sp.csr_array,
-        k: int,
-        filter_viewed: bool,
-        allowed: np.ndarray | None,
-    ) -> tuple[pd.DataFrame, np.ndarray]:
-        """The lists of some users under each other, and how long each is.
-
-        Shapes:
-            - `users`: embeddings [N, D] by ID and by metadata; `watched`: what each of them has
-              watched, [N, M].
-        """
-        scorer = self.artefact.scorer(self._embeddings, *users, watched)
-        hidden = watched if filter_viewed else None
-        movies, scores, place = lists_of(scorer, len(users[0]), k, hidden, allowed)
-        listed = place > 0
-        table = self._table(movies[listed], scores[listed])
-        table.insert(2, "rank", place[listed])
-        return table, listed.sum(axis=1)
+        new = newcomers(history, ratings, self.movies, known_ratings, find=self.find, note=note)
+        return new.embedded(self._embeddings, Layers(self.artefact.manifest["model"]["layers"]))
 
     def _table(self, rows: np.ndarray, scores: np.ndarray) -> pd.DataFrame:
-        table = pd.DataFrame(
-            {
-                MOVIE: self.movies[MOVIE].to_numpy()[rows],
-                TITLE: self.movies[TITLE].to_numpy()[rows],
-                "score": scores.astype(np.float64),
-            }
-        )
-        return table.assign(new=rows >= len(self.movies) - self.num_new) if self.num_new else table
+        return movie_table(self.movies, self.num_new, rows, scores)
 
     @cached_property
     def _embeddings(self) -> Embeddings:

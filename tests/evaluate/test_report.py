@@ -111,3 +111,18 @@ def test_nothing_to_evaluate_is_said(with_cold_movie: Dataset) -> None:
         evaluate_ranking(scorer, with_cold_movie.interactions, known=rows, held_out=rows[:0])
     with pytest.raises(ConfigError, match="must be 1 or more"):
         evaluate_ranking(scorer, with_cold_movie.interactions, known=rows, held_out=rows, ks=())
+
+
+def test_notebooks_show_a_table_of_metrics(with_cold_movie: Dataset) -> None:
+    report = evaluate_ranking(
+        Popularity(np.array([2, 1, 9, 0])),
+        with_cold_movie.interactions,
+        known=np.array([0, 1, 2]),
+        held_out=np.array([3, 4]),
+        ks=(1, 3),
+    )
+    shown = report._repr_html_().replace(' style="text-align: left"', "")
+    assert "<th></th><th>@1</th><th>@3</th>" in shown
+    first, last = (f"{report.metrics[f'ndcg@{k}']:.4f}" for k in (1, 3))
+    assert f"<tr><th>ndcg</th><td>{first}</td><td>{last}</td></tr>" in shown
+    assert "<tr><th>held out watches</th><td>2</td></tr>" in shown

@@ -296,7 +296,7 @@ def test_wrong_questions(plain: Recommender) -> None:
     with pytest.raises(UnknownIdError, match="no movie is called 'xyzzy'"):
         plain.explain("xyzzy", user=1)
     histories = pd.DataFrame({"user_id": [1, 2], "movie_id": [1, 2]})
-    with pytest.raises(ConfigError, match="of 2 users; explain one"):
+    with pytest.raises(ConfigError, match="these are 2 users; explain"):
         plain.explain(1, history=histories)
     with pytest.raises(ConfigError, match=r"both are Even story 4 \(1990\)"):
         plain.explain_similarity(4, "even story 4")

@@ -10,8 +10,8 @@ import pytest
 
 from graphrec import Recommender
 from graphrec.choices import Similarity
-from graphrec.data.dataset import Dataset
-from graphrec.data.split import Split
+from graphrec.data.dataset import Dataset, make_dataset
+from graphrec.data.split import Split, make_split
 from graphrec.errors import ConfigError, UnknownIdError
 from graphrec.recommend.saving import save_model
 from graphrec.train.config import ModelConfig, TrainConfig
@@ -23,7 +23,7 @@ def recommender(model_folder: Path) -> Recommender:
     return Recommender.load(model_folder)
 
 
-@pytest.mark.parametrize("by", list(Similarity))
+@pytest.mark.parametrize("by", [way for way in Similarity if way is not Similarity.ALL])
 def test_similar_movies_have_the_same_colour(recommender: Recommender, by: Similarity) -> None:
     table = recommender.similar("even story 4", k=12, by=by)
     assert len(table) == 12
@@ -35,7 +35,8 @@ def test_similar_movies_have_the_same_colour(recommender: Recommender, by: Simil
 
 def test_both_is_the_mean_of_its_sides(recommender: Recommender) -> None:
     table = recommender.similar(movie_id=7, k=31)
-    assert list(table.columns) == ["movie_id", "title", "score", "company", "metadata"]
+    sides = ["company", "metadata", "features"]
+    assert list(table.columns) == ["movie_id", "title", "score", *sides, "why"]
     np.testing.assert_allclose(table["score"], (table["company"] + table["metadata"]) / 2)
     by_company = recommender.similar(7, k=31, by=Similarity.COMPANY)
     np.testing.assert_allclose(by_company["score"], by_company["company"])
@@ -94,16 +95,13 @@ def test_one_id_or_title_needs_no_list(recommender: Recommender) -> None:
 def test_movies_of_which_nothing_is_known_do_not_resemble_each_other(
     checkerboard: tuple[pd.DataFrame, pd.DataFrame], tmp_path: Path
 ) -> None:
-    from graphrec.data.dataset import make_dataset
-    from graphrec.data.split import make_split
-
     ratings, movies = checkerboard
     dataset = make_dataset(ratings, movies[movies["movie_id"] > 3], note=lambda _: None)
     split = make_split(dataset)
     fitted = fit(dataset, split, ModelConfig(8), TrainConfig(epochs=1))
     save_model(tmp_path / "m", dataset, split, fitted)
     table = Recommender.load(tmp_path / "m").similar(movie_id=0, k=31)
-    assert (table["metadata"] == 0).all()
+    assert (table["features"] == 0).all()
 
 
 def test_wrong_questions(recommender: Recommender) -> None:
@@ -127,6 +125,27 @@ def test_says_what_it_is(recommender: Recommender) -> None:
     assert "40 users, 32 movies" in repr(recommender)
 
 
+def test_notebooks_show_a_card(
+    checkerboard: tuple[pd.DataFrame, pd.DataFrame], tmp_path: Path, recommender: Recommender
+) -> None:
+    card = recommender._repr_html_()
+    for words in ("checkerboard", "<td>32</td>", "ndcg@20 0.", "recommender.similar(&#x27;Even"):
+        assert words in card.replace(' style="text-align: left"', "")
+    new = pd.DataFrame({"movie_id": [100], "title": ["New"], "genres": ["Drama"]})
+    assert "32, and 1 new ones" in recommender.add_movies(new)._repr_html_()
+    ratings, movies = checkerboard
+    title = "<script>alert('x')</script>"
+    movies = movies.assign(title=[title, *movies["title"][1:]])
+    dataset = make_dataset(ratings, movies, name="<b>", note=lambda _: None)
+    split = make_split(dataset)
+    config = TrainConfig(epochs=1)
+    save_model(tmp_path / "m", dataset, split, fit(dataset, split, ModelConfig(8), config))
+    card = Recommender.load(tmp_path / "m")._repr_html_()
+    assert "<script" not in card
+    assert "<b>" not in card
+    assert "&lt;script&gt;" in card
+
+
 def test_folded_in_history_resembles_the_trained_user(
     recommender: Recommender, small_world: tuple[Dataset, Split], fitted: Fitted
 ) -> None:
@@ -145,9 +164,6 @@ def test_folded_in_history_resembles_the_trained_user(
 def test_string_ids_stay_as_they_are(
     checkerboard: tuple[pd.DataFrame, pd.DataFrame], tmp_path: Path
 ) -> None:
-    from graphrec.data.dataset import make_dataset
-    from graphrec.data.split import make_split
-
     ratings, _ = checkerboard
     ratings = ratings.assign(
         user_id="u" + ratings["user_id"].astype(str), movie_id="0" + ratings["movie_id"].astype(str)
@@ -160,6 +176,10 @@ def test_string_ids_stay_as_they_are(
     assert recommender.recommend(["u3"], k=2)["user_id"].tolist() == ["u3", "u3"]
     assert recommender.similar(movie_id="07", k=1)["movie_id"].iloc[0].startswith("0")
     assert recommender.similar("movie 07", k=1)["title"].iloc[0].startswith("movie 0")
-    assert list(recommender.similar("07", k=1).columns) == ["movie_id", "title", "score"]
-    with pytest.raises(ConfigError, match="no metadata to compare"):
+    assert list(recommender.similar("07", k=1).columns) == ["movie_id", "title", "score", "why"]
+    with pytest.raises(
+        ConfigError, match=r"no metadata part to compare movies by; .* company, both"
+    ):
         recommender.similar("07", by=Similarity.METADATA)
+    with pytest.raises(ConfigError, match="no metadata to compare movies by"):
+        recommender.similar("07", by=Similarity.FEATURES)

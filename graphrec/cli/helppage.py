@@ -1,0 +1,28 @@
+"""Help in plain text: quick to show, options under the headings of their groups."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from typer.core import TyperCommand
+
+_ARGUMENTS, _OPTIONS = "Arguments", "Options"
+
+
+class PlainHelp(TyperCommand):
+    """A command whose help needs no `rich`, which takes longer to load than all of graphrec's."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the options, those without a `rich_help_panel` first, then group by group."""
+        groups: dict[str, list[tuple[str, str]]] = {_ARGUMENTS: [], _OPTIONS: []}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            is_argument = parameter.param_type_name == "argument"
+            group = getattr(parameter, "rich_help_panel", None)
+            if record is not None:
+                group = group or (_ARGUMENTS if is_argument else _OPTIONS)
+                groups.setdefault(group, []).append(record)
+        for name, records in groups.items():
+            if records:
+                with formatter.section(name):
+                    formatter.write_dl(records)

@@ -1,0 +1,122 @@
+"""Why two movies are alike, for columns of any name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+
+from graphrec.graph.features import fit_features
+from graphrec.recommend.reasons import reasons
+from graphrec.recommend.recommender import Recommender
+
+NOBODY = sp.csr_array((3, 40), dtype=np.float32)
+
+
+def _why(movies: pd.DataFrame, *pair: int, watched: sp.csr_array = NOBODY) -> str:
+    encoder = fit_features(movies)
+    features = encoder.transform(movies)
+    (text,) = reasons(encoder, movies, features, watched, row=pair[0], others=np.array(pair[1:]))
+    return text
+
+
+def _column(name: str, own: list[object], rest: list[object]) -> pd.DataFrame:
+    """A table of 40 movies: some cells, and others over and over."""
+    more = [rest[place % len(rest)] for place in range(40 - len(own))]
+    return pd.DataFrame({name: own + more})
+
+
+def test_shared_labels_the_rarest_first() -> None:
+    own = ["spy|car|sun", "sun|spy|car|sea", "sea"]
+    movies = _column("things", own, ["car", "tree", "tree|sea", "tree"])
+    assert _why(movies, 0, 1) == "spy, sun, car"
+    assert _why(movies, 0, 2) == ""
+
+
+def test_a_label_that_most_have_is_no_reason() -> None:
+    movies = _column("spoken", ["xx", "xx", "yy", "yy"], ["xx", "xx", "xx", "zz"])
+    assert _why(movies, 0, 1) == ""
+    assert _why(movies, 2, 3) == "spoken yy"
+
+
+def test_numbers_that_are_close_by_the_quantiles() -> None:
+    movies = _column("length", [170, 176, 95, 96, 110, None], list(range(80, 130, 3)))
+    assert _why(movies, 0, 1) == "length 170 and 176"
+    assert _why(movies, 2, 3) == "length 95 and 96"
+    assert _why(movies, 3, 2) == "length 95 and 96"
+    assert _why(movies, 2, 4) == ""
+    assert _why(movies, 0, 5) == _why(movies, 5, 0) == ""
+
+
+def test_money_is_close_within_a_quarter_and_is_said_shortly() -> None:
+    money = [60_000_000, 62_300_000, 90_000_000, 62_300_000]
+    movies = _column("cost", money, [10.0**place for place in range(3, 9)])
+    assert _why(movies, 0, 1) == "cost 60M and 62.3M"
+    assert _why(movies, 1, 3) == "cost 62.3M"
+    assert _why(movies, 0, 2) == ""
+
+
+def test_years_are_said_once() -> None:
+    days = ["1995-12-15", "1996-01-20", "1995-03-02", "2014-01-01"]
+    movies = _column("shown", days, [f"{year}-06-01" for year in range(1960, 2020)])
+    titles = ["A (1995)", "B (1995)", "C (1995)", "D (2014)"]
+    movies["title"] = titles + [f"x ({1960 + place})" for place in range(36)]
+    assert _why(movies, 0, 1) == "1995"
+    assert _why(movies, 0, 2) == "1995"
+    assert _why(movies, 0, 3) == ""
+
+
+def test_texts_and_vectors_that_are_alike() -> None:
+    plots = [
+        "A thief robs a bank and a detective hunts the thief.",
+        "The detective hunts a thief who robs banks at night.",
+        "A girl finds a dragon in the garden of her school.",
+    ]
+    who, where = ("Two cooks", "A dog", "Nine nuns", "Some pirates"), ("sea", "wood", "town")
+    how = ("sing songs", "play chess", "lose money")
+    rest = [f"{one} {two} in the {three}." for one in who for two in how for three in where]
+    movies = _column("plot", list(plots), list(rest))
+    assert _why(movies, 0, 1) == "plot alike"
+    assert _why(movies, 0, 2) == ""
+    vectors = [[1.0, 0.1], [0.9, 0.1], [-1.0, 0.0]]
+    assert _why(_column("sound", list(vectors), [[0.0, 1.0], [0.1, -1.0]]), 0, 1) == "sound alike"
+
+
+def test_viewers_beside_those_by_chance() -> None:
+    """Movie 0 has 4 of 5 active viewers, movie 1 has 3, of whom 2 watched both: 4 * 3 / 5."""
+    pairs = [(0, 0), (1, 0), (2, 0), (3, 0), (0, 1), (1, 1), (4, 1), (4, 2)]
+    user, movie = np.array(pairs).T
+    watched = sp.csr_array((np.ones(len(pairs), np.float32), (user, movie)), shape=(6, 40))
+    movies = _column("length", [90, 92, 150, 151], list(range(80, 130, 3)))
+    assert _why(movies, 0, 1, watched=watched) == "length 90 and 92; 2 viewers, 2 by chance"
+    assert _why(movies, 1, 2, watched=watched) == "1 viewer, 0.6 by chance"
+    assert _why(movies, 0, 2, watched=watched) == "0 viewers, 0.8 by chance"
+    assert _why(movies, 2, 3, watched=watched) == "length 150 and 151"  # nobody has watched it
+    assert _why(movies, 3, 2, watched=watched) == "length 150 and 151"
+
+
+def test_no_metadata_no_viewers(model_folder: Path) -> None:
+    movies = pd.DataFrame({"other": range(40)})
+    nothing = fit_features(pd.DataFrame({"length": [None] * 40}))
+    features = np.zeros((40, 0), dtype=np.float32)
+    others = np.array([1, 2])
+    assert reasons(nothing, movies, features, NOBODY, row=0, others=others) == ["", ""]
+    new = pd.DataFrame({"movie_id": [100], "title": ["Odd one (1990)"], "genres": ["Drama|War"]})
+    more = Recommender.load(model_folder).add_movies(new)
+    assert "viewer" not in "".join(more.similar(movie_id=100)["why"])
+    known = more.similar(movie_id=1, k=33).set_index("movie_id")["why"]
+    assert "viewer" not in known[100]
+    assert "by chance" in known[3]
+
+
+@pytest.mark.parametrize("by", ["company", "metadata", "both", "features"])
+def test_recommender_counts_known_watches_only(model_folder: Path, by: str) -> None:
+    recommender = Recommender.load(model_folder)
+    table = recommender.similar(movie_id=1, k=3, by=by)
+    watched = recommender.watched.toarray() > 0
+    for movie, why in zip(table["movie_id"], table["why"], strict=True):
+        shared = int((watched[:, 1] & watched[:, movie]).sum())
+        assert f"{shared} viewer" in why
