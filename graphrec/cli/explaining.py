@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from graphrec.recommend.recommender import Recommender
 
 _TITLE = 42  # letters of a title that leave room for three numbers in 80 columns
+_THROUGH = 36  # beside some users' ids
 _CELL = 22  # of a metadata cell, two of which stand in a row
 
 
@@ -36,7 +37,9 @@ def explain(
         Path | None, typer.Option(help="A table of new movies, known by their metadata.")
     ] = None,
     k: Annotated[int, typer.Option(help="Rows of each table.")] = 10,
-    paths: Annotated[int, typer.Option(help="Paths over other users to show.")] = 5,
+    paths: Annotated[
+        int, typer.Option(help="Watched movies to show paths through, 0 for none.")
+    ] = 5,
     model: options.ModelDir = options.DEFAULT_MODEL,
     as_json: options.AsJson = False,
 ) -> None:
@@ -67,7 +70,7 @@ def explain(
         say(f"For somebody who likes {', '.join(recommender.lookup.show(row) for row in rows)}:")
         liked = recommender.movie_ids.to_external(rows).tolist()
     score = recommender.explain(meant[0], user=known, history=liked)
-    return show_json(score.to_dict(paths)) if as_json else _show_score(score, k, paths)
+    return show_json(score.to_dict()) if as_json else _show_score(score, k, paths)
 
 
 def _check(num_movies: int, user: str | None, likes: list[str] | None) -> None:
@@ -136,10 +139,16 @@ def _show_paths(explanation: Explanation, number: int) -> None:
         f" {explanation.paths_share:.1%} of the cosine by ID."
     )
     rows = [
-        [_cut(title, _TITLE), str(user), f"{score:.5f}", f"{share:.2%}"]
-        for _, title, user, score, share in explanation.paths[:number].itertuples(index=False)
+        [_cut(title, _THROUGH), _some(users), _even(score), f"{share:.1%}"]
+        for _, title, users, score, share in explanation.through[:number].itertuples(index=False)
     ]
-    show_table(["through", "user", "adds", "share"], rows, right=True)
+    show_table(["through", "and users", "adds", "share"], rows)
+
+
+def _some(users: list[Any], most: int = 3) -> str:
+    """The first few ids, and how many there are beside."""
+    more = f" and {len(users) - most:,} more" if len(users) > most else ""
+    return ", ".join(map(str, users[:most])) + more
 
 
 def _show_pair(pair: SimilarityExplanation, k: int) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from graphrec.data.tables import MOVIE
+from graphrec.data.tables import MOVIE, TITLE, USER
 from graphrec.notebook import html_card, html_table
 
 SHOWN = 10  # rows of a table in a notebook
@@ -38,7 +38,8 @@ class Explanation:
         unwatched: what is added to every movie that nobody has watched.
         paths: ``movie_id``, ``title``, ``user_id``, ``score``, ``share``: watched movies, other
             users who have watched them and the scored movie, what the pair adds to the score and
-            its share of the ID part's cosine; largest first.
+            its share of the ID part's cosine (of its inner product where it scores by these);
+            largest first. The rest of it is of pairs without an edge, and of own embeddings.
         notes: sentences about what is special here.
     """
 
@@ -68,14 +69,31 @@ class Explanation:
         return float(self.paths["share"].sum())
 
     @property
+    def through(self) -> pd.DataFrame:
+        """The paths through each watched movie together, the largest amount first.
+
+        Columns ``movie_id``, ``title``, ``users`` (ids, those that add most first), ``score`` and
+        ``share``.
+        """
+        groups = self.paths.groupby(MOVIE, sort=False)
+        together = groups.agg(
+            title=(TITLE, "first"),
+            users=(USER, list),
+            score=("score", "sum"),
+            share=("share", "sum"),
+        )
+        largest = together["score"].abs().sort_values(ascending=False, kind="stable").index
+        return together.loc[largest].reset_index()
+
+    @property
     def sentence(self) -> str:
         """The score in words."""
         user = NEW_USER if self.user_id is None else f"user {self.user_id}"
         seen = ", who has watched it already" if self.watched else ""
-        others = "counting it among those not watched" if self.watched else "not watched yet"
+        place = "it would be place" if self.watched else "place"
         return (
-            f"{self.title} scores {self.score:.4f} for {user}{seen}: place {self.rank:,} of"
-            f" {self.num_ranked:,} movies, {others}."
+            f"{self.title} scores {self.score:.4f} for {user}{seen}: {place} {self.rank:,} of"
+            f" {self.num_ranked:,} not watched yet."
         )
 
     @property
@@ -88,21 +106,20 @@ class Explanation:
         }
         return {name: value for name, value in named.items() if abs(value) >= 5e-5}
 
-    def to_dict(self, num_paths: int | None = None) -> dict[str, Any]:
-        """Everything as plain values, of the paths the first so many if a number is given."""
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain values."""
         values = {name: getattr(self, name) for name in self.__slots__}
-        counted = {"num_paths": len(self.paths), "paths_share": self.paths_share}
-        tables = {"contributions": self.contributions, "paths": self.paths[:num_paths]}
-        records = {name: table.to_dict("records") for name, table in tables.items()}
-        return {**values, "sum": self.total, **counted, **records}
+        tables = {name: values[name].to_dict("records") for name in ("contributions", "paths")}
+        return values | {"sum": self.total, "paths_share": self.paths_share} | tables
 
     def __repr__(self) -> str:
         return f"<Explanation: {self.sentence} Sum of {len(self.contributions):,} movies and more.>"
 
     def _repr_html_(self) -> str:
         rest = html_table([*self.rest.items(), ("sum of all", self.total)])
+        through = self.through.assign(users=self.through["users"].map(len))
         return html_card(
-            self.sentence, _table(self.contributions), rest, _table(self.paths), *_said(self.notes)
+            self.sentence, _table(self.contributions), rest, _table(through), *_said(self.notes)
         )
 
 

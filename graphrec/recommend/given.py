@@ -44,14 +44,6 @@ class Given:
         model, adjacency = _rebuilt(artefact, part, features, known)
         return cls(*model.given(adjacency), model.layers.power)
 
-    def to_user(self, movies: np.ndarray, weight: np.ndarray) -> np.ndarray:
-        """What some movies add to the embedding of a user who has watched them, [H, D]."""
-        return shares(self.to_users[movies], weight, self.power)
-
-    def to_movie(self, viewers: np.ndarray) -> np.ndarray:
-        """What some users add to the embedding of a movie that they have watched, [V, D]."""
-        return shares(self.to_movies[viewers], np.ones(len(viewers)), self.power)
-
 
 def shares(given: np.ndarray, weight: np.ndarray, power: float) -> np.ndarray:
     r"""What each of some neighbours adds: :math:`w_j g_j / (\sum w)^p`, float64 [H, D]."""
