@@ -91,8 +91,18 @@ def _cells(movies: pd.DataFrame, column: str) -> list[Any]:
     """Both movies' cells of a column; None where there is no such column, or no value."""
     if column not in movies:
         return [None, None]
-    cells = movies[column].astype(object).tolist()
-    return [None if np.ndim(cell) == 0 and pd.isna(cell) else cell for cell in cells]
+    return [_as_json(cell) for cell in movies[column].astype(object).tolist()]
+
+
+def _as_json(cell: Any) -> Any:
+    """A cell as JSON knows it: lists, numbers and text as they are, dates and the like as text."""
+    if isinstance(cell, np.ndarray):
+        return cell.tolist()
+    if isinstance(cell, (list, str)):
+        return cell
+    if pd.isna(cell):
+        return None
+    return cell if isinstance(cell, (bool, int, float)) else str(cell)
 
 
 def _largest_first(table: pd.DataFrame, column: str) -> pd.DataFrame:

@@ -41,6 +41,7 @@ class Recommender:
         recommender.similar("Toy Story", k=5)
         recommender.recommend([42], k=10)
         recommender.recommend(history=["Heat", "Alien"])
+        recommender.explain("Alien", user=42)
         recommender.add_movies("new_movies.csv").recommend([42])
     """
 

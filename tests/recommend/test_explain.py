@@ -16,6 +16,8 @@ from graphrec.data.dataset import Dataset, make_dataset
 from graphrec.data.split import Split, make_split
 from graphrec.errors import ConfigError, UnknownIdError
 from graphrec.evaluate.scorers import Mixture, RankingRule
+from graphrec.graph.features import fit_features
+from graphrec.recommend.alike import metadata_of
 from graphrec.recommend.artefact import WEIGHTS
 from graphrec.recommend.explanation import Explanation
 from graphrec.recommend.saving import save_model
@@ -358,6 +360,27 @@ def test_similarity_without_one_of_the_parts(make: Make) -> None:
     assert "no company to compare" in explained.notes[0]
     assert explained.shared > 0
     assert "not known" not in explained.sentence
+
+
+def test_cells_of_any_column_beside_what_it_adds() -> None:
+    movies = pd.DataFrame(
+        {
+            "genres": [np.array(["War", "Drama"], dtype=object), ["War"], ["Drama"], ["War"]],
+            "shown": pd.to_datetime(["1990-02-03", "1991-02-03", None, "1999-05-06"]),
+            "runtime": [90.0, None, 100.0, 110.0],
+        }
+    )
+    encoder = fit_features(movies)
+    features = encoder.transform(movies)
+    split = metadata_of((0, 1), features, encoder, movies)
+    cells = split["columns"].set_index("column")[["first", "second"]]
+    assert cells.loc["genres"].tolist() == [["War", "Drama"], ["War"]]
+    assert cells.loc["shown"].tolist() == ["1990-02-03 00:00:00", "1991-02-03 00:00:00"]
+    assert cells.loc["runtime"].tolist() == [90.0, None]
+    assert split["columns"]["metadata"].sum() == pytest.approx(split["metadata"])
+    assert split["metadata"] == pytest.approx(
+        features[0] @ features[1] / np.prod(np.linalg.norm(features[:2], axis=1)), rel=1e-5
+    )
 
 
 def test_similarity_of_movies_that_nobody_has_watched(trained: Recommender) -> None:
