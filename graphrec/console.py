@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import math
+import os
 import re
 import shutil
 import signal
@@ -58,7 +59,8 @@ def friendly(command: Command) -> Command:
 
 def fail(sentence: str) -> NoReturn:
     """Print an error and leave with code 2."""
-    typer.secho(f"Error: {sentence}", fg="red" if sys.stderr.isatty() else None, err=True)
+    is_plain = bool(os.environ.get("NO_COLOR")) or not sys.stderr.isatty()
+    typer.secho(f"Error: {sentence}", fg=None if is_plain else "red", err=True)
     raise typer.Exit(2)
 
 
@@ -82,36 +84,44 @@ def show_table(
     """Print an aligned table; columns whose first value is a number stand to the right.
 
     Args:
-        columns: names.
+        columns: names; no heading where all are empty.
         rows: values; None is nothing.
         right: all columns but the first stand to the right.
         under: name and texts of one more column, which go under their rows where the terminal is
             too narrow for it.
     """
-    from graphrec.grid import aligned, width_of
+    from graphrec.grid import aligned
 
     cells = [list(columns), *([_shown(value) for value in row] for row in rows)]
     first = rows[0] if rows else columns
     sides = [_is_number(value) or (right and place > 0) for place, value in enumerate(first)]
     room, below = terminal_width(), [""] * len(cells)
     if under is not None:
-        texts = [under[0], *under[1]]
-        wider = [[*row, text] for row, text in zip(cells, texts, strict=True)]
-        if room is None or width_of(wider) <= room:
-            cells, sides = wider, [*sides, False]
-        else:
-            below = ["", *texts[1:]]
+        cells, below = _beside_or_below(cells, [under[0], *under[1]], room)
+        sides += [False] * (len(cells[0]) - len(sides))
     for place, lines in enumerate(aligned(cells, sides, room)):
-        for line in lines:
+        for line in lines if place or any(columns) else ():
             typer.echo(line if place else typer.style(line, dim=True))
-        _show_below(below[place], room)
+        if below[place] and place:
+            _show_below(below[place], room or NARROWEST)
 
 
-def _show_below(text: str, room: int | None) -> None:
+def _beside_or_below(
+    cells: list[list[str]], texts: list[str], room: int | None
+) -> tuple[list[list[str]], list[str]]:
+    """The rows with one more column, or if there is no room for it as they are, and its texts."""
+    from graphrec.grid import width_of
+
+    wider = [[*row, text] for row, text in zip(cells, texts, strict=True)]
+    fits = room is None or width_of(wider) <= room
+    return (wider, [""] * len(cells)) if fits else (cells, texts)
+
+
+def _show_below(text: str, room: int) -> None:
     """A sentence that belongs to the line above."""
     from graphrec.grid import folded
 
-    for line in folded(text, max(NARROWEST, room or 0) - INDENT) if text else ():
+    for line in folded(text, room - INDENT):
         typer.secho(" " * INDENT + line, dim=True)
 
 
@@ -120,9 +130,9 @@ def terminal_width() -> int | None:
     return max(NARROWEST, shutil.get_terminal_size().columns) if sys.stdout.isatty() else None
 
 
-def hint(sentence: str, *, quiet: bool = False) -> None:
-    """Tell the person at a terminal what they could ask next."""
-    if not quiet and sys.stdout.isatty() and sys.stderr.isatty():
+def hint(sentence: str) -> None:
+    """Tell a person at a terminal, not a program, what they could ask next."""
+    if sys.stdout.isatty() and sys.stderr.isatty():
         typer.secho(f"Next: {sentence}", dim=True, err=True)
 
 

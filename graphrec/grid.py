@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 
 from rich.cells import cell_len, chop_cells, set_cell_size
 
 GAP = 2
-NARROW = 16  # cells of a column that is never folded
+LONGEST = 24  # cells from which a word may be broken where there is no room
 
 
 def width_of(rows: Sequence[Sequence[str]]) -> int:
@@ -21,7 +22,7 @@ def aligned(
 ) -> list[list[str]]:
     """The lines of each row, columns aligned.
 
-    Wide columns give way where there is no room, the widest first; numbers are narrow and don't.
+    Where there is no room, the widest columns are folded between words; numbers are one word.
 
     Args:
         rows: cells, the header's first.
@@ -31,20 +32,23 @@ def aligned(
     >>> aligned([["id", "title"], ["7", "Heat"], ["12", "Alien"]], [True, False])
     [['id  title'], [' 7  Heat'], ['12  Alien']]
     """
-    widths = fitted(_natural(rows), width)
+    words = [[max(map(cell_len, cell.split()), default=0) for cell in row] for row in rows]
+    least = [min(max(column), LONGEST) for column in zip(*words, strict=True)]
+    widths = fitted(_natural(rows), least, width)
     return [_lines(row, widths, right) for row in rows]
 
 
-def fitted(widths: Sequence[int], room: int | None) -> list[int]:
-    """Columns' widths, the wide ones narrowed so that all fit into the room if they can.
+def fitted(widths: Sequence[int], least: Sequence[int], room: int | None) -> list[int]:
+    """Columns' widths, the widest narrowed, down to their least, until all fit or none can.
 
-    >>> fitted([4, 60, 40], 80)
+    >>> fitted([4, 60, 40], [4, 12, 10], 80)
     [4, 36, 36]
     """
     own = list(widths)
     excess = 0 if room is None else sum(own) + GAP * (len(own) - 1) - room
-    while excess > 0 and max(own) > NARROW:
-        own[own.index(max(own))] -= 1
+    while excess > 0 and any(map(operator.gt, own, least)):
+        widest = max(range(len(own)), key=lambda place: (own[place] > least[place], own[place]))
+        own[widest] -= 1
         excess -= 1
     return own
 

@@ -62,12 +62,7 @@ def similar(
         recommender = recommender.add_movies(new, note=_note)
         if recommender.num_new > 1:
             raise ConfigError(f"{new} holds {recommender.num_new} movies; --new takes one.")
-        row = len(recommender.movies) - 1
-    elif title is not None:
-        row = recommender.find(title)
-    else:
-        wanted = recommender.movie_ids.parse(str(movie_id))
-        row = int(recommender.movie_ids.to_internal([wanted])[0])
+    row = _meant(recommender, title, movie_id)
     meant = recommender.movies.iloc[row]
     table = recommender.similar(movie_id=meant["movie_id"], k=k, by=by)
     if new is not None:
@@ -83,9 +78,10 @@ def similar(
     if by is Similarity.ALL:
         show_ways(table)
         return
+    by_sides = Similarity.COMPANY in table and Similarity.METADATA in table
     show_movies(table, has_titles=recommender.has_titles)
-    if by is Similarity.BOTH:
-        hint("the same with --by all shows what each way of comparing finds, side by side.")
+    if by is Similarity.BOTH and by_sides:
+        hint("--by all shows what each way of comparing finds, side by side.")
 
 
 @friendly
@@ -174,6 +170,16 @@ def _give(table: pd.DataFrame, output: Path | None, as_json: bool, *, has_titles
         say("Nothing is left to recommend: every allowed movie has been watched.")
     else:
         show_movies(table, has_titles=has_titles)
+
+
+def _meant(recommender: Recommender, title: str | None, movie_id: str | None) -> int:
+    """The row of the movie that was named; of the last one, the new one, where none was."""
+    if title is not None:
+        return recommender.find(title)
+    if movie_id is None:
+        return len(recommender.movies) - 1
+    wanted = recommender.movie_ids.parse(movie_id)
+    return int(recommender.movie_ids.to_internal([wanted])[0])
 
 
 def _note(sentence: str) -> None:

@@ -8,7 +8,7 @@ import typer
 
 from graphrec.choices import SplitKind
 from graphrec.cli import options
-from graphrec.console import friendly, say, show_json, show_table
+from graphrec.console import friendly, hint, say, show_json, show_table
 from graphrec.errors import ConfigError
 
 
@@ -74,6 +74,7 @@ def evaluate(
         say("The cold movies alone, ranked among themselves:")
         for shown in k or [20]:
             _show(f"cold @{shown}", among_cold, shown)
+    hint("'graphrec ablate' finds out what each half of the model is worth on these tables.")
 
 
 def _show(corner: str, metrics: dict[str, dict[str, float]], k: int) -> None:

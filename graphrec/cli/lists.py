@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import typer
+
 from graphrec.choices import Similarity
-from graphrec.console import say, show_table, terminal_width
+from graphrec.console import show_table, terminal_width
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,11 +47,15 @@ def show_ways(table: pd.DataFrame) -> None:
     places = zip(range(1, k + 1), *marked.values(), strict=True)
     show_table(["", *(f"  {way}" for way in marked)], list(places))
     if table["company_alone"].any():
-        say(f"{ALONE} found by company alone: in no list by {_without_company(list(lists))}.")
-    say("")
-    shared = overlap(table)
+        typer.echo(f"{ALONE} found by company alone: in no list by {_others(list(lists))}.")
+    if len(lists) > 1:
+        typer.echo()
+        _show_overlap(overlap(table), k)
+
+
+def _show_overlap(shared: pd.DataFrame, k: int) -> None:
     show_table([f"of {k} shared", *shared.columns], shared.reset_index().to_numpy(object).tolist())
 
 
-def _without_company(ways: list[str]) -> str:
+def _others(ways: list[str]) -> str:
     return " or ".join(way for way in ways if way not in (Similarity.COMPANY, Similarity.BOTH))

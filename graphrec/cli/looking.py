@@ -7,7 +7,7 @@ import shlex
 import typer
 
 from graphrec.cli import options
-from graphrec.console import friendly, say, show_json, show_table
+from graphrec.console import friendly, hint, say, show_json, show_table
 
 
 @friendly
@@ -36,7 +36,7 @@ def inspect(
         return
     columns = facts.pop("columns")
     notes = facts.pop("notes")
-    show_table(["", ""], [[name, value] for name, value in facts.items()])
+    show_table(["", ""], [[name.replace("_", " "), _shown(fact)] for name, fact in facts.items()])
     typer.echo()
     if columns:
         names = ["column", "kind", "missing", "features", "why"]
@@ -46,6 +46,11 @@ def inspect(
         typer.echo("No metadata columns: movies will be known by their ID alone.")
     for note in notes:
         say(f"Note: {note}")
+    hint("'graphrec train' with the same options learns from these tables.")
+
+
+def _shown(fact: object) -> str:
+    return f"{fact:,}" if isinstance(fact, int) else str(fact)
 
 
 def _show_leaks(reasons: dict[str, str]) -> None:

@@ -66,8 +66,7 @@ def compare_to(embeddings: Embeddings, row: int) -> dict[Similarity, np.ndarray]
     }
     cosines = {way: _cosine_to(of, row) for way, of in vectors.items() if of.shape[1]}
     learned = [cosines[way] for way in SIDES if way in cosines]
-    cosines[Similarity.BOTH] = np.mean(learned, axis=0)
-    return cosines
+    return {**cosines, Similarity.BOTH: np.mean(learned, axis=0)}
 
 
 def overlap(lists: pd.DataFrame) -> pd.DataFrame:
@@ -88,7 +87,7 @@ def overlap(lists: pd.DataFrame) -> pd.DataFrame:
 
 def _check(cosines: dict[Similarity, np.ndarray], by: Similarity) -> None:
     if by is not Similarity.ALL and by not in cosines:
-        offered = ", ".join(way for way in ORDER if way in cosines)
+        offered = ", ".join(way for way in ORDER if way in cosines and way is not Similarity.BOTH)
         raise ConfigError(
             f"this model has no {_NEEDS[by]} to compare movies by; it compares by {offered}."
         )

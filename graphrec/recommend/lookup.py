@@ -198,8 +198,10 @@ def _names(title: str) -> list[str]:
 def _name(title: str) -> str:
     """Lower-case words without accents or punctuation, a trailing article back in front."""
     title = _TRAILING_ARTICLE.sub(r"\2 \1", _YEAR.sub("", title).strip())
-    plain = unicodedata.normalize("NFKD", title.casefold().replace("&", " and "))
-    letters = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    letters = title.casefold().replace("&", " and ")
+    if not letters.isascii():  # most are, and need not be taken apart
+        apart = unicodedata.normalize("NFKD", letters)
+        letters = "".join(letter for letter in apart if not unicodedata.combining(letter))
     return " ".join(re.sub(r"[^\w\s]|_", " ", re.sub(r"['’]", "", letters)).split())
 
 

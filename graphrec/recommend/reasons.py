@@ -51,7 +51,7 @@ def reasons(
 ) -> list[str]:
     """Why each of some movies is like one: on one side its metadata, on the other its viewers.
 
-    Such as ``Crime, Thriller; 1995; runtime 170 and 176; 34 viewers, 6 by chance``: labels that
+    Such as ``Crime, Thriller; 1995, runtime 170 and 176; 34 viewers, 6 by chance``: labels that
     both have, rarest first; the closest numbers; texts that are alike; and how many known viewers
     the two share, beside how many they would by chance, d_a d_b / U. A side that has nothing to say
     is left out.

@@ -94,7 +94,8 @@ def test_similar_by_id(model_folder: Path) -> None:
 def test_similar_for_people_is_a_plain_table(model_folder: Path) -> None:
     done = run("similar", "even story 4", "--model", model_folder, "--k", 2)
     lines = done.stdout.splitlines()
-    assert lines[0].split() == ["movie_id", "title", "score", "company", "metadata"]
+    sides = ["company", "metadata", "features"]
+    assert lines[0].split() == ["movie_id", "title", "score", *sides, "why"]
     assert len(lines) == 3
     assert "\x1b" not in done.output
     assert "Closest to Even story 4 (1990)" in done.stderr

@@ -9,7 +9,7 @@ import pytest
 import typer
 
 from graphrec.choices import Scoring
-from graphrec.console import friendly, show_json, show_table, training_progress
+from graphrec.console import fail, friendly, hint, show_json, show_table, training_progress
 from graphrec.evaluate.scorers import RankingRule
 from graphrec.train.trainer import Epoch
 
@@ -77,3 +77,78 @@ def test_json_has_no_nan(capsys: pytest.CaptureFixture[str]) -> None:
 def test_long_titles_are_whole_when_piped(capsys: pytest.CaptureFixture[str]) -> None:
     show_table(["movie_id", "title"], [[1, "x" * 200]])
     assert "x" * 200 in capsys.readouterr().out
+
+
+def _terminal(monkeypatch: pytest.MonkeyPatch) -> _Terminal:
+    """A terminal of 60 columns as stdout."""
+    terminal = _Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setenv("COLUMNS", "60")
+    return terminal
+
+
+def test_long_titles_fold_between_words_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = _terminal(monkeypatch)
+    title = "Night of the Day of the Dawn of the Son of the Bride of the Return"
+    show_table(["movie_id", "title", "score"], [[123456, title, 0.5], [7, "Heat", 0.25]])
+    header, first, second, third = screen.getvalue().splitlines()
+    assert "\x1b[2m" in header
+    assert first.startswith("  123456  Night of")
+    assert first.endswith("  0.5000")
+    words = f"{first.removesuffix('0.5000')} {second}".split()
+    assert words == ["123456", *title.split()]
+    assert third.startswith("       7  Heat ")
+    assert max(map(len, (first, second, third))) <= 60
+
+
+def test_one_more_column_goes_below_where_it_does_not_fit(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = _terminal(monkeypatch)
+    why = ["because " * 9, "short"]
+    show_table(["title", "score"], [["Heat", 0.5], ["Alien", 0.25]], under=("why", why))
+    plain = screen.getvalue().replace("\x1b[2m", "").replace("\x1b[0m", "")
+    below = [
+        "    " + "because " * 6 + "because",
+        "    because because",
+        "Alien  0.2500",
+        "    short",
+    ]
+    assert plain.splitlines()[2:] == below
+    monkeypatch.undo()
+    show_table(["title", "score"], [["Heat", 0.5], ["Alien", 0.25]], under=("why", why))
+    piped = capsys.readouterr().out.splitlines()
+    assert piped[0].split() == ["title", "score", "why"]
+    assert piped[1] == "Heat   0.5000  " + ("because " * 9).rstrip()
+
+
+def test_wide_letters_count_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = _terminal(monkeypatch)
+    show_table(["title", "n"], [["千と千尋の神隠し", 1], ["Spirited Away", 2]])
+    assert screen.getvalue().splitlines()[1:] == ["千と千尋の神隠し  1", "Spirited Away     2"]
+
+
+def test_hints_are_for_people_at_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    screen = _terminal(monkeypatch)
+    hint("look here")  # stderr is none
+    assert capsys.readouterr().err == ""
+    errors = _Terminal()
+    monkeypatch.setattr(sys, "stderr", errors)
+    hint("look here")
+    assert "Next: look here" in errors.getvalue()
+    assert screen.getvalue() == ""
+
+
+@pytest.mark.parametrize(("no_color", "is_red"), [("", True), ("1", False)])
+def test_errors_are_red_for_those_who_want_colour(
+    no_color: str, is_red: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors = _Terminal()
+    monkeypatch.setattr(sys, "stderr", errors)
+    monkeypatch.setenv("NO_COLOR", no_color)
+    with pytest.raises(typer.Exit):
+        fail("no.")
+    assert ("\x1b[31m" in errors.getvalue()) is is_red
+    assert "Error: no." in errors.getvalue()

@@ -47,7 +47,7 @@ def test_models_offer_what_they_have(small_world: tuple[Dataset, Split], tmp_pat
     model = ModelConfig(8, node_state=NodeState.METADATA)
     save_model(tmp_path / "m", dataset, split, fit(dataset, split, model, TrainConfig(epochs=1)))
     recommender = Recommender.load(tmp_path / "m")
-    with pytest.raises(ConfigError, match=r"no ID part .* by metadata, both, features\."):
+    with pytest.raises(ConfigError, match=r"no ID part .* by metadata, features\."):
         recommender.similar(4, by="company")
     both, metadata = (recommender.similar(4, by=way) for way in ("both", "metadata"))
     pd.testing.assert_frame_equal(both, metadata)

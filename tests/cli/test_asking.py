@@ -1,0 +1,181 @@
+"""`graphrec similar` and `recommend` as they look: ways side by side, reasons, no doubled ids."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from rich.cells import cell_len
+from typer.testing import CliRunner, Result
+
+from graphrec.cli import app
+from graphrec.cli.lists import show_ways
+
+
+def run(*arguments: object) -> Result:
+    """A command's result; an unexpected error fails the test with its traceback."""
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def test_similar_says_why(model_folder: Path) -> None:
+    done = run("similar", "even story 4", "--model", model_folder, "--k", 3)
+    header, *lines = done.stdout.splitlines()
+    assert header.split()[-1] == "why"
+    assert len(lines) == 3
+    for line in lines:
+        assert "Comedy" in line[header.index("why") :]
+        assert line.rstrip().endswith("by chance")
+    answer = json.loads(
+        run("similar", "even story 4", "--model", model_folder, "--k", 1, "--json").stdout
+    )
+    assert answer["similar"][0]["why"] in lines[0]
+
+
+def test_all_ways_side_by_side(model_folder: Path) -> None:
+    done = run("similar", "even story 4", "--by", "all", "--k", 3, "--model", model_folder)
+    assert done.exit_code == 0, done.output
+    lines = done.stdout.splitlines()
+    assert lines[0].split() == ["company", "metadata", "both", "features"]
+    assert all(line.count("Even story") == 4 for line in lines[1:4])
+    place = lines.index("") + 1
+    assert lines[place].split() == ["of", "3", "shared", "company", "metadata", "both", "features"]
+    assert lines[place + 1].split()[:2] == ["company", "3"]
+    answer = json.loads(
+        run(
+            "similar", "even story 4", "--by", "all", "--k", 3, "--model", model_folder, "--json"
+        ).stdout
+    )  # fmt: skip
+    assert len(answer["similar"]) == 12
+    assert answer["shared"]["company"]["company"] == 3
+    assert answer["shared"]["company"]["both"] == answer["shared"]["both"]["company"]
+
+
+def _ways(title: str) -> pd.DataFrame:
+    ways = [way for way in ("company", "metadata", "features") for _ in range(2)]
+    ids = [1, 2, 2, 3, 2, 3]
+    columns = {"by": ways, "rank": [1, 2] * 3, "movie_id": ids, "title": [title] * 6}
+    return pd.DataFrame({**columns, "company_alone": [movie == 1 for movie in ids]})
+
+
+def test_what_company_alone_found_has_a_sign(capsys: pytest.CaptureFixture[str]) -> None:
+    show_ways(_ways("Heat"))
+    _, first, second, legend, *_ = capsys.readouterr().out.splitlines()
+    assert first.split() == ["1", "*", "Heat", "Heat", "Heat"]
+    assert "*" not in second
+    assert legend == "* found by company alone: in no list by metadata or features."
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("columns", [80, 132])
+def test_titles_are_cut_to_the_terminal(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = _Terminal()
+    monkeypatch.setattr(sys, "stdout", screen)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    show_ways(_ways("Lord of the Rings: The Fellowship of the Ring, 指環王 (2001)"))
+    lines = [line for line in screen.getvalue().splitlines() if "Lord" in line]
+    assert len(lines) == 2
+    for line in lines:
+        assert line.count("…") == 3
+        assert columns - 10 < cell_len(line.removesuffix("\x1b[0m")) <= columns
+
+
+@pytest.fixture(scope="module")
+def untitled(
+    tmp_path_factory: pytest.TempPathFactory, checkerboard: tuple[pd.DataFrame, pd.DataFrame]
+) -> Path:
+    """A model of ratings alone."""
+    folder = tmp_path_factory.mktemp("untitled")
+    checkerboard[0].to_csv(folder / "ratings.csv", index=False)
+    done = run(
+        "train", "--ratings", folder / "ratings.csv", "--output", folder / "m", "--epochs", 2
+    )
+    assert done.exit_code == 0, done.output
+    return folder / "m"
+
+
+def test_made_up_titles_are_not_shown_beside_their_ids(untitled: Path) -> None:
+    similar = run("similar", "--movie-id", 4, "--k", 2, "--model", untitled)
+    assert similar.stdout.splitlines()[0].split() == ["movie_id", "score", "why"]
+    assert "Closest to movie 4:" in similar.stderr
+    assert "movie " not in similar.stdout
+    lists = run("recommend", "--user", 3, "--k", 2, "--model", untitled)
+    assert lists.stdout.splitlines()[0].split() == ["user_id", "movie_id", "rank", "score"]
+    every = run("similar", "--movie-id", 4, "--k", 2, "--by", "all", "--model", untitled)
+    assert every.stdout.splitlines()[0].split() == ["company"]
+    assert "shared" not in every.stdout  # there is one list
+    assert (
+        "title"
+        in json.loads(run("recommend", "--user", 3, "--json", "--model", untitled).stdout)[0]
+    )
+
+
+@pytest.mark.parametrize(("by", "words"), [("metadata", "metadata part"), ("features", "metadata")])
+def test_a_way_that_the_model_does_not_have(untitled: Path, by: str, words: str) -> None:
+    done = run("similar", "--movie-id", 4, "--by", by, "--model", untitled)
+    assert done.exit_code == 2
+    assert f"this model has no {words} to compare movies by" in done.stderr
+    assert "compares by company." in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no pseudo-terminals")
+def test_in_a_terminal_of_80_columns(model_folder: Path) -> None:
+    """Nothing is wider than the terminal, reasons stand below, and there is a hint."""
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    command = [sys.executable, "-m", "graphrec", "similar", "even story 4", "--k", "2"]
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    subprocess.run(
+        [*command, "--model", str(model_folder)],
+        stdout=slave,
+        stderr=slave,
+        env=environment,
+        check=True,
+        cwd=Path(__file__).parents[2],
+    )
+    os.close(slave)
+    with os.fdopen(master, "rb", closefd=True) as screen:
+        shown = os.read(screen.fileno(), 100_000).decode()
+    plain = shown.replace("\x1b[2m", "").replace("\x1b[0m", "")
+    assert "\x1b" not in plain
+    lines = plain.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[0] == "Closest to Even story 4 (1990):"
+    assert lines[1].split()[-1] == "features"
+    assert lines[3].startswith("    Comedy; ")
+    assert lines[-1].startswith("Next: ")
+
+
+def test_similar_loads_neither_torch_nor_scikit_learn(model_folder: Path) -> None:
+    """They take longer than the answer; so does pandas, but tables are made of it."""
+    code = (
+        "import sys; from graphrec.cli import app; app(sys.argv[1:], standalone_mode=False);"
+        "print([name for name in ('torch', 'sklearn', 'rich.console') if name in sys.modules])"
+    )
+    for by in ("both", "all"):
+        asked = ["similar", "even story 4", "--by", by, "--model", str(model_folder)]
+        done = subprocess.run(
+            [sys.executable, "-c", code, *asked],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=Path(__file__).parents[2],
+        )
+        assert done.stdout.splitlines()[-1] == "[]"
