@@ -43,9 +43,10 @@ def explain(
     model: options.ModelDir = options.DEFAULT_MODEL,
     as_json: options.AsJson = False,
 ) -> None:
-    """Split a score into what each watched movie adds, or the similarity of two movies.
+    """Split a score, or two movies' similarity, exactly.
 
-    Everything adds up exactly. It tells who also watched what, and claims no cause.
+    A score is what each watched movie adds, by company and by metadata, and the rest. It tells who
+    also watched what, never why.
 
     Examples:
 
@@ -139,7 +140,7 @@ def _show_paths(explanation: Explanation, number: int) -> None:
         f" {explanation.paths_share:.1%} of the cosine by ID."
     )
     rows = [
-        [_cut(title, _THROUGH), _some(users), _even(score), f"{share:.1%}"]
+        [_cut(title, _THROUGH), _some(users), _even(score), f"{round(share, 3) + 0.0:.1%}"]
         for _, title, users, score, share in explanation.through[:number].itertuples(index=False)
     ]
     show_table(["through", "and users", "adds", "share"], rows)

@@ -168,8 +168,9 @@ class SimilarityExplanation:
     def company_sentence(self) -> str:
         """How many viewers they share, in words."""
         first, second = self.num_viewers
+        expected = f"{self.expected:,.1f}" if self.expected >= 0.1 else f"{self.expected:.1g}"
         return (
-            f"{self.shared:,} users watched both; by chance it would be {self.expected:.1f}"
+            f"{self.shared:,} users watched both; by chance it would be {expected}"
             f" ({first:,} x {second:,} viewers / {self.num_users:,} users)."
         )
 

@@ -137,6 +137,8 @@ class Recommender:
             AmbiguousTitleError: if several movies have that title.
             UnknownIdError: if no movie has it.
         """
+        if not isinstance(movie, str):
+            return self._row(movie)  # needs no titles
         return find_movie(movie, self.lookup, self.movie_ids)
 
     def _row(self, movie_id: Any) -> int:
