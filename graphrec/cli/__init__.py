@@ -9,6 +9,7 @@ import typer
 from graphrec import __version__
 from graphrec.cli.asking import recommend, similar
 from graphrec.cli.evaluating import evaluate
+from graphrec.cli.explaining import explain
 from graphrec.cli.helppage import PlainHelp
 from graphrec.cli.looking import inspect
 from graphrec.cli.studying import ablate
@@ -28,7 +29,7 @@ data_app = typer.Typer(
     help="Look at data before training.", no_args_is_help=True, rich_markup_mode=None
 )
 
-for command in (train, evaluate, similar, recommend, ablate):
+for command in (train, evaluate, similar, recommend, explain, ablate):
     app.command(cls=PlainHelp)(command)
 data_app.command(cls=PlainHelp)(inspect)
 app.add_typer(data_app, name="data")

@@ -177,17 +177,30 @@ class ExpectedScorer:
         return self.company.num_movies
 
     def score(self, users: np.ndarray) -> Tensor:
-        scores = self.company.score(users).cpu()
-        by_metadata = self.metadata.score(users).cpu()
+        scores, mean, offset, slope = self.line(users)
+        return torch.lerp(offset.mul_(slope).add_(mean), scores, self.trust)
+
+    @property
+    def line_weight(self) -> Tensor:
+        """What each movie counts for line and means, [M]; sums to 1."""
         weight = self.trust * self.watched
-        weight /= weight.sum()
+        return weight / weight.sum()
+
+    def line(self, users: np.ndarray) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Each user's line: what it goes through, and how steep it is.
+
+        Shapes:
+            - returns company's scores [B, M], their mean [B, 1], how far metadata's scores are from
+              their mean [B, M], and the slope, 0 or above, [B, 1].
+        """
+        weight = self.line_weight
+        scores, by_metadata = self.company.score(users).cpu(), self.metadata.score(users).cpu()
         mean, middle = (scores @ weight)[:, None], (by_metadata @ weight)[:, None]
         by_metadata -= middle
         slope = (
             ((scores - mean) * by_metadata) @ weight / (by_metadata.square() @ weight).clamp(1e-12)
         )
-        expected = by_metadata.mul_(slope.clamp(0)[:, None]).add_(mean)
-        return torch.lerp(expected, scores, self.trust)
+        return scores, mean, by_metadata, slope.clamp(0)[:, None]
 
 
 def trust_in_company(degree: Tensor, shrinkage: float) -> Tensor:
@@ -256,7 +269,7 @@ def model_scorer(
     user_metadata: np.ndarray,
     watched: sp.csr_array,
     mixture: Mixture,
-) -> Scorer:
+) -> SumScorer:
     """A trained model's scores for some users.
 
     Args:

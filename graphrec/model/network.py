@@ -7,6 +7,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor, nn
 
+from graphrec.choices import Layers
 from graphrec.graph.build import RATES, REV_RATES
 from graphrec.model.embeddings import PartEmbeddings
 from graphrec.model.folding import DOUBT, fold_in, given_to_new_users
@@ -91,12 +92,8 @@ class GraphModel(nn.Module):
             adjacency: the graph's, as `normalized_adjacency` returns it.
             history: what users without edges have watched, users x movies.
         """
-        layers = self.layers.over(adjacency.to(self.states.user.device))
+        layers, state = self._over(adjacency)
         watched = _watches(adjacency, self.num_users)
-        state = self.states()
-        if self.states.metadata is None:
-            seen = adjacency.crow_indices().diff() > 0
-            state = state * seen.to(state.device)[:, None]
         users, movies = map(_array, self._embed(layers, state))
         given = _array(layers.given(state, self.num_users))
         doubt = DOUBT if self.states.metadata is None else 0.0  # metadata aren't hearsay
@@ -108,6 +105,47 @@ class GraphModel(nn.Module):
             users[folded] = fold_in(history[folded], given, layers.power)
         of_features = layers.alone(self.states.of_features())
         return PartEmbeddings(users, movies, given, _array(of_features))
+
+    @torch.no_grad()
+    def given(self, adjacency: Tensor) -> tuple[np.ndarray, np.ndarray]:
+        r"""What watched movies give to the embeddings of `embed`, and users to those of movies.
+
+        Both layers are linear, so with p their power every embedding of a node with edges is
+
+        .. math:: z_u = o_u + \frac{1}{|H_u|^p} \sum_{i \in H_u} g_i, \qquad
+                  z_i = o_i + \frac{1}{|V_i|^p} \sum_{u \in V_i} m_u
+
+        with o what the node's own state becomes, for LightGCN :math:`e / (K + 1)`. Without layers
+        nothing is given: an embedding is its own state.
+
+        Args:
+            adjacency: the graph's, as for `embed`.
+
+        Returns:
+            g [M, D] and m [U, D], float32.
+        """
+        layers, state = self._over(adjacency)
+        if not layers.num_layers:
+            state = torch.zeros_like(state)
+        to_users = layers.given(state, self.num_users)
+        return _array(to_users), _array(layers.given_to_movies(state, self.num_users))
+
+    def _over(self, adjacency: Tensor) -> tuple[LightGCN | GraphSAGE, Tensor]:
+        """The layers over a graph, and the states in it; those that were never trained are zero."""
+        state = self.states()
+        if self.states.metadata is None:
+            seen = adjacency.crow_indices().diff() > 0
+            state = state * seen.to(state.device)[:, None]
+        return self.layers.over(adjacency.to(state.device)), state
+
+
+def layers_over(
+    adjacency: Tensor, num_users: int, embedding_dim: int, kind: Layers, num_layers: int
+) -> LightGCN | GraphSAGE:
+    """New layers of a kind over one graph, see `LightGCN` and `GraphSAGE` for the arguments."""
+    if kind is Layers.LIGHTGCN:
+        return LightGCN(adjacency, num_layers)
+    return GraphSAGE(adjacency, num_users, embedding_dim, num_layers)
 
 
 def _watches(adjacency: Tensor, num_users: int) -> sp.csr_array:

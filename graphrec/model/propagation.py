@@ -112,10 +112,22 @@ class LightGCN(nn.Module):
             - `state`: [N, D], users first.
             - returns f, [M, D]; movies without edges count as if they had one.
         """
+        return self._given(state)[num_users:]
+
+    def given_to_movies(self, state: Tensor, num_users: int) -> Tensor:
+        """What each user gives to the movies they have watched, as `given` the other way round.
+
+        Shapes:
+            - `state`: [N, D], users first; returns [U, D].
+        """
+        return self._given(state)[:num_users]
+
+    def _given(self, state: Tensor) -> Tensor:
+        """What every node gives to its neighbours, [N, D]: the operator is symmetric."""
         layer, total = state, torch.zeros_like(state)
         for place in range(max(1, self.num_layers)):
             layer = spread(self.adjacency, layer) if place else layer
             total = total + layer
-        degree = self.adjacency.crow_indices().diff()[num_users:]
+        degree = self.adjacency.crow_indices().diff()
         root = degree.clamp(min=1).to(state.dtype).rsqrt()
-        return total[num_users:] * root[:, None] / (self.num_layers + 1)
+        return total * root[:, None] / (self.num_layers + 1)

@@ -166,17 +166,30 @@ class GraphSAGE(nn.Module):
         Shapes:
             - `state`: [N, D], users first; returns g, [M, D].
         """
-        users, movies = state[:num_users], state[num_users:]
         if not self.num_layers:
-            return movies
-        given = torch.zeros_like(movies)
+            return state[num_users:]
+        return self._given(state, num_users)[1]
+
+    def given_to_movies(self, state: Tensor, num_users: int) -> Tensor:
+        """What each user gives to the movies they have watched, as `given` the other way round.
+
+        Shapes:
+            - `state`: [N, D], users first; returns [U, D].
+        """
+        return self._given(state, num_users)[0]
+
+    def _given(self, state: Tensor, num_users: int) -> tuple[Tensor, Tensor]:
+        """What users give to movies, [U, D], and movies to users, [M, D]; 0 without layers."""
+        users, movies = state[:num_users], state[num_users:]
+        to_movies, to_users = torch.zeros_like(users), torch.zeros_like(movies)
         for user_conv, movie_conv in zip(self.to_user, self.to_movie, strict=True):
-            given = given + user_conv.own(given) + user_conv.near(movies)
+            to_movies = to_movies + movie_conv.own(to_movies) + movie_conv.near(users)
+            to_users = to_users + user_conv.own(to_users) + user_conv.near(movies)
             users, movies = (
                 users + user_conv((movies, users), self.means[0]),
                 movies + movie_conv((users, movies), self.means[1]),
             )
-        return given
+        return to_movies, to_users
 
 
 def means_over(adjacency: Tensor, num_users: int) -> tuple[MeanOfNeighbours, MeanOfNeighbours]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -21,11 +21,15 @@ from graphrec.errors import ConfigError
 from graphrec.model.embeddings import Embeddings
 from graphrec.recommend.artefact import Artefact
 from graphrec.recommend.card import model_card
+from graphrec.recommend.explanation import Explanation, SimilarityExplanation
 from graphrec.recommend.likeness import closest
 from graphrec.recommend.lists import Audience, check_k, lists_of, movie_table, several
 from graphrec.recommend.lookup import TitleLookup, find_movie
 from graphrec.recommend.newcomers import newcomers, read_new_movies
 from graphrec.recommend.reasons import reasons
+
+if TYPE_CHECKING:
+    from graphrec.recommend.explain import Explainer
 
 
 class Recommender:
@@ -37,6 +41,7 @@ class Recommender:
         recommender.similar("Toy Story", k=5)
         recommender.recommend([42], k=10)
         recommender.recommend(history=["Heat", "Alien"])
+        recommender.explain("Alien", user=42)
         recommender.add_movies("new_movies.csv").recommend([42])
     """
 
@@ -132,6 +137,8 @@ class Recommender:
             AmbiguousTitleError: if several movies have that title.
             UnknownIdError: if no movie has it.
         """
+        if not isinstance(movie, str):
+            return self._row(movie)  # needs no titles
         return find_movie(movie, self.lookup, self.movie_ids)
 
     def _row(self, movie_id: Any) -> int:
@@ -239,6 +246,47 @@ class Recommender:
         if audience.ids is not None:
             table.insert(0, USER, np.repeat(audience.ids, listed.sum(axis=1)))
         return table
+
+    def explain(
+        self, movie: Any, *, user: Any = None, history: Any = None, ratings: Any = None
+    ) -> Explanation:
+        """A movie's score as the exact sum of what each watched movie adds, and of the rest.
+
+        Args:
+            movie: title or id.
+            user: id of whose score it is.
+            history, ratings: instead, what one new user has watched, as for `recommend`.
+
+        Raises:
+            UnknownIdError, AmbiguousTitleError: if the user or a movie isn't known.
+            ConfigError, DataError: if the arguments don't go together, or can't be used.
+        """
+        if (user is None) == (history is None):
+            raise ConfigError("say for whom to explain: for a user or a history, and not for both.")
+        who = self._audience(None if user is None else [user], history, ratings, warn)
+        row = None if user is None else int(self.user_ids.to_internal([user])[0])
+        return self._explainer.score(who, row, self.find(movie))
+
+    def explain_similarity(self, first: Any, second: Any) -> SimilarityExplanation:
+        """How alike two movies are, as exact sums over viewers and over metadata columns.
+
+        Args:
+            first, second: title or id.
+
+        Raises:
+            UnknownIdError, AmbiguousTitleError: if a movie isn't known.
+            ConfigError: if both are the same.
+        """
+        return self._explainer.similarity(self.find(first), self.find(second))
+
+    @cached_property
+    def _explainer(self) -> Explainer:
+        from graphrec.recommend.explain import Explainer  # loads torch
+
+        interactions, split = self._interactions
+        known = interactions.to_csr(split.known)
+        args = self.artefact, self.movies, self._embeddings
+        return Explainer(*args, known=known, users=self.user_ids)
 
     def _audience(self, users: Any, history: Any, ratings: Any, note: Note) -> Audience:
         """The users who are meant."""

@@ -10,15 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphrec.choices import Layers, NodeState
+from graphrec.choices import NodeState
 from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split
 from graphrec.evaluate.scorers import EmbeddingScorer, RankingRule
 from graphrec.model.embeddings import PartEmbeddings
 from graphrec.model.neighbours import NeighbourSampler
-from graphrec.model.network import GraphModel
-from graphrec.model.propagation import LightGCN
-from graphrec.model.sage import GraphSAGE
+from graphrec.model.network import GraphModel, layers_over
 from graphrec.model.states import NodeStates
 from graphrec.train.config import ModelConfig, TrainConfig
 from graphrec.train.judge import Judge
@@ -226,7 +224,14 @@ def _prepare(
         generator=generator,
     )
     device = torch.device(config.device)
-    model = GraphModel(states, _layers(known, model_config)).to(device)
+    layers = layers_over(
+        known.adjacency,
+        len(states.user),
+        model_config.embedding_dim,
+        model_config.layers,
+        model_config.num_layers,
+    )
+    model = GraphModel(states, layers).to(device)
     by_id = part is NodeState.ID
     popularity = known.log_popularity if by_id else known.expected_log_popularity
     watches, log_popularity = known.watches.to(device), torch.from_numpy(popularity).to(device)
@@ -243,10 +248,3 @@ def _prepare(
         newcomers=known.history,
         sampler=sampler,
     )
-
-
-def _layers(known: Known, config: ModelConfig) -> LightGCN | GraphSAGE:
-    if config.layers is Layers.LIGHTGCN:
-        return LightGCN(known.adjacency, config.num_layers)
-    num_users = known.graph["user"].num_nodes
-    return GraphSAGE(known.adjacency, num_users, config.embedding_dim, config.num_layers)

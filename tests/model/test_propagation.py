@@ -115,3 +115,17 @@ def test_fold_in_without_layers_points_where_the_history_points() -> None:
     given = layers.given(state, 2)
     torch.testing.assert_close(given[0], state[2])
     torch.testing.assert_close(given[1], state[3] / 2**0.5)
+
+
+@pytest.mark.parametrize("num_layers", [1, 2, 3])
+def test_what_users_give_makes_a_movie_that_has_no_state_of_its_own(num_layers: int) -> None:
+    graph = build_graph(_random_ratings(12, 9, 50, seed=3))
+    num_users = graph["user"].num_nodes
+    layers = LightGCN(normalized_adjacency(graph), num_layers)
+    state = torch.randn(num_users + graph["movie"].num_nodes, 5)
+    movie = 4
+    state[num_users + movie] = 0
+    user_of_edge, movie_of_edge = graph[RATES].edge_index
+    viewers = user_of_edge[movie_of_edge == movie]
+    added = layers.given_to_movies(state, num_users)[viewers].sum(0) / len(viewers) ** layers.power
+    torch.testing.assert_close(added, layers(state)[num_users + movie])

@@ -140,3 +140,15 @@ def test_folding_uses_the_means_power() -> None:
     given = np.eye(graph["movie"].num_nodes, dtype=np.float32)
     folded = fold_in(sp.csr_array(history), given, _layers(graph, 1).power)
     assert folded[0, 1] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("num_layers", [1, 2, 3])
+def test_what_users_give_makes_a_movie_that_has_no_state_of_its_own(num_layers: int) -> None:
+    graph = _graph()
+    layers, state, num_users = _layers(graph, num_layers), _state(graph), graph["user"].num_nodes
+    movie = 4
+    state[num_users + movie] = 0
+    source, destination = graph[RATES].edge_index
+    viewers = source[destination == movie]
+    added = layers.given_to_movies(state, num_users)[viewers].mean(dim=0)
+    torch.testing.assert_close(added, layers(state)[num_users + movie])

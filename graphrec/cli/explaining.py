@@ -1,0 +1,214 @@
+"""`graphrec explain`."""
+
+from __future__ import annotations
+
+from math import isnan
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from graphrec.cli import options
+from graphrec.console import friendly, say, show_json, show_table
+from graphrec.errors import ConfigError
+
+if TYPE_CHECKING:
+    from graphrec.recommend.explanation import Explanation, SimilarityExplanation
+    from graphrec.recommend.recommender import Recommender
+
+_TITLE = 42  # letters of a title that leave room for three numbers in 80 columns
+_THROUGH = 36  # beside some users' ids
+_CELL = 22  # of a metadata cell, two of which stand in a row
+
+
+@friendly
+def explain(
+    *,
+    movie: Annotated[
+        list[str] | None, typer.Option(help="The movie's title; two to compare them.")
+    ] = None,
+    movie_id: Annotated[list[str] | None, typer.Option(help="Its id instead.")] = None,
+    user: Annotated[str | None, typer.Option(help="Whose score: a user's id.")] = None,
+    likes: Annotated[
+        list[str] | None,
+        typer.Option(help="Whose score: a title that a new user likes; may be repeated."),
+    ] = None,
+    with_movies: Annotated[
+        Path | None, typer.Option(help="A table of new movies, known by their metadata.")
+    ] = None,
+    k: Annotated[int, typer.Option(help="Rows of each table.")] = 10,
+    paths: Annotated[
+        int, typer.Option(help="Watched movies to show paths through, 0 for none.")
+    ] = 5,
+    model: options.ModelDir = options.DEFAULT_MODEL,
+    as_json: options.AsJson = False,
+) -> None:
+    """Split a score, or two movies' similarity, exactly.
+
+    A score is what each watched movie adds, by company and by metadata, and the rest. It tells who
+    also watched what, never why.
+
+    Examples:
+
+        graphrec explain --user 42 --movie "Alien"
+
+        graphrec explain --likes "Heat" --likes "Alien" --movie "Ronin"
+
+        graphrec explain --movie "Alien" --movie "Aliens" --json
+    """
+    _check(len(movie or []) + len(movie_id or []), user, likes)
+    if k < 1 or paths < 0:
+        raise ConfigError(f"--k is {k} and --paths {paths}; --k must be 1 or more, --paths 0.")
+    recommender = _recommender(model, with_movies)
+    meant = _meant(recommender, movie or [], movie_id or [])
+    if len(meant) == 2:
+        pair = recommender.explain_similarity(*meant)
+        return show_json(pair.to_dict()) if as_json else _show_pair(pair, k)
+    known = None if user is None else recommender.user_ids.parse(user)
+    liked = None
+    if likes:
+        rows = [recommender.find(title) for title in likes]
+        say(f"For somebody who likes {', '.join(recommender.lookup.show(row) for row in rows)}:")
+        liked = recommender.movie_ids.to_external(rows).tolist()
+    score = recommender.explain(meant[0], user=known, history=liked)
+    return show_json(score.to_dict()) if as_json else _show_score(score, k, paths)
+
+
+def _check(num_movies: int, user: str | None, likes: list[str] | None) -> None:
+    """Fail if it isn't said what to explain, and for whom."""
+    if num_movies not in (1, 2):
+        raise ConfigError(
+            f"explain is about one movie for somebody, or about two; {num_movies or 'none'} named."
+            " Name it with --movie TITLE or --movie-id ID."
+        )
+    if user is not None and likes:
+        raise ConfigError("say for whom in one way: --user ID or --likes TITLE.")
+    if num_movies == 1 and user is None and not likes:
+        raise ConfigError(
+            "say for whom, by --user ID or --likes TITLE, or name a second --movie to compare with."
+        )
+    if num_movies == 2 and (user is not None or likes):
+        raise ConfigError(
+            "two movies are compared for nobody in particular; leave one of them out, or --user and"
+            " --likes."
+        )
+
+
+def _recommender(model: Path, with_movies: Path | None) -> Recommender:
+    from graphrec.recommend.recommender import Recommender
+
+    recommender = Recommender.load(model)
+    if with_movies is None:
+        return recommender
+    return recommender.add_movies(with_movies, note=lambda sentence: say(f"Note: {sentence}"))
+
+
+def _meant(recommender: Recommender, titles: list[str], ids: list[str]) -> list[Any]:
+    """Ids of the movies that are meant by their titles or ids."""
+    rows = [recommender.find(title) for title in titles]
+    typed = [recommender.movie_ids.parse(one) for one in ids]
+    rows += recommender.movie_ids.to_internal(typed).tolist() if typed else []
+    return list(recommender.movie_ids.to_external(rows).tolist())
+
+
+def _show_score(explanation: Explanation, k: int, num_paths: int) -> None:
+    """A score's sentence, what each watched movie adds, and paths."""
+    typer.echo(explanation.sentence)
+    table = explanation.contributions
+    sides = list(table.columns[2:-1])
+    columns = [*sides, "total"] if len(sides) > 1 else sides
+    rows = [
+        [_cut(title, _TITLE), *map(_even, numbers)]
+        for title, *numbers in table[["title", *columns]].head(k).itertuples(index=False)
+    ]
+    if len(table) > k:
+        others = table[columns][k:].sum()
+        rows.append([f"{len(table) - k:,} others", *map(_even, others)])
+    blank = [""] * (len(columns) - 1)
+    rows += [[name, *blank, _even(value)] for name, value in explanation.rest.items()]
+    rows.append(["sum", *blank, _even(explanation.total)])
+    show_table(["watched movie", *columns], rows, right=True)
+    if num_paths and len(explanation.paths):
+        _show_paths(explanation, num_paths)
+    for note in explanation.notes:
+        say(f"Note: {note}")
+
+
+def _show_paths(explanation: Explanation, number: int) -> None:
+    typer.echo(
+        f"\nWho watched these also watched {explanation.title}: {len(explanation.paths):,} paths,"
+        f" {explanation.paths_share:.1%} of the cosine by ID."
+    )
+    rows = [
+        [_cut(title, _THROUGH), _some(users), _even(score), f"{round(share, 3) + 0.0:.1%}"]
+        for _, title, users, score, share in explanation.through[:number].itertuples(index=False)
+    ]
+    show_table(["through", "and users", "adds", "share"], rows)
+
+
+def _some(users: list[Any], most: int = 3) -> str:
+    """The first few ids, and how many there are beside."""
+    more = f" and {len(users) - most:,} more" if len(users) > most else ""
+    return ", ".join(map(str, users[:most])) + more
+
+
+def _show_pair(pair: SimilarityExplanation, k: int) -> None:
+    """Two movies' similarity, by viewers and by metadata columns."""
+    typer.echo(f"{pair.sentence}\n{pair.company_sentence}")
+    if not isnan(pair.company) and len(pair.viewers):
+        _show_viewers(pair, k)
+    if len(pair.columns):
+        typer.echo()
+        rows: list[list[Any]] = [
+            [_cut(name, _CELL), *(_cut(_cell(c), _CELL) for c in cells), _even(value)]
+            for name, *cells, value in pair.columns.itertuples(index=False)
+        ]
+        shown = [*rows[:k], *_others(rows[k:]), ["sum", "", "", _even(pair.metadata)]]
+        titles = [_cut(title, _CELL) for title in pair.titles]
+        show_table(["column", *titles, "metadata"], shown)
+    for note in pair.notes:
+        say(f"Note: {note}")
+
+
+def _show_viewers(pair: SimilarityExplanation, k: int) -> None:
+    """What the viewers of the first movie add to the cosine, together and one by one."""
+    table, both = pair.viewers, pair.viewers["both"]
+    groups = [
+        ["who watched both", int(both.sum()), _even(table["company"][both].sum())],
+        ["who did not", int((~both).sum()), _even(table["company"][~both].sum())],
+        ["own embedding", "", _even(pair.own)],
+        ["sum", "", _even(pair.company)],
+    ]
+    title = _cut(pair.titles[0], _TITLE - len("viewers of "))
+    show_table([f"viewers of {title}", "users", "company"], groups, right=True)
+    typer.echo()
+    rows = [
+        [str(user), "both" if shared else "", _even(value)]
+        for user, value, shared in table.head(k).itertuples(index=False)
+    ]
+    show_table(["user", "watched", "company"], rows, right=True)
+
+
+def _others(rows: list[list[Any]]) -> list[list[Any]]:
+    """One row for those that are left out, if any are."""
+    return [[f"{len(rows):,} others", "", "", _even(sum(r[-1] for r in rows))]] if rows else []
+
+
+def _even(value: float) -> float:
+    """To four places, and never minus zero."""
+    return round(float(value), 4) + 0.0
+
+
+def _cell(value: Any) -> str:
+    """A cell of the movies table as text."""
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:,.10g}"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _cut(text: str, width: int) -> str:
+    from graphrec.grid import cut  # loads rich
+
+    return cut(text, width)

@@ -1,0 +1,110 @@
+"""The similarity of two movies split exactly: into their viewers, and into metadata columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from graphrec.data.ids import IdMap
+from graphrec.data.tables import USER
+from graphrec.graph.features import FeatureEncoder, with_plain_names
+from graphrec.recommend.given import Given, shares
+from graphrec.recommend.paths import viewers_of
+
+Pair = tuple[int, int]
+
+
+def company_of(
+    rows: Pair, movie: np.ndarray, given: Given | None, known: sp.csr_array, users: IdMap
+) -> dict[str, Any]:
+    r"""The company side of a `SimilarityExplanation`.
+
+    The first movie's ID embedding is what its own state becomes and what its viewers add
+    (`GraphModel.given`), so with A and B the movies
+
+    .. math:: \cos(z_A, z_B) = \frac{o_A \cdot z_B}{|z_A| |z_B|}
+              + \sum_{v \in V_A} \frac{m_v \cdot z_B}{|V_A|^p |z_A| |z_B|}
+
+    Two movies that have nothing to do with each other share :math:`d_A d_B / U` of U users.
+
+    Args:
+        rows: the two movies.
+        movie: ID embeddings, [M, D].
+        given: of the ID part; None without one.
+        known: the watches of the graph, users x movies.
+        users: their ids.
+    """
+    first, second = (viewers_of(known, row) for row in rows)
+    both, num_users = np.isin(first, second), int((np.diff(known.indptr) > 0).sum())
+    left, right = (movie[row].astype(np.float64) for row in rows)
+    length = max(float(np.linalg.norm(left) * np.linalg.norm(right)), 1e-12)
+    cosine, by_viewer = float(left @ right / length), np.zeros(len(first))
+    if given is not None:
+        added = shares(given.to_movies[first], np.ones(len(first)), given.power)
+        by_viewer = added @ right / length
+    table = pd.DataFrame({USER: users.ids[first], "company": by_viewer, "both": both})
+    return {
+        "company": float("nan") if given is None else cosine,
+        "viewers": _largest_first(table, "company"),
+        "own": float("nan") if given is None else cosine - float(by_viewer.sum()),
+        "num_viewers": (len(first), len(second)),
+        "num_users": num_users,
+        "shared": int(both.sum()),
+        "expected": len(first) * len(second) / max(num_users, 1),
+    }
+
+
+def metadata_of(
+    rows: Pair, features: np.ndarray, encoder: FeatureEncoder, movies: pd.DataFrame
+) -> dict[str, Any]:
+    """The metadata side of a `SimilarityExplanation`.
+
+    The features of a column stand side by side, so the cosine is a sum over the columns.
+
+    Args:
+        rows: the two movies.
+        features: [M, F].
+        encoder: made them.
+        movies: the table they were made of.
+    """
+    left, right = (features[row].astype(np.float64) for row in rows)
+    length = max(float(np.linalg.norm(left) * np.linalg.norm(right)), 1e-12)
+    blocks = np.split(left * right / length, np.cumsum([c.width for c in encoder.used])[:-1])
+    cells = with_plain_names(movies).iloc[list(rows)]
+    table = pd.DataFrame(
+        [
+            (column.name, *_cells(cells, column.name), float(block.sum()))
+            for column, block in zip(encoder.used, blocks, strict=False)
+        ],
+        columns=["column", "first", "second", "metadata"],
+    )
+    return {
+        "metadata": float(left @ right / length) if features.shape[1] else float("nan"),
+        "columns": _largest_first(table, "metadata"),
+    }
+
+
+def _cells(movies: pd.DataFrame, column: str) -> list[Any]:
+    """Both movies' cells of a column; None where there is no such column, or no value."""
+    if column not in movies:
+        return [None, None]
+    return [_as_json(cell) for cell in movies[column].astype(object).tolist()]
+
+
+def _as_json(cell: Any) -> Any:
+    """A cell as JSON knows it: lists, numbers and text as they are, dates and the like as text."""
+    if isinstance(cell, np.ndarray):
+        return cell.tolist()
+    if isinstance(cell, (list, str)):
+        return cell
+    if pd.isna(cell):
+        return None
+    return cell if isinstance(cell, (bool, int, float)) else str(cell)
+
+
+def _largest_first(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    order = np.argsort(-table[column].abs().to_numpy(float), kind="stable")
+    return table.iloc[order].reset_index(drop=True)

@@ -1,0 +1,412 @@
+"""Explanations: exact sums of the very scores that rank, over edges that are in the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from graphrec import Recommender
+from graphrec.choices import Layers, NodeState, Scoring, SplitKind
+from graphrec.data.dataset import Dataset, make_dataset
+from graphrec.data.split import Split, make_split
+from graphrec.errors import ConfigError, UnknownIdError
+from graphrec.evaluate.scorers import Mixture, RankingRule
+from graphrec.graph.features import fit_features
+from graphrec.recommend.alike import metadata_of
+from graphrec.recommend.artefact import WEIGHTS
+from graphrec.recommend.explanation import Explanation
+from graphrec.recommend.saving import save_model
+from graphrec.train.config import ModelConfig, TrainConfig
+from graphrec.train.trainer import fit
+
+QUICK = TrainConfig(epochs=4, batch_size=10, validate_every=2, learning_rate=0.01)
+COSINE, DOT = RankingRule(Scoring.COSINE, 0.1, 0.8), RankingRule(Scoring.DOT, 0.0, 1.3)
+BOTH = Mixture(COSINE, replace(COSINE, popularity_weight=0.2, weight=0.5))
+Make = Callable[..., Recommender]
+
+
+@pytest.fixture(scope="module")
+def make(
+    checkerboard: tuple[pd.DataFrame, pd.DataFrame], tmp_path_factory: pytest.TempPathFactory
+) -> Make:
+    """A model of the checkerboard with any layers, split and mixture."""
+
+    def made(
+        mixture: Mixture,
+        model: ModelConfig | None = None,
+        split: SplitKind = SplitKind.RANDOM,
+        *,
+        metadata: bool = True,
+    ) -> Recommender:
+        ratings, movies = checkerboard
+        dataset = make_dataset(ratings, movies if metadata else None, note=lambda _: None)
+        parts = make_split(dataset, split)
+        fitted = replace(fit(dataset, parts, model or ModelConfig(8), QUICK), rule=mixture)
+        folder = tmp_path_factory.mktemp("models") / "model"
+        save_model(folder, dataset, parts, fitted)
+        return Recommender.load(folder)
+
+    return made
+
+
+def _check(explanation: Explanation, score: float) -> None:
+    assert explanation.score == pytest.approx(score, rel=1e-6)
+    assert explanation.total == pytest.approx(score, rel=1e-4, abs=1e-6)
+    sides = explanation.contributions.reindex(columns=["company", "metadata"]).sum(axis=1)
+    np.testing.assert_allclose(sides, explanation.contributions["total"], atol=1e-12)
+
+
+def _check_all(recommender: Recommender, users: list[int], movies: list[int]) -> None:
+    """Users of the tables, and the same watches as a new user's, with ratings too."""
+    for user in users:
+        table = recommender.recommend([user], k=50, filter_viewed=False).set_index("movie_id")
+        row = int(recommender.user_ids.to_internal([user])[0])
+        history = recommender.movies["movie_id"].to_numpy()[recommender.watched[[row]].indices]
+        ratings = np.linspace(0.5, 4, len(history)).tolist()
+        listed = [
+            recommender.recommend(history=history, ratings=stars, k=50, filter_viewed=False)
+            for stars in (None, ratings)
+        ]
+        for movie in movies:
+            _check(recommender.explain(movie, user=user), table["score"][movie])
+            for stars, new in zip((None, ratings), listed, strict=True):
+                explained = recommender.explain(movie, history=history, ratings=stars)
+                _check(explained, new.set_index("movie_id")["score"][movie])
+                assert explained.own == pytest.approx(0, abs=1e-6)
+
+
+MIXTURES = {
+    "cosine": BOTH,
+    "with spectral": replace(BOTH, spectral_weight=0.3),
+    "shrunk": replace(BOTH, shrinkage=10.0),
+    "shrunk with spectral": replace(BOTH, spectral_weight=0.3, shrinkage=3.0),
+    "dot": Mixture(DOT, replace(DOT, weight=0.4)),
+    "dot, shrunk": Mixture(DOT, COSINE, spectral_weight=0.2, shrinkage=10.0),
+    "metadata alone counts": Mixture(replace(COSINE, weight=0.0), COSINE, shrinkage=3.0),
+}
+
+
+@pytest.mark.parametrize("mixture", MIXTURES.values(), ids=MIXTURES)
+def test_adds_up_to_the_score_by_any_mixture(make: Make, mixture: Mixture) -> None:
+    _check_all(make(mixture), [0, 7, 22], [0, 1, 6, 17])
+
+
+@pytest.mark.parametrize("num_layers", [0, 1, 2])
+@pytest.mark.parametrize("layers", Layers)
+def test_adds_up_to_the_score_by_any_layers(make: Make, layers: Layers, num_layers: int) -> None:
+    mixture = replace(BOTH, spectral_weight=0.3, shrinkage=3.0)
+    recommender = make(mixture, ModelConfig(8, layers=layers, num_layers=num_layers))
+    _check_all(recommender, [3, 10], [2, 9, 16])
+    explained = recommender.explain(2, user=10)
+    assert bool(len(explained.paths)) == bool(num_layers)
+    assert any("no layers" in note for note in explained.notes) == (not num_layers)
+
+
+@pytest.mark.parametrize("state", [NodeState.ID, NodeState.METADATA])
+def test_adds_up_to_the_score_by_one_part(make: Make, state: NodeState) -> None:
+    mixture = Mixture(**{state.value: COSINE}, spectral_weight=0.2, shrinkage=1.0)
+    recommender = make(mixture, ModelConfig(8, node_state=state))
+    _check_all(recommender, [3, 10], [2, 9, 16])
+    explained = recommender.explain(9, user=3)
+    assert ("metadata" in explained.contributions) == (state is NodeState.METADATA)
+    assert explained.paths.empty == (state is NodeState.METADATA)
+    only = make(replace(mixture, spectral_weight=0.0), ModelConfig(8, node_state=state))
+    assert set(only.explain(9, user=3).contributions.columns[2:]) == {
+        "company" if state is NodeState.ID else "metadata",
+        "total",
+    }
+
+
+def test_users_of_a_new_users_split_are_folded_in(make: Make) -> None:
+    recommender = make(replace(BOTH, spectral_weight=0.3), split=SplitKind.NEW_USERS)
+    _, split = recommender.artefact.dataset()
+    interactions = recommender.artefact.dataset()[0].interactions
+    user = int(interactions.user[split.test_history[0]])
+    _check_all(recommender, [user], [4, 5, 6])
+    explained = recommender.explain(4, user=user)
+    assert explained.user_id == user
+    assert explained.own == pytest.approx(0, abs=1e-6)
+    assert "no embedding of their own" in explained.notes[0]
+    if len(explained.paths):
+        assert "first edge" in explained.notes[-1]
+
+
+def test_movies_that_nobody_has_watched(make: Make) -> None:
+    mixture = replace(BOTH, spectral_weight=0.3, shrinkage=3.0, unwatched=0.7)
+    recommender = make(mixture, split=SplitKind.COLD_MOVIES)
+    watched = np.asarray(recommender.watched.sum(axis=0)) > 0
+    cold = recommender.movies["movie_id"].to_numpy()[~watched].tolist()
+    _check_all(recommender, [0, 5], [*cold[:3], int(np.flatnonzero(watched)[0])])
+    explained = recommender.explain(cold[0], user=0)
+    assert explained.unwatched == pytest.approx(0.7)
+    assert explained.paths.empty
+    assert "its company is what its metadata let expect" in explained.notes[0]
+
+
+def test_added_movies(make: Make) -> None:
+    new = pd.DataFrame(
+        {"movie_id": [100, 101], "title": ["New odd (1990)", "New even (1990)"]}
+        | {"genres": ["Drama|War", "Comedy"]}
+    )
+    mixture = replace(BOTH, spectral_weight=0.3, shrinkage=3.0, unwatched=0.4)
+    more = make(mixture).add_movies(new)
+    _check_all(more, [1, 2], [100, 101, 5])
+    liked = more.explain(5, history=[100, 7])
+    assert set(liked.contributions["movie_id"]) == {100, 7}
+    _check(
+        liked,
+        more.recommend(history=[100, 7], k=50).set_index("movie_id")["score"][5],
+    )
+    assert 100 not in set(liked.paths["movie_id"])
+
+
+def test_a_user_without_known_watches_counts_as_the_average(
+    small_world: tuple[Dataset, Split], tmp_path: Path
+) -> None:
+    dataset, split = small_world
+    user = dataset.interactions.user
+    without = replace(
+        split,
+        train=split.train[user[split.train] != 0],
+        valid=split.valid[user[split.valid] != 0],
+        test=np.union1d(split.test, np.flatnonzero(user == 0)),
+    )
+    fitted = replace(fit(dataset, without, ModelConfig(8), QUICK), rule=BOTH)
+    save_model(tmp_path / "m", dataset, without, fitted)
+    recommender = Recommender.load(tmp_path / "m")
+    table = recommender.recommend([0], k=50).set_index("movie_id")
+    explained = recommender.explain(3, user=0)
+    _check(explained, table["score"][3])
+    assert explained.contributions.empty
+    assert explained.paths.empty
+    assert explained.own == pytest.approx(explained.score - explained.popularity, rel=1e-4)
+    assert "they count as the average user" in explained.notes[0]
+
+
+def _weights(recommender: Recommender) -> tuple[np.ndarray, np.ndarray]:
+    arrays = recommender.artefact.arrays(WEIGHTS)
+    return (
+        arrays["id.states.user"].astype(np.float64),
+        arrays["id.states.movie"].astype(np.float64),
+    )
+
+
+@pytest.fixture(scope="module")
+def plain(make: Make) -> Recommender:
+    """ID embeddings alone, one layer, inner products: every term can be written down."""
+    return make(Mixture(RankingRule(Scoring.DOT)), ModelConfig(8, node_state=NodeState.ID))
+
+
+def test_terms_are_lightgcns_formula(plain: Recommender) -> None:
+    """With one layer z_u = e_u / 2 + sum of e_j / (2 sqrt(d_u d_j)), and likewise z_i."""
+    of_user, of_movie = _weights(plain)
+    known = plain.watched.toarray()
+    by_user, by_movie = known.sum(axis=1), known.sum(axis=0)
+    user, movie = 7, 4
+    viewers = np.flatnonzero(known[:, movie])
+    scale = 2 * np.sqrt(by_movie[movie] * by_user[viewers])
+    vector = of_movie[movie] / 2 + (of_user[viewers] / scale[:, None]).sum(axis=0)
+    explained = plain.explain(movie, user=user)
+    assert explained.own == pytest.approx(of_user[user] / 2 @ vector, rel=1e-4, abs=1e-7)
+    added = explained.contributions.set_index("movie_id")["company"]
+    history = np.flatnonzero(known[user])
+    expected = of_movie[history] @ vector / (2 * np.sqrt(by_user[user] * by_movie[history]))
+    np.testing.assert_allclose(added[history], expected, rtol=1e-4, atol=1e-7)
+    paths = explained.paths.set_index(["movie_id", "user_id"])["score"]
+    pairs = [(j, v) for j in history for v in viewers if known[v, j] and v != user and j != movie]
+    assert set(paths.index) == set(pairs)
+    for j, v in pairs:
+        product = (
+            of_movie[j] @ of_user[v] / np.sqrt(by_user[[user, v]] * by_movie[[j, movie]]).prod()
+        )
+        assert paths[j, v] == pytest.approx(product / 4, rel=1e-3, abs=1e-7)
+
+
+@pytest.mark.parametrize("num_layers", [1, 2])
+def test_own_part_of_lightgcn_is_the_users_state(make: Make, num_layers: int) -> None:
+    recommender = make(
+        Mixture(RankingRule(Scoring.DOT)),
+        ModelConfig(8, node_state=NodeState.ID, num_layers=num_layers),
+    )
+    of_user, _ = _weights(recommender)
+    movie = recommender.artefact.embeddings().movie
+    for user, other in ((0, 3), (9, 8)):
+        expected = of_user[user] @ movie[other] / (num_layers + 1)
+        assert recommender.explain(other, user=user).own == pytest.approx(
+            expected, rel=1e-3, abs=1e-7
+        )
+
+
+def test_every_edge_of_every_path_is_in_the_training_graph(make: Make) -> None:
+    recommender = make(replace(BOTH, spectral_weight=0.3, shrinkage=3.0))
+    dataset, split = recommender.artefact.dataset()
+    edges = dataset.interactions
+    known = set(zip(edges.user[split.known], edges.movie[split.known], strict=True))
+    for user, movie in ((0, 2), (5, 11), (6, 3)):
+        paths = recommender.explain(movie, user=user).paths
+        assert paths["share"].abs().is_monotonic_decreasing
+        for through, other in zip(paths["movie_id"], paths["user_id"], strict=True):
+            assert {(user, through), (other, through), (other, movie)} <= known
+            assert through != movie
+            assert other != user
+
+
+def test_paths_share_of_the_cosine(make: Make) -> None:
+    recommender = make(
+        Mixture(replace(COSINE, weight=1.0)), ModelConfig(8, node_state=NodeState.ID)
+    )
+    own = recommender.artefact.embeddings()
+    user, movie = own.user[7], own.movie[4]
+    cosine = float(user @ movie / np.linalg.norm(user) / np.linalg.norm(movie))
+    explained = recommender.explain(4, user=7)
+    np.testing.assert_allclose(explained.paths["share"] * cosine, explained.paths["score"])
+    assert explained.paths_share == pytest.approx(explained.paths["score"].sum() / cosine, rel=1e-4)
+
+
+def test_what_has_been_watched_is_explained_all_the_same(plain: Recommender) -> None:
+    movie = int(plain.watched[[7]].indices[0])
+    explained = plain.explain(movie, user=7)
+    assert explained.watched
+    assert movie in set(explained.contributions["movie_id"])
+    assert "already" in explained.sentence
+    assert not plain.explain(0, user=7).watched
+
+
+def test_rank_is_the_place_in_the_list(plain: Recommender) -> None:
+    table = plain.recommend([7], k=40)
+    for place in (0, 4, len(table) - 1):
+        explained = plain.explain(table["movie_id"][place], user=7)
+        assert (explained.rank, explained.num_ranked) == (place + 1, len(table))
+
+
+def test_wrong_questions(plain: Recommender) -> None:
+    with pytest.raises(ConfigError, match="for whom"):
+        plain.explain(1)
+    with pytest.raises(ConfigError, match="not for both"):
+        plain.explain(1, user=1, history=[2])
+    with pytest.raises(ConfigError, match="ratings go with a history"):
+        plain.explain(1, user=1, ratings=[2])
+    with pytest.raises(ConfigError, match="at least one movie"):
+        plain.explain(1, history=[])
+    with pytest.raises(UnknownIdError, match="user 4711 is not in the data"):
+        plain.explain(1, user=4711)
+    with pytest.raises(UnknownIdError, match="no movie is called 'xyzzy'"):
+        plain.explain("xyzzy", user=1)
+    histories = pd.DataFrame({"user_id": [1, 2], "movie_id": [1, 2]})
+    with pytest.raises(ConfigError, match="these are 2 users; explain"):
+        plain.explain(1, history=histories)
+    with pytest.raises(ConfigError, match=r"both are Even story 4 \(1990\)"):
+        plain.explain_similarity(4, "even story 4")
+
+
+def test_table_of_one_users_history(plain: Recommender) -> None:
+    table = pd.DataFrame({"user_id": ["ann"] * 2, "movie_id": [2, 6]})
+    assert plain.explain(4, history=table).total == pytest.approx(
+        plain.explain(4, history=[2, 6]).total
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(model_folder: Path) -> Recommender:
+    return Recommender.load(model_folder)
+
+
+def test_similarity_adds_up_by_viewers_and_by_columns(
+    trained: Recommender, small_world: tuple[Dataset, Split]
+) -> None:
+    dataset, split = small_world
+    known = dataset.interactions.to_csr(split.known).toarray() > 0
+    own = trained.artefact.embeddings()
+    explained = trained.explain_similarity("even story 4", 6)
+
+    def cosine(vectors: np.ndarray) -> float:
+        return float(vectors[4] @ vectors[6] / np.prod(np.linalg.norm(vectors[[4, 6]], axis=1)))
+
+    assert explained.company == pytest.approx(cosine(own.movie), rel=1e-4)
+    assert explained.own + explained.viewers["company"].sum() == pytest.approx(explained.company)
+    assert explained.metadata == pytest.approx(cosine(own.features), rel=1e-4)
+    assert explained.columns["metadata"].sum() == pytest.approx(explained.metadata)
+    assert set(explained.viewers["user_id"]) == set(np.flatnonzero(known[:, 4]))
+    both = explained.viewers.set_index("user_id")["both"]
+    assert set(both[both].index) == set(np.flatnonzero(known[:, 4] & known[:, 6]))
+    assert explained.shared == both.sum()
+    counts = known[:, 4].sum(), known[:, 6].sum()
+    assert explained.num_viewers == counts
+    assert explained.expected == pytest.approx(counts[0] * counts[1] / 40)
+    genres = explained.columns.set_index("column").loc["genres"]
+    assert (genres["first"], genres["second"]) == ("Comedy", "Comedy")
+
+
+def test_viewers_of_one_colour_make_movies_alike(trained: Recommender) -> None:
+    same, other = trained.explain_similarity(4, 6), trained.explain_similarity(4, 7)
+    assert same.shared > same.expected
+    assert other.shared == 0
+    assert same.viewers["company"].sum() > other.viewers["company"].sum()
+
+
+def test_similarity_without_one_of_the_parts(make: Make) -> None:
+    by_id = make(Mixture(COSINE), metadata=False).explain_similarity(4, 6)
+    assert np.isnan(by_id.metadata)
+    assert by_id.columns.empty
+    assert by_id.notes == ("This model has no metadata to compare.",)
+    by_metadata = make(Mixture(metadata=COSINE), ModelConfig(8, node_state=NodeState.METADATA))
+    explained = by_metadata.explain_similarity(4, 6)
+    assert np.isnan(explained.company)
+    assert "no company to compare" in explained.notes[0]
+    assert explained.shared > 0
+    assert "not known" not in explained.sentence
+
+
+def test_cells_of_any_column_beside_what_it_adds() -> None:
+    movies = pd.DataFrame(
+        {
+            "genres": [np.array(["War", "Drama"], dtype=object), ["War"], ["Drama"], ["War"]],
+            "shown": pd.to_datetime(["1990-02-03", "1991-02-03", None, "1999-05-06"]),
+            "runtime": [90.0, None, 100.0, 110.0],
+        }
+    )
+    encoder = fit_features(movies)
+    features = encoder.transform(movies)
+    split = metadata_of((0, 1), features, encoder, movies)
+    cells = split["columns"].set_index("column")[["first", "second"]]
+    assert cells.loc["genres"].tolist() == [["War", "Drama"], ["War"]]
+    assert cells.loc["shown"].tolist() == ["1990-02-03 00:00:00", "1991-02-03 00:00:00"]
+    assert cells.loc["runtime"].tolist() == [90.0, None]
+    assert split["columns"]["metadata"].sum() == pytest.approx(split["metadata"])
+    assert split["metadata"] == pytest.approx(
+        features[0] @ features[1] / np.prod(np.linalg.norm(features[:2], axis=1)), rel=1e-5
+    )
+
+
+def test_similarity_of_movies_that_nobody_has_watched(trained: Recommender) -> None:
+    new = pd.DataFrame({"movie_id": [100], "title": ["New odd"], "genres": ["Drama|War"]})
+    explained = trained.add_movies(new).explain_similarity(100, 7)
+    assert explained.viewers.empty
+    assert explained.own == pytest.approx(explained.company)
+    assert explained.notes == (
+        "Nobody has watched New odd: its company is what its metadata let expect.",
+    )
+    genres = explained.columns.set_index("column").loc["genres"]
+    assert genres["first"] == "Drama|War"
+
+
+def test_shown_in_a_notebook_without_anybodys_markup(trained: Recommender) -> None:
+    new = pd.DataFrame({"movie_id": [100], "title": ["<b>Bold</b>"], "genres": ["War"]})
+    more = trained.add_movies(new)
+    for shown in (more.explain(100, user=1), more.explain_similarity(100, 7)):
+        assert "&lt;b&gt;Bold&lt;/b&gt;" in shown._repr_html_()
+        assert "<b>" not in shown._repr_html_()
+        assert "<b>Bold</b>" in repr(shown)
+        assert "\n" not in repr(shown)
+    liked = more.explain(7, history=[100])
+    assert "<b>" not in liked._repr_html_()
+
+
+def test_nothing_claims_a_cause(trained: Recommender) -> None:
+    explained = trained.explain(5, user=2)
+    assert "because" not in explained._repr_html_() + repr(explained)
