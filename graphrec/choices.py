@@ -104,3 +104,22 @@ class Similarity(StrEnum):
     BOTH = "both"
     COMPANY = "company"
     METADATA = "metadata"
+
+
+class Part(StrEnum):
+    """Which of a movie's embeddings: by who watches it, by what its metadata say, or both.
+
+    ``company``: the ID part. ``metadata``: what the metadata part has learned. ``both``: the two,
+    each of length 1, so that an inner product is the mean of two cosines.
+    """
+
+    BOTH = "both"
+    COMPANY = "company"
+    METADATA = "metadata"
+
+
+class Projection(StrEnum):
+    """What makes a plane of embeddings: principal components, or UMAP, which keeps neighbours."""
+
+    PCA = "pca"
+    UMAP = "umap"

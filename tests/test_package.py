@@ -14,7 +14,7 @@ import graphrec
 PACKAGE = Path(graphrec.__file__).parent
 FLOORS = ("data", "graph", "model", "evaluate", "train", "recommend", "study", "cli")
 # may be imported from anywhere
-GROUND = {"graphrec", "graphrec.errors", "graphrec.choices", "graphrec.plain"}
+GROUND = {"graphrec", "graphrec.errors", "graphrec.choices", "graphrec.plain", "graphrec.style"}
 TOP = {"graphrec.console"}  # the terminal's helpers: the command line's alone
 
 

@@ -10,6 +10,7 @@ from graphrec import __version__
 from graphrec.cli.asking import recommend, similar
 from graphrec.cli.evaluating import evaluate
 from graphrec.cli.looking import inspect
+from graphrec.cli.mapping import map_movies
 from graphrec.cli.studying import ablate
 from graphrec.cli.training import train
 
@@ -27,6 +28,7 @@ data_app = typer.Typer(help="Look at data before training.", no_args_is_help=Tru
 
 for command in (train, evaluate, similar, recommend, ablate):
     app.command()(command)
+app.command("map")(map_movies)
 data_app.command()(inspect)
 app.add_typer(data_app, name="data")
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -31,6 +31,9 @@ from graphrec.recommend.newcomers import (
     read_histories,
     read_new_movies,
 )
+
+if TYPE_CHECKING:
+    from graphrec.recommend.map import MovieMap
 
 
 class Recommender:
@@ -249,6 +252,12 @@ class Recommender:
         )
         table.insert(0, USER, self.user_ids.to_external(np.repeat(rows, counts)))
         return table
+
+    def map(self, **options: Any) -> MovieMap:
+        """The movies on a plane; options as for `graphrec.recommend.map.make_map`."""
+        from graphrec.recommend.map import make_map
+
+        return make_map(self._embeddings, self.movies, self.artefact.manifest["data"], **options)
 
     def _newcomers(self, history: Any, ratings: Any, note: Note) -> Newcomers:
         if not isinstance(history, (pd.DataFrame, Path)):
