@@ -74,8 +74,7 @@ def map_movies(
             }
         )
         return
-    say(
-        f"{len(drawn):,} movies on {output} ({size(num_bytes)}), coloured by {drawn.colouring.column}."
-    )
+    column = drawn.colouring.column
+    say(f"{len(drawn):,} movies on {output} ({size(num_bytes)}), coloured by {column}.")
     for note in drawn.notes(part):
         say(note)

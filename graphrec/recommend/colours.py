@@ -153,7 +153,7 @@ def _numbers(column: pd.Series[Any], finding: Finding) -> np.ndarray:
     values = as_values(column)
     if finding.kind is ColumnKind.DATE:
         dates = to_dates(values, finding.date_format)
-        return np.asarray(dates.dt.year + (dates.dt.dayofyear - 1) / 366, dtype=float)
+        return np.asarray(dates.dt.year + (dates.dt.day_of_year - 1) / 366, dtype=float)
     numbers = to_numbers(values)
     return (numbers.where(numbers != 0) if finding.zero_is_missing else numbers).to_numpy(float)
 

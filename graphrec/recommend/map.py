@@ -60,7 +60,7 @@ class MovieMap:
 
     @property
     def is_foretold(self) -> np.ndarray:
-        """The movies that nobody has watched: where they stand is expected of them. bool [M]"""
+        """Movies without known watches: where they stand is expected of them. bool [M]"""
         return np.asarray(self.watches == 0)
 
     def to_frame(self) -> pd.DataFrame:
@@ -89,13 +89,14 @@ class MovieMap:
             if path.suffix == ".html":
                 from graphrec.recommend.webpage import as_html
 
-                path.write_text(as_html(self, part), encoding="utf-8")
+                content = as_html(self, part).encode()
             elif path.suffix == ".png":
                 from graphrec.recommend.picture import as_png
 
-                path.write_bytes(as_png(self, part))
+                content = as_png(self, part)
             else:
-                self.to_frame().to_csv(path, index=False)
+                content = self.to_frame().to_csv(index=False).encode()
+            path.write_bytes(content)
         except OSError as error:
             raise DataError(f"{path} could not be written: {error.strerror or error}.") from error
 
@@ -110,7 +111,7 @@ class MovieMap:
         nowhere = int(np.isnan(self.layouts[part][:, 0]).sum())
         notes = [f"Near each other: {_MEANS[part]}.", f"{plane}{turned}"]
         if nowhere:
-            notes.append(f"{nowhere:,} movies have no place here: nobody has watched them.")
+            notes.append(f"{nowhere:,} without known watches or metadata have no place here.")
         if self.simulated:
             notes.append("The films and their facts are real; the viewers are simulated.")
         return notes

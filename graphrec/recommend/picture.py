@@ -99,7 +99,7 @@ def _draw_legend(figure: Figure, drawn: MovieMap) -> None:
     if (drawn.colouring.colour == OTHER).any():
         handles.append(dot(OTHER, "not known" if colouring.is_scale else "other"))
     if drawn.is_foretold.any():
-        handles.append(dot(QUIET, "not watched yet", hollow=True))
+        handles.append(dot(QUIET, "no known watches", hollow=True))
     figure.legend(
         handles=handles, title=_cut(colouring.column), loc="upper left", frameon=False,
         bbox_to_anchor=(0.805, 0.925), alignment="left", fontsize=8.5, handletextpad=0.2,

@@ -25,12 +25,7 @@ from graphrec.recommend.artefact import Artefact
 from graphrec.recommend.likeness import compare_to
 from graphrec.recommend.lists import check_k, lists_of, several
 from graphrec.recommend.lookup import TitleLookup
-from graphrec.recommend.newcomers import (
-    Newcomers,
-    one_history,
-    read_histories,
-    read_new_movies,
-)
+from graphrec.recommend.newcomers import Newcomers, one_history, read_histories, read_new_movies
 
 if TYPE_CHECKING:
     from graphrec.recommend.map import MovieMap
@@ -77,8 +72,7 @@ class Recommender:
         """The same model with movies that nobody has watched yet, known by their metadata alone.
 
         Their features are made by the statistics that training saved; nothing is trained. They are
-        ranked among all others, see `graphrec.model.kinship`, and are found by
-        title and id. The saved model stays as it is.
+        ranked among all others, see `graphrec.model.kinship`. The saved model stays as it is.
 
         Args:
             movies: a movies table, as path or data frame, or a JSON file of one movie or several.
@@ -166,8 +160,7 @@ class Recommender:
             movie: title (forgiving) or id.
             k: how many.
             movie_id: the id, instead of `movie`, where a title could look the same.
-            by: what to compare, a `Similarity` or its name; without metadata ``both`` is
-                ``company``.
+            by: a `Similarity` or its name; without metadata ``both`` is ``company``.
 
         Returns:
             Columns ``movie_id``, ``title``, ``score`` (-1 to 1) and, where there is metadata,
@@ -254,7 +247,7 @@ class Recommender:
         return table
 
     def map(self, **options: Any) -> MovieMap:
-        """The movies on a plane; options as for `graphrec.recommend.map.make_map`."""
+        """The movies on a plane, see `graphrec.recommend.map.make_map`."""
         from graphrec.recommend.map import make_map
 
         return make_map(self._embeddings, self.movies, self.artefact.manifest["data"], **options)

@@ -71,7 +71,7 @@ def _contents(drawn: MovieMap, part: Part) -> dict[str, Any]:
         "watches": _packed(drawn.watches, "<u4"),
         "facts": list(facts),
         "fact": _packed([facts[fact] for fact in drawn.facts], "<u4"),
-        "foretoldName": "not watched yet (hollow)",
+        "foretoldName": "no known watches",
         "foretoldWhy": "its place is foretold from its metadata.",
         "column": colouring.column,
         "isScale": colouring.is_scale,

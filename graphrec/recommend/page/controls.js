@@ -2,7 +2,7 @@
 
 const by = (id) => document.getElementById(id);
 const number = new Intl.NumberFormat("en");
-const watchesOf = (row) => (isForetold(row) ? "not watched yet" : `${number.format(watches[row])} watches`);
+const watchesOf = (row) => (isForetold(row) ? "no known watches" : `${number.format(watches[row])} watches`);
 
 function element(name, text = "", attributes = {}) {
   const made = document.createElement(name);
@@ -56,7 +56,7 @@ function legendButton(name, size, colour, isFilled) {
 
 function preview(bits) {
   state.preview = bits;
-  redraw();
+  repaint();
 }
 
 function press(button, pressed) {
@@ -64,7 +64,7 @@ function press(button, pressed) {
   const any = state.chosen !== 0 || state.onlyForetold;
   by("everything").hidden = !any;
   by("classes").classList.toggle("chosen", any);
-  redraw();
+  repaint();
 }
 
 // The layouts -----------------------------------------------------------------------------------
@@ -323,7 +323,7 @@ function listen() {
   new ResizeObserver(fit).observe(stage);
   dark.addEventListener("change", () => {
     readColours();
-    redraw();
+    repaint();
   });
 }
 

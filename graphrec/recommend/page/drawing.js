@@ -32,6 +32,15 @@ const paintOrder = Uint32Array.from(popularFirst).reverse();
 
 const stamps = document.createElement("canvas");
 let stamped = { growth: 0, cell: 0 };
+
+// All points are painted on a sheet that is larger than what is seen, so that moving the map is
+// moving the sheet. On a machine that is slow at painting, coming nearer stretches it for a moment.
+const sheet = document.createElement("canvas");
+const sheetContext = sheet.getContext("2d");
+const MARGIN = 0.25; // of the width and the height, on each side
+let painted = null; // the view that the sheet shows; null when it must be painted anew
+let isSlow = false;
+let patience = 0;
 const colour = {};
 
 function readColours() {
@@ -40,9 +49,12 @@ function readColours() {
   stamped.growth = 0;
 }
 
+// On a small screen points are smaller.
+const smallness = () => Math.max(0.6, Math.min(1, Math.sqrt(Math.min(width, height) / 700)));
+
 // Points grow slowly as one comes nearer, in steps, so that stamps are seldom painted anew.
 function growth() {
-  const wanted = Math.max(0.9, Math.min(2.6, (state.view.k / state.whole.k) ** 0.3));
+  const wanted = smallness() * Math.max(0.9, Math.min(2.6, (state.view.k / state.whole.k) ** 0.3));
   return 1.12 ** Math.round(Math.log(wanted) / Math.log(1.12));
 }
 
@@ -58,7 +70,7 @@ function paintStamps() {
       for (const hollow of [0, 1]) {
         const radius = radii[s] * now * ratio;
         paint.beginPath();
-        paint.arc((s + 0.5) * cell, (2 * row + hollow + 0.5) * cell, hollow ? Math.max(radius, 2.6 * ratio) : radius, 0, 7);
+        paint.arc((s + 0.5) * cell, (2 * row + hollow + 0.5) * cell, hollow ? Math.max(radius, 1.4 * radii[0] * now * ratio) : radius, 0, 7);
         paint.lineWidth = (hollow ? 1.2 : count > 3000 ? 0.5 : 0.8) * ratio;
         paint.fillStyle = hollow ? colour.paper : fill;
         paint.strokeStyle = hollow ? fill : colour.paper;
@@ -92,16 +104,49 @@ function inkOf(row) {
   return data.classInk[only];
 }
 
-function drawPoints(shown) {
+function paintPoints(shown, left, top) {
   const { cell } = stamped;
   const edge = cell / 2 / ratio;
+  const [wide, high] = [sheet.width / ratio, sheet.height / ratio];
   for (const row of paintOrder) {
     if (isShown(row) !== shown) continue;
-    const [sx, sy] = [toScreenX(x[row]), toScreenY(y[row])];
-    if (!(sx > -edge && sx < width + edge && sy > -edge && sy < height + edge)) continue;
+    const sx = toScreenX(x[row]) + left;
+    const sy = toScreenY(y[row]) + top;
+    if (!(sx > -edge && sx < wide + edge && sy > -edge && sy < high + edge)) continue;
     const from = (2 * (shown ? inkOf(row) : data.plainInk) + isForetold(row)) * cell;
-    context.drawImage(stamps, size[row] * cell, from, cell, cell, sx - edge, sy - edge, 2 * edge, 2 * edge);
+    sheetContext.drawImage(stamps, size[row] * cell, from, cell, cell, sx - edge, sy - edge, 2 * edge, 2 * edge);
   }
+}
+
+function paintSheet() {
+  paintStamps();
+  sheet.width = canvas.width * (1 + 2 * MARGIN); // empties it
+  sheet.height = canvas.height * (1 + 2 * MARGIN);
+  sheetContext.scale(ratio, ratio);
+  const margin = [width * MARGIN, height * MARGIN];
+  if (state.chosen || state.preview || state.onlyForetold) {
+    sheetContext.globalAlpha = 0.16;
+    paintPoints(false, ...margin);
+    sheetContext.globalAlpha = 1;
+  }
+  paintPoints(true, ...margin);
+  painted = { ...state.view };
+  const begin = performance.now();
+  requestAnimationFrame((now) => {
+    isSlow = now - begin > 30;
+  });
+}
+
+function drawPoints() {
+  const { view } = state;
+  const outside = () => Math.abs(view.x - painted.x) * view.k > width * MARGIN || Math.abs(view.y - painted.y) * view.k > height * MARGIN;
+  const stretched = painted && painted.k !== view.k;
+  clearTimeout(patience);
+  if (!painted || (stretched && !isSlow) || (!stretched && outside())) paintSheet();
+  else if (stretched) patience = setTimeout(repaint, 120);
+  const stretch = view.k / painted.k;
+  const [wide, high] = [(sheet.width / ratio) * stretch, (sheet.height / ratio) * stretch];
+  context.drawImage(sheet, toScreenX(painted.x) - wide / 2, toScreenY(painted.y) - high / 2, wide, high);
 }
 
 function drawSelected() {
@@ -151,7 +196,9 @@ function labelBox(row, taken) {
 // The most watched of the shown, or the chosen movie and those nearest to it.
 function labels() {
   context.font = "12px system-ui, sans-serif";
-  const taken = [];
+  const taken = ["card", "zoom"].map((id) => document.getElementById(id)).map((covering) => ({
+    left: covering.offsetLeft, top: covering.offsetTop, w: covering.offsetWidth, h: covering.offsetHeight,
+  }));
   const add = (row) => {
     if (!(x[row] > toWorldX(0) && x[row] < toWorldX(width) && y[row] < toWorldY(0) && y[row] > toWorldY(height))) return;
     const box = labelBox(row, taken);
@@ -171,7 +218,7 @@ function labels() {
     add(row);
     tried += taken.length === before;
   }
-  return taken;
+  return taken.filter((box) => box.text);
 }
 
 function drawLabels() {
@@ -191,16 +238,16 @@ function drawLabels() {
 function draw() {
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   context.clearRect(0, 0, width, height);
-  paintStamps();
-  if (state.chosen || state.preview || state.onlyForetold) {
-    context.globalAlpha = 0.16;
-    drawPoints(false);
-    context.globalAlpha = 1;
-  }
-  drawPoints(true);
+  drawPoints();
   drawSelected();
   if (state.hover >= 0 && state.hover !== state.selected) ring(state.hover, 2, 2);
   drawLabels();
+}
+
+// For when points themselves look or lie otherwise than they did.
+function repaint() {
+  painted = null;
+  redraw();
 }
 
 let asked = false;
@@ -239,6 +286,7 @@ function settle() {
   x.set(layouts[state.layout].x);
   y.set(layouts[state.layout].y);
   grid = new Grid(x, y);
+  painted = null;
   state.moving = false;
 }
 
@@ -254,6 +302,7 @@ function moveTo(layout) {
   state.moving = true;
   animate(1100, (share) => {
     glide(fromView, toView, share);
+    painted = null;
     for (let row = 0; row < count; row++) {
       x[row] = between(fromX[row], to.x[row], share);
       y[row] = between(fromY[row], to.y[row], share);
@@ -296,6 +345,7 @@ function fit() {
   const { k } = state.whole;
   state.view = before ? { ...state.view, k: (state.view.k * k) / before.k } : { ...state.whole };
   stamped.growth = 0;
+  painted = null;
   draw();
 }
 
