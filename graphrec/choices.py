@@ -118,6 +118,19 @@ class Part(StrEnum):
     METADATA = "metadata"
 
 
+class ExportPart(StrEnum):
+    """Which vectors leave the model: those of a `Part`, or what the model ranks by.
+
+    ``company``, ``metadata``, ``both``: as `Part`, so inner products are cosines or the mean of
+    two. ``scores``: longer ones, whose inner products of users and movies are the model's scores.
+    """
+
+    BOTH = "both"
+    COMPANY = "company"
+    METADATA = "metadata"
+    SCORES = "scores"
+
+
 class Projection(StrEnum):
     """What makes a plane of embeddings: principal components, or UMAP, which keeps neighbours."""
 

@@ -9,6 +9,7 @@ import typer
 from graphrec import __version__
 from graphrec.cli.asking import recommend, similar
 from graphrec.cli.evaluating import evaluate
+from graphrec.cli.exporting import export
 from graphrec.cli.looking import inspect
 from graphrec.cli.mapping import map_movies
 from graphrec.cli.studying import ablate
@@ -26,7 +27,7 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="Look at data before training.", no_args_is_help=True)
 
-for command in (train, evaluate, similar, recommend, ablate):
+for command in (train, evaluate, similar, recommend, export, ablate):
     app.command()(command)
 app.command("map")(map_movies)
 data_app.command()(inspect)

@@ -29,7 +29,7 @@ def unit_parts(company: np.ndarray, metadata: np.ndarray) -> dict[Part, np.ndarr
         ConfigError: if there is neither.
     """
     given = {Part.COMPANY: company, Part.METADATA: metadata}
-    sides = {part: normalize(vectors) for part, vectors in given.items() if vectors.any()}
+    sides = {part: normalize(vectors) for part, vectors in given.items() if vectors.shape[1]}
     if not sides:
         raise ConfigError("this model has no embeddings by ID or by metadata.")
     if len(sides) == 1:
