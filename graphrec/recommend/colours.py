@@ -67,7 +67,8 @@ class Colouring:
     def note(self) -> str:
         """What to know about the colours; empty where they speak for themselves."""
         if self.is_scale:
-            return "About as many movies in each range. Grey: not known."
+            unknown = " Grey: not known." if (self.movie_class < 0).any() else ""
+            return f"About as many movies in each range.{unknown}"
         if (self.members.sum(axis=1) > 1).any():
             return "A movie of several has the colour of its rarest. Grey: none of the coloured."
         return "Grey: none of the coloured." if (self.movie_class < 0).any() else ""

@@ -50,7 +50,7 @@ def as_png(drawn: MovieMap, part: Part) -> bytes:
         FigureCanvasAgg(figure)
         axes = figure.add_axes((0.015, 0.105, 0.785, 0.825))
         _draw_points(axes, drawn, part)
-        _draw_legend(figure, drawn)
+        _draw_legend(figure, drawn, part)
         _draw_words(figure, drawn, part)
         figure.draw_without_rendering()  # the axes now have their final limits
         _draw_labels(axes, drawn, part)
@@ -84,7 +84,7 @@ def areas(watches: np.ndarray) -> np.ndarray:
     return np.asarray(least + (most - least) * watches / max(int(watches.max()), 1))
 
 
-def _draw_legend(figure: Figure, drawn: MovieMap) -> None:
+def _draw_legend(figure: Figure, drawn: MovieMap, part: Part) -> None:
     from matplotlib.lines import Line2D
 
     def dot(colour: str, name: str, *, hollow: bool = False) -> Line2D:
@@ -98,7 +98,7 @@ def _draw_legend(figure: Figure, drawn: MovieMap) -> None:
     handles = [dot(colour, _cut(name)) for colour, name in _coloured(colouring)]
     if (drawn.colouring.colour == OTHER).any():
         handles.append(dot(OTHER, "not known" if colouring.is_scale else "other"))
-    if drawn.is_foretold.any():
+    if np.isfinite(drawn.layouts[part][drawn.is_foretold]).any():
         handles.append(dot(QUIET, "no known watches", hollow=True))
     figure.legend(
         handles=handles, title=_cut(colouring.column), loc="upper left", frameon=False,

@@ -155,6 +155,7 @@ def test_model_without_metadata(recommender: Recommender, tmp_path: Path) -> Non
     notes = drawn.notes(Part.COMPANY)
     assert "turned to match" not in " ".join(notes)
     assert "1 without known watches or metadata have no place here." in notes
+    assert drawn.colouring.note == "About as many movies in each range."
     assert notes[-1].endswith("the viewers are simulated.")
     for ending in ("html", "png", "csv"):
         drawn.save(tmp_path / f"map.{ending}")
