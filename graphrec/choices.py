@@ -111,3 +111,35 @@ class Similarity(StrEnum):
     METADATA = "metadata"
     FEATURES = "features"
     ALL = "all"
+
+
+class Part(StrEnum):
+    """Which of a movie's embeddings: by who watches it, by what its metadata say, or both.
+
+    ``company``: the ID part. ``metadata``: what the metadata part has learned. ``both``: the two,
+    each of length 1, so that an inner product is the mean of two cosines.
+    """
+
+    BOTH = "both"
+    COMPANY = "company"
+    METADATA = "metadata"
+
+
+class ExportPart(StrEnum):
+    """Which vectors leave the model: those of a `Part`, or what the model ranks by.
+
+    ``company``, ``metadata``, ``both``: as `Part`, so inner products are cosines or the mean of
+    two. ``scores``: longer ones, whose inner products of users and movies are the model's scores.
+    """
+
+    BOTH = "both"
+    COMPANY = "company"
+    METADATA = "metadata"
+    SCORES = "scores"
+
+
+class Projection(StrEnum):
+    """What makes a plane of embeddings: principal components, or UMAP, which keeps neighbours."""
+
+    PCA = "pca"
+    UMAP = "umap"

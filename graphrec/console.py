@@ -259,11 +259,13 @@ def duration(seconds: float) -> str:
 
 
 def size(num_bytes: float) -> str:
-    """Memory as a person says it.
+    """Memory or a file's size as a person says it.
 
-    >>> size(350e6), size(2_152e6)
-    ('350 MB', '2.2 GB')
+    >>> size(101_321), size(350e6), size(2_152e6)
+    ('101 kB', '350 MB', '2.2 GB')
     """
+    if num_bytes < 1e6:
+        return f"{num_bytes / 1e3:.0f} kB"
     return f"{num_bytes / 1e6:.0f} MB" if num_bytes < 1e9 else f"{num_bytes / 1e9:.1f} GB"
 
 

@@ -14,7 +14,9 @@ import graphrec
 PACKAGE = Path(graphrec.__file__).parent
 FLOORS = ("data", "graph", "model", "evaluate", "train", "recommend", "study", "cli")
 # may be imported from anywhere
-GROUND = {"graphrec", "graphrec.errors", "graphrec.choices", "graphrec.notebook", "graphrec.plain"}
+GROUND = {"graphrec"} | {
+    f"graphrec.{name}" for name in ("choices", "errors", "notebook", "plain", "style")
+}
 TOP = {"graphrec.console", "graphrec.grid"}  # the terminal's helpers: the command line's alone
 
 

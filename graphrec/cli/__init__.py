@@ -10,8 +10,10 @@ from graphrec import __version__
 from graphrec.cli.asking import recommend, similar
 from graphrec.cli.evaluating import evaluate
 from graphrec.cli.explaining import explain
+from graphrec.cli.exporting import export
 from graphrec.cli.helppage import PlainHelp
 from graphrec.cli.looking import inspect
+from graphrec.cli.mapping import map_movies
 from graphrec.cli.studying import ablate
 from graphrec.cli.training import train
 
@@ -29,8 +31,9 @@ data_app = typer.Typer(
     help="Look at data before training.", no_args_is_help=True, rich_markup_mode=None
 )
 
-for command in (train, evaluate, similar, recommend, explain, ablate):
+for command in (train, evaluate, similar, recommend, explain, export, ablate):
     app.command(cls=PlainHelp)(command)
+app.command("map", cls=PlainHelp)(map_movies)
 data_app.command(cls=PlainHelp)(inspect)
 app.add_typer(data_app, name="data")
 

@@ -246,7 +246,7 @@ def mixture_scorer(
 
 def learned_part(
     embeddings: Embeddings, user: np.ndarray, part: str, rule: RankingRule
-) -> tuple[float, Scorer]:
+) -> tuple[float, EmbeddingScorer]:
     """Weight and scorer of one learned part.
 
     Args:

@@ -188,6 +188,17 @@ def _row_of(movie_id: Any, ids: IdMap) -> int:
     return int(ids.to_internal([movie_id])[0])
 
 
+def spoken(title: str) -> str:
+    """A title as a person says it: the article in front.
+
+    >>> spoken("Matrix, The (1999)")
+    'The Matrix (1999)'
+    """
+    year = _YEAR.search(title)
+    bare = title[: year.start()].strip() if year else title.strip()
+    return _TRAILING_ARTICLE.sub(r"\2 \1", bare) + (f" ({year.group(1)})" if year else "")
+
+
 def _years(movies: pd.DataFrame) -> list[int | None]:
     """Each movie's year: the one at the end of its title, else from a column of dates or years."""
     column = next((name for name in YEAR_COLUMNS if name in movies), None)

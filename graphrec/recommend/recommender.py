@@ -30,6 +30,7 @@ from graphrec.recommend.reasons import reasons
 
 if TYPE_CHECKING:
     from graphrec.recommend.explain import Explainer
+    from graphrec.recommend.map import MovieMap
 
 
 class Recommender:
@@ -78,8 +79,7 @@ class Recommender:
         """The same model with movies that nobody has watched yet, known by their metadata alone.
 
         Their features are made by the statistics that training saved; nothing is trained. They are
-        ranked among all others, see `graphrec.model.kinship`, and are found by
-        title and id. The saved model stays as it is.
+        ranked among all others, see `graphrec.model.kinship`. The saved model stays as it is.
 
         Args:
             movies: a movies table, as path or data frame, or a JSON file of one movie or several.
@@ -89,13 +89,8 @@ class Recommender:
             DataError: if a movie has no title, an id that is taken, or a cell of another type than
                 training saw in that column.
         """
-        new = read_new_movies(
-            movies,
-            self.movies,
-            self.artefact.encoder(),
-            has_titles=self.has_titles,
-            note=note,
-        )
+        encoder = self.artefact.encoder()
+        new = read_new_movies(movies, self.movies, encoder, has_titles=self.has_titles, note=note)
         movies = pd.concat([self.movies, new], ignore_index=True)
         return Recommender(self.artefact, movies, num_new=self.num_new + len(new))
 
@@ -278,6 +273,12 @@ class Recommender:
             ConfigError: if both are the same.
         """
         return self._explainer.similarity(self.find(first), self.find(second))
+
+    def map(self, **options: Any) -> MovieMap:
+        """The movies on a plane; options as for `graphrec.recommend.map.make_map`."""
+        from graphrec.recommend.map import make_map
+
+        return make_map(self._embeddings, self.movies, self.artefact.manifest["data"], **options)
 
     @cached_property
     def _explainer(self) -> Explainer:

@@ -8,18 +8,8 @@ from typing import TYPE_CHECKING
 
 from graphrec.study import captions
 from graphrec.study.captions import Arm, Results, figure_of, known, num_bytes
-from graphrec.study.drawing import (
-    FAINT,
-    HAIR,
-    QUIET,
-    as_png,
-    colour_of,
-    house_style,
-    is_main,
-    marker_of,
-    sheet,
-    short,
-)
+from graphrec.study.drawing import HAIR, as_png, colour_of, is_main, marker_of, sheet, short
+from graphrec.style import FAINT, QUIET, house_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,4 +1,4 @@
-"""How all pictures of a study look: the sheet, colours, and labels that keep clear of each other.
+"""How the pictures of a study look: the sheet, colours, and labels that keep clear of each other.
 
 matplotlib is imported when something is drawn, and pyplot never.
 """
@@ -7,48 +7,23 @@ from __future__ import annotations
 
 import io
 import textwrap
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.optimize import isotonic_regression
 
 from graphrec.study.captions import MAIN, Arm
+from graphrec.style import FAINT, INK, QUIET
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-INK, QUIET, FAINT, HAIR = "#1b1b1b", "#5c5c5c", "#9a9a9a", "#e3e3e3"
+HAIR = "#e3e3e3"
 BETTER, WORSE = "#00825f", "#b0307a"
 WIDTH, DPI = 9.0, 150  # inches; 1,350 pixels
 _COLOURS = {"metadata": "#d55e00", "id": "#0072b2", "id+metadata": INK}  # Okabe & Ito's
 _MARKERS = {"metadata": "s", "id": "o", "id+metadata": "D"}
-_STYLE: dict[str, Any] = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib
-    "font.size": 9.5,
-    "text.parse_math": False,  # a dollar sign is one
-    "text.color": INK,
-    "axes.edgecolor": FAINT,
-    "axes.labelcolor": QUIET,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "xtick.color": FAINT,
-    "ytick.color": FAINT,
-    "xtick.labelcolor": QUIET,
-    "ytick.labelcolor": QUIET,
-}
-
-
-@contextmanager
-def house_style() -> Iterator[None]:
-    """The same look whatever a person has set for their own plots."""
-    from matplotlib import style
-
-    with style.context(["default", _STYLE]), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # letters the font doesn't have
-        yield
 
 
 def sheet(height: float, says: str) -> Figure:

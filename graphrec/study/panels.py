@@ -9,20 +9,17 @@ from graphrec.study import captions
 from graphrec.study.captions import HEADINGS, Arm, Results, figure_of, known
 from graphrec.study.drawing import (
     BETTER,
-    FAINT,
     HAIR,
-    INK,
-    QUIET,
     WORSE,
     as_png,
     colour_of,
     filling_of,
-    house_style,
     is_main,
     marker_of,
     sheet,
     short,
 )
+from graphrec.style import FAINT, INK, QUIET, house_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

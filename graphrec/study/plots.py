@@ -13,21 +13,9 @@ import numpy as np
 from graphrec.study import captions
 from graphrec.study.captions import Arm, Results, curve_of, listed, num_bytes
 from graphrec.study.cost import cost_chart
-from graphrec.study.drawing import (
-    FAINT,
-    HAIR,
-    INK,
-    QUIET,
-    as_png,
-    colour_of,
-    house_style,
-    is_main,
-    marker_of,
-    sheet,
-    short,
-    spread,
-)
+from graphrec.study.drawing import HAIR, as_png, colour_of, is_main, marker_of, sheet, short, spread
 from graphrec.study.panels import differences_chart, places_chart
+from graphrec.style import FAINT, INK, QUIET, house_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

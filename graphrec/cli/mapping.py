@@ -1,0 +1,80 @@
+"""`graphrec map`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from graphrec.choices import Part, Projection
+from graphrec.cli import options
+from graphrec.console import friendly, say, show_json, size
+
+
+@friendly
+def map_movies(
+    *,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="A .html page, .png picture or .csv table.")
+    ] = Path("map.html"),
+    by: Annotated[
+        Part | None,
+        typer.Option(help="What a picture shows, and a page first; both, if the model has both."),
+    ] = None,
+    color: Annotated[
+        str | None,
+        typer.Option(help="A column of the movies table, or 'watches'; genres if there are any."),
+    ] = None,
+    method: Annotated[
+        Projection, typer.Option(help="PCA, or UMAP, which needs pip install 'graphrec[umap]'.")
+    ] = Projection.PCA,
+    seed: Annotated[int, typer.Option(help="Of UMAP.")] = 0,
+    with_movies: Annotated[
+        Path | None,
+        typer.Option(help="A table of new movies, known by their metadata, to place among them."),
+    ] = None,
+    model: options.ModelDir = options.DEFAULT_MODEL,
+    as_json: options.AsJson = False,
+) -> None:
+    """Draw a map of all movies: by the company they keep, by their metadata, by both.
+
+    The page needs no network: zoom, point, search, and switch from one layout to the other.
+
+    Examples:
+
+        graphrec map
+
+        graphrec map --output map.png --by company --color release_date
+
+        graphrec map --method umap --output map.html
+    """
+    from graphrec.recommend.map import check_ending
+    from graphrec.recommend.recommender import Recommender
+
+    check_ending(output)
+    recommender = Recommender.load(model)
+    if with_movies is not None:
+        recommender = recommender.add_movies(with_movies, note=lambda note: say(f"Note: {note}"))
+    drawn = recommender.map(color=color, method=method, seed=seed)
+    drawn.save(output, by)
+    part, num_bytes = drawn.layout_of(by), output.stat().st_size
+    if as_json:
+        show_json(
+            {
+                "output": str(output),
+                "bytes": num_bytes,
+                "movies": len(drawn),
+                "not_watched": int(drawn.is_foretold.sum()),
+                "layouts": list(drawn.layouts),
+                "by": part,
+                "color": drawn.colouring.column,
+                "method": drawn.method,
+                "variance": dict(drawn.variance) or None,
+            }
+        )
+        return
+    column = drawn.colouring.column
+    say(f"{len(drawn):,} movies on {output} ({size(num_bytes)}), coloured by {column}.")
+    for note in drawn.notes(part):
+        say(note)

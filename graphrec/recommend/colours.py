@@ -1,0 +1,230 @@
+"""What a map's colours say: the labels, category, number or date of each movie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from graphrec.data.names import listed
+from graphrec.data.tables import MOVIE
+from graphrec.errors import ConfigError
+from graphrec.graph.columns import (
+    ColumnKind,
+    Finding,
+    as_values,
+    find_kind,
+    title_years,
+    to_dates,
+    to_labels,
+    to_numbers,
+)
+
+WATCHES = "watches"
+"""Colours by popularity; where the table has such a column, by that."""
+PALETTE = (
+    *("#4c78c8", "#f08c3c", "#3ba055", "#d9454c", "#9660c8"),
+    *("#22aebf", "#e272b5", "#c7a020", "#8d6a52", "#9bc53d"),
+)
+"""For classes, the most frequent first; readable on white and on black."""
+RAMP = ("#3f5fb0", "#7456b4", "#a94fa6", "#d4537f", "#ec7a52", "#f2b134")
+"""For numbers, from low to high."""
+OTHER = "#8c9099"
+NUM_STEPS, NUM_SHADES = 6, 60
+MOST_CLASSES = 24
+_LABELS = (ColumnKind.MULTI_LABEL, ColumnKind.CATEGORY)
+_NUMBERS = (ColumnKind.NUMBER, ColumnKind.LOG_NUMBER, ColumnKind.DATE, ColumnKind.TITLE_YEAR)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Colouring:
+    """A colour for each movie, and the classes that a legend lists.
+
+    Attributes:
+        column: what is shown.
+        classes: names in the legend's order; of numbers, ranges from low to high.
+        palette: a colour for each class, as ``#rrggbb``.
+        movie_class: the class whose colour a movie has; -1 for none. int16 [M]
+        members: which movies belong to each class, several of one movie's too. bool [M, classes]
+        colour: ``#rrggbb`` of each movie. [M]
+        is_scale: True for numbers, whose colours are a continuous scale.
+        says: what the column holds of each movie, in words; empty for nothing. [M]
+    """
+
+    column: str
+    classes: tuple[str, ...]
+    palette: tuple[str, ...]
+    movie_class: np.ndarray
+    members: np.ndarray
+    colour: np.ndarray
+    is_scale: bool
+    says: tuple[str, ...]
+
+    @property
+    def note(self) -> str:
+        """What to know about the colours; empty where they speak for themselves."""
+        if self.is_scale:
+            unknown = " Grey: not known." if (self.movie_class < 0).any() else ""
+            return f"About as many movies in each range.{unknown}"
+        if (self.members.sum(axis=1) > 1).any():
+            return "A movie of several has the colour of its rarest. Grey: none of the coloured."
+        return "Grey: none of the coloured." if (self.movie_class < 0).any() else ""
+
+
+def default_column(movies: pd.DataFrame) -> str:
+    """``genres`` if it has labels, else the first column that has; else popularity."""
+    names = sorted(map(str, movies.columns), key=lambda name: name != "genres")
+    for name in names:
+        if name != MOVIE and find_kind(name, movies[name]).kind is ColumnKind.MULTI_LABEL:
+            return name
+    return WATCHES
+
+
+def colour_by(movies: pd.DataFrame, column: str, watches: np.ndarray) -> Colouring:
+    """Colours by a column of the movies table, or by ``watches``.
+
+    Several labels of one movie: the colour is that of its rarest in the legend, which tells most.
+
+    Args:
+        movies: the movies table, M rows.
+        column: its name; ``title`` is for the year in it.
+        watches: of each movie, [M].
+
+    Raises:
+        ConfigError: if there is no such column, or nothing in it makes a colour.
+    """
+    if column not in movies:
+        if column != WATCHES:
+            known = [str(name) for name in movies.columns if name != MOVIE]
+            raise ConfigError(
+                f"there is no column {column!r} to colour by; there are {listed(known)}, and"
+                f" {WATCHES}."
+            )
+        return _by_number(WATCHES, watches.astype(float), [""] * len(watches))
+    finding = find_kind(column, movies[column])
+    if finding.kind in _LABELS:
+        return _by_label(column, _labels(movies[column], finding))
+    if finding.kind in _NUMBERS:
+        says = [_said(column, cell, finding) for cell in as_values(movies[column])]
+        return _by_number(column, _numbers(movies[column], finding), says)
+    raise ConfigError(
+        f"{column!r} can't be coloured by ({finding.reason}); take a column of labels, categories,"
+        f" numbers or dates, or {WATCHES}."
+    )
+
+
+def labels_of(movies: pd.DataFrame) -> tuple[str, ...]:
+    """The labels of each movie in words, by the column of `default_column`; empty without one."""
+    column = default_column(movies)
+    if column == WATCHES:
+        return ("",) * len(movies)
+    return _joined(_labels(movies[column], find_kind(column, movies[column])))
+
+
+def _joined(labels: list[list[str]]) -> tuple[str, ...]:
+    return tuple(", ".join(own) for own in labels)
+
+
+def _labels(column: pd.Series[Any], finding: Finding) -> list[list[str]]:
+    cells = as_values(column)
+    separator = finding.separator if finding.kind is ColumnKind.MULTI_LABEL else ""
+    return [[] if _is_none(cell) else to_labels(cell, separator) for cell in cells]
+
+
+def _is_none(cell: Any) -> bool:
+    return not isinstance(cell, list) and bool(pd.isna(cell))
+
+
+def _said(name: str, cell: Any, finding: Finding) -> str:
+    """A number or a date in words; a title's year is in the title."""
+    if finding.kind is ColumnKind.TITLE_YEAR or _is_none(cell):
+        return ""
+    if finding.zero_is_missing and cell == 0:
+        return ""
+    shown = short_number(cell) if isinstance(cell, (int, float)) else str(cell).split(" 00:00")[0]
+    return f"{name} {shown}"
+
+
+def _numbers(column: pd.Series[Any], finding: Finding) -> np.ndarray:
+    if finding.kind is ColumnKind.TITLE_YEAR:
+        return title_years(column).to_numpy(float)
+    values = as_values(column)
+    if finding.kind is ColumnKind.DATE:
+        dates = to_dates(values, finding.date_format)
+        return np.asarray(dates.dt.year + (dates.dt.day_of_year - 1) / 366, dtype=float)
+    numbers = to_numbers(values)
+    return (numbers.where(numbers != 0) if finding.zero_is_missing else numbers).to_numpy(float)
+
+
+def _by_label(column: str, labels: list[list[str]]) -> Colouring:
+    counts = pd.Series([label for own in labels for label in own], dtype=object).value_counts()
+    counts = counts.sort_index().sort_values(ascending=False, kind="stable")
+    classes = tuple(str(name) for name in counts.index[:MOST_CLASSES])
+    place = {name: number for number, name in enumerate(classes)}
+    members = np.zeros((len(labels), len(classes)), dtype=bool)
+    for row, own in enumerate(labels):
+        members[row, [place[label] for label in own if label in place]] = True
+    coloured = members[:, : len(PALETTE)]
+    rarest = coloured.shape[1] - 1 - np.argmax(coloured[:, ::-1], axis=1)
+    own_class = np.where(coloured.any(axis=1), rarest, -1).astype(np.int16)
+    palette = tuple(PALETTE[i] if i < len(PALETTE) else OTHER for i in range(len(classes)))
+    colour = np.array([*palette, OTHER])[own_class]  # the last is for -1
+    return Colouring(column, classes, palette, own_class, members, colour, False, _joined(labels))
+
+
+def _by_number(column: str, numbers: np.ndarray, says: list[str]) -> Colouring:
+    """Colours by quantiles, so that few movies far out don't take most of the scale."""
+    known = np.isfinite(numbers)
+    if not known.any():
+        raise ConfigError(f"{column!r} holds no numbers to colour by.")
+    edges = _edges(numbers[known])
+    steps = len(edges) - 1
+    share = np.interp(numbers, edges, np.linspace(0, 1, steps + 1))
+    step = np.searchsorted(edges[1:-1], numbers, side="right")
+    step = np.where(known, step, -1).astype(np.int16)
+    members = step[:, None] == np.arange(steps)
+    palette = tuple(shade((place + 0.5) / steps) for place in range(steps))
+    colour = np.array([shade(value) if np.isfinite(value) else OTHER for value in share])
+    words = tuple(says)
+    return Colouring(column, _ranges(edges), palette, step, members, colour, True, words)
+
+
+def _edges(numbers: np.ndarray) -> np.ndarray:
+    """Numbers between which about as many movies lie, two or more; whole if they span enough."""
+    cuts = np.unique(np.quantile(numbers, np.linspace(0, 1, NUM_STEPS + 1)))
+    if np.ptp(cuts) >= 10 * NUM_STEPS:
+        cuts = np.unique(np.round(cuts))
+    return cuts if len(cuts) > 1 else np.array([cuts[0], cuts[0] + 1])
+
+
+def _ranges(edges: np.ndarray) -> tuple[str, ...]:
+    shown = [short_number(edge) for edge in edges]
+    return tuple(f"{low} – {high}" for low, high in pairwise(shown))
+
+
+def short_number(value: float) -> str:
+    """A number as a legend shows it.
+
+    >>> [short_number(value) for value in (1995.0, 0.25, 30_000_000, 12_500)]
+    ['1995', '0.25', '30M', '12.5k']
+    """
+    for size, letter, start in ((1e9, "B", 1e9), (1e6, "M", 1e6), (1e3, "k", 1e4)):
+        if abs(value) >= start:
+            return f"{value / size:.3g}{letter}"
+    return f"{value:.0f}" if abs(value) >= 100 or value == round(value) else f"{value:.2g}"
+
+
+def shade(share: float) -> str:
+    """The colour at a place of the scale, 0 to 1.
+
+    >>> shade(0.0), shade(1.0)
+    ('#3f5fb0', '#f2b134')
+    """
+    place = round(share * NUM_SHADES) / NUM_SHADES * (len(RAMP) - 1)
+    left = min(int(place), len(RAMP) - 2)
+    pair = [np.array([int(RAMP[left + i][j : j + 2], 16) for j in (1, 3, 5)]) for i in (0, 1)]
+    red, green, blue = np.rint(pair[0] + (place - left) * (pair[1] - pair[0])).astype(int)
+    return f"#{red:02x}{green:02x}{blue:02x}"

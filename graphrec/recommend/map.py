@@ -1,0 +1,194 @@
+"""A map of the movies: near each other what keeps the same company, or is alike, or both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from graphrec.choices import Part, Projection, choice
+from graphrec.data.tables import MOVIE, TITLE
+from graphrec.errors import ConfigError, DataError
+from graphrec.model.embeddings import Embeddings
+from graphrec.recommend.colours import Colouring, colour_by, default_column, labels_of
+from graphrec.recommend.lookup import TitleLookup, spoken
+from graphrec.recommend.projection import align, project
+from graphrec.recommend.vectors import unit_parts
+
+ENDINGS = (".html", ".png", ".csv")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MovieMap:
+    """The movies as points on a plane, in one layout or several of the same orientation.
+
+    Attributes:
+        name: of the data.
+        movie_id: of each movie, in the tables' own type. [M]
+        title: as a person says it, with the year. [M]
+        watches: that the model has learned from. int64 [M]
+        facts: what else is told of each movie: its labels, and what its colour stands for. [M]
+        layouts: places by part, the first one to be shown first; float32 [M, 2], NaN for a movie
+            that has no place.
+        vectors: what each layout was made of, of length 1. float32, each [M, any]
+        variance: share of the vectors' variance that each plane holds, with PCA.
+        colouring: what colours say.
+        method: what made the planes.
+        has_titles: False where a title only repeats the id.
+        simulated: whether the viewers are.
+    """
+
+    name: str
+    movie_id: np.ndarray
+    title: tuple[str, ...]
+    watches: np.ndarray
+    facts: tuple[str, ...]
+    layouts: Mapping[Part, np.ndarray]
+    vectors: Mapping[Part, np.ndarray]
+    variance: Mapping[Part, float]
+    colouring: Colouring
+    method: Projection
+    has_titles: bool
+    simulated: bool
+
+    def __len__(self) -> int:
+        return len(self.title)
+
+    @property
+    def is_foretold(self) -> np.ndarray:
+        """Movies without known watches: where they stand is expected of them. bool [M]"""
+        return np.asarray(self.watches == 0)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Columns ``movie_id``, ``title``, ``watches``, and ``x_company``, ``y_company``, ..."""
+        table: dict[str, Any] = {MOVIE: self.movie_id, TITLE: list(self.title)}
+        table["watches"] = self.watches
+        for part, places in self.layouts.items():
+            table[f"x_{part}"], table[f"y_{part}"] = places.T
+        return pd.DataFrame(table)
+
+    def save(self, path: str | Path, by: str | None = None) -> None:
+        """Write the map as a page (.html), a picture (.png) or a table (.csv), by its ending.
+
+        Args:
+            path: where to.
+            by: the layout that a page starts with and a picture shows; the first by default.
+
+        Raises:
+            ConfigError: if the ending is another, or the map has no such layout.
+            DataError: if it can't be written.
+        """
+        path = Path(path)
+        check_ending(path)
+        part = self.layout_of(by)
+        try:
+            if path.suffix == ".html":
+                from graphrec.recommend.webpage import as_html
+
+                content = as_html(self, part).encode()
+            elif path.suffix == ".png":
+                from graphrec.recommend.picture import as_png
+
+                content = as_png(self, part)
+            else:
+                content = self.to_frame().to_csv(index=False).encode()
+            path.write_bytes(content)
+        except OSError as error:
+            raise DataError(f"{path} could not be written: {error.strerror or error}.") from error
+
+    def notes(self, part: Part) -> list[str]:
+        """What to know about one layout, in sentences."""
+        if self.method is Projection.PCA:
+            share = f"{self.variance[part]:.0%}"
+            plane = f"The two main directions (PCA) hold {share} of how the movies differ"
+        else:
+            plane = "UMAP keeps neighbours together; how far groups are apart says little"
+        turned = ", turned to match the other layouts." if len(self.layouts) > 1 else "."
+        nowhere = int(np.isnan(self.layouts[part][:, 0]).sum())
+        notes = [f"Near each other: {_MEANS[part]}.", f"{plane}{turned}"]
+        if nowhere:
+            notes.append(f"{nowhere:,} without known watches or metadata have no place here.")
+        if self.simulated:
+            notes.append("The films and their facts are real; the viewers are simulated.")
+        return notes
+
+    def layout_of(self, by: str | None) -> Part:
+        """The layout that `by` names, or the first."""
+        part = next(iter(self.layouts)) if by is None else choice(Part, by, "by")
+        if part not in self.layouts:
+            raise ConfigError(
+                f"this model has no map by {part}; it has one by {', '.join(self.layouts)}."
+            )
+        return part
+
+
+_MEANS = {
+    Part.BOTH: "movies that keep the same company and have like metadata, half and half",
+    Part.COMPANY: "movies that keep the same company, by their ID embeddings",
+    Part.METADATA: "movies whose metadata say the same of who watches them",
+}
+
+
+def _facts(labels: tuple[str, ...], says: tuple[str, ...]) -> tuple[str, ...]:
+    """Both together, once where they are the same."""
+    pairs = (dict.fromkeys(pair) for pair in zip(labels, says, strict=True))
+    return tuple("; ".join(fact for fact in pair if fact) for pair in pairs)
+
+
+def check_ending(path: Path) -> None:
+    """Fail before the work if nothing could be written to such a file."""
+    if path.suffix not in ENDINGS:
+        raise ConfigError(f"{path}: a map's name must end in {', '.join(ENDINGS)}.")
+
+
+def make_map(
+    embeddings: Embeddings,
+    movies: pd.DataFrame,
+    data: Mapping[str, Any],
+    *,
+    color: str | None = None,
+    method: str = Projection.PCA,
+    seed: int = 0,
+) -> MovieMap:
+    """Lay out all movies by company, by metadata and by both, as far as the model has them.
+
+    Company is the ID part of the embeddings, metadata what the metadata part has learned. Vectors
+    are cut to length 1 first, since a score is made of cosines; the layouts are then turned and
+    mirrored to match (`graphrec.recommend.projection`).
+
+    Args:
+        embeddings: of the model, M movies.
+        movies: its movies table, in the same order.
+        data: what its manifest says of the data.
+        color: column of the movies table, or ``watches``; by default ``genres``, or the first
+            column of labels, or else ``watches``.
+        method: ``pca`` or ``umap``.
+        seed: of UMAP.
+
+    Raises:
+        ConfigError: for a column that isn't there or can't be shown, or without umap-learn.
+    """
+    kind = choice(Projection, method, "method")
+    watches = np.rint(embeddings.degree).astype(np.int64)
+    colouring = colour_by(movies, color or default_column(movies), watches)
+    vectors = unit_parts(embeddings.movie, embeddings.movie_metadata)
+    projected = {part: project(own, kind, seed) for part, own in vectors.items()}
+    lookup = TitleLookup(movies)
+    return MovieMap(
+        name=Path(str(data["name"])).name,
+        movie_id=movies[MOVIE].to_numpy(),
+        title=tuple(spoken(lookup.show(row)) for row in range(len(movies))),
+        watches=watches,
+        facts=_facts(labels_of(movies), colouring.says),
+        layouts=align({part: places for part, (places, _) in projected.items()}),
+        vectors=vectors,
+        variance={part: own for part, (_, own) in projected.items() if own is not None},
+        colouring=colouring,
+        method=kind,
+        has_titles=bool(data["has_titles"]),
+        simulated=bool(data["simulated"]),
+    )

@@ -1,0 +1,342 @@
+// What a person does: point, drag, pinch, type, choose. Words reach the page as text only.
+
+const by = (id) => document.getElementById(id);
+const number = new Intl.NumberFormat("en");
+const watchesOf = (row) => (isForetold(row) ? "no known watches" : `${number.format(watches[row])} watches`);
+
+function element(name, text = "", attributes = {}) {
+  const made = document.createElement(name);
+  made.textContent = text;
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  return made;
+}
+
+// The legend ------------------------------------------------------------------------------------
+
+function showLegend() {
+  by("key-name").textContent = data.column;
+  by("key-note").textContent = data.keyNote;
+  if (data.isScale) {
+    by("scale").hidden = false;
+    by("scale").style.background = `linear-gradient(to right, ${data.ramp.join(", ")})`;
+  }
+  data.classes.forEach((name, place) => {
+    const button = legendButton(name, data.sizes[place], data.palette[place], true);
+    button.addEventListener("click", () => {
+      state.chosen ^= 1 << place;
+      press(button, (state.chosen >>> place) & 1);
+    });
+    button.addEventListener("pointerenter", (event) => preview(event.pointerType === "mouse" ? 1 << place : 0));
+    button.addEventListener("pointerleave", () => preview(0));
+  });
+  const foretold = watches.reduce((sum, own) => sum + (own === 0), 0);
+  if (foretold && layouts.some((layout) => watches.some((own, row) => own === 0 && !Number.isNaN(layout.x[row])))) {
+    const button = legendButton(data.foretoldName, foretold, "currentColor", false);
+    button.addEventListener("click", () => {
+      state.onlyForetold = !state.onlyForetold;
+      press(button, state.onlyForetold);
+    });
+  }
+  by("everything").addEventListener("click", () => {
+    [state.chosen, state.onlyForetold] = [0, false];
+    for (const button of by("classes").children) button.setAttribute("aria-pressed", "false");
+    press(null);
+  });
+}
+
+function legendButton(name, size, colour, isFilled) {
+  const button = element("button", "", { type: "button", "aria-pressed": "false", title: `${name}: show only these` });
+  const dot = element("i");
+  dot.style.borderColor = colour;
+  if (isFilled) dot.style.background = colour;
+  button.append(dot, element("b", name), element("small", number.format(size)));
+  by("classes").append(button);
+  return button;
+}
+
+function preview(bits) {
+  state.preview = bits;
+  repaint();
+}
+
+function press(button, pressed) {
+  button?.setAttribute("aria-pressed", pressed ? "true" : "false");
+  const any = state.chosen !== 0 || state.onlyForetold;
+  by("everything").hidden = !any;
+  by("classes").classList.toggle("chosen", any);
+  repaint();
+}
+
+// The layouts -----------------------------------------------------------------------------------
+
+function showLayouts() {
+  by("layouts").hidden = layouts.length < 2;
+  layouts.forEach((layout, place) => {
+    const label = element("label", layout.name);
+    const input = element("input", "", { type: "radio", name: "layout", value: layout.key });
+    input.checked = place === state.layout;
+    input.addEventListener("change", () => {
+      moveTo(place);
+      showNote();
+      showCard();
+      by("said").textContent = `The map by ${layout.name}.`;
+    });
+    label.prepend(input);
+    by("layouts").append(label);
+  });
+}
+
+function showNote() {
+  by("note").replaceChildren(...layouts[state.layout].notes.map((note) => element("p", note)));
+}
+
+// The chosen movie ------------------------------------------------------------------------------
+
+function select(row, { fly = false } = {}) {
+  state.selected = row;
+  hover(-1);
+  showCard();
+  if (row >= 0) {
+    by("said").textContent = `${data.titles[row]}, ${facts(row)}, ${watchesOf(row)}.`;
+    if (fly && !Number.isNaN(layouts[state.layout].x[row])) flyTo(row);
+  }
+  redraw();
+}
+
+// So near that those closest to it are just in sight, and beside the card, not under it.
+function flyTo(row) {
+  const { x: left, y: top } = layouts[state.layout];
+  const card = by("card");
+  const aside = width > 720 ? card.offsetWidth / 2 : 0;
+  const above = width > 720 ? 0 : card.offsetHeight / 2;
+  const room = Math.min(width / 2 - aside, height / 2 - above) * 0.85;
+  const far = nearestTo(layouts[state.layout], row).map((other) => Math.hypot(left[other] - left[row], top[other] - top[row]));
+  const k = Math.min(8 * state.whole.k, Math.max(1.6 * state.whole.k, room / Math.max(...far, 1e-9)));
+  lookAt({ k, x: left[row] + aside / k, y: top[row] - above / k });
+}
+
+function showCard() {
+  const row = state.selected;
+  const card = by("card");
+  card.hidden = row < 0;
+  if (row < 0) return;
+  card.querySelector("h2").textContent = data.titles[row];
+  by("card-facts").textContent = facts(row);
+  by("card-watches").textContent = watchesOf(row) + (isForetold(row) ? `: ${data.foretoldWhy}` : "");
+  const near = nearestTo(layouts[state.layout], row);
+  card.querySelector("h3").textContent = near.length ? layouts[state.layout].nearestName : layouts[state.layout].nowhere;
+  card.querySelector("ol").replaceChildren(...near.map((other) => {
+    const line = element("li");
+    const button = element("button", data.titles[other], { type: "button" });
+    button.addEventListener("click", () => select(other, { fly: true }));
+    line.append(button);
+    return line;
+  }));
+}
+
+// The search ------------------------------------------------------------------------------------
+
+let found = [];
+let marked = -1;
+
+function showFound() {
+  const text = by("query").value;
+  found = search(text, 8);
+  marked = found.length ? 0 : -1;
+  const lines = found.map((row, place) => {
+    const line = element("li", data.titles[row], { role: "option", id: `found-${place}`, "aria-selected": "false" });
+    line.addEventListener("pointerdown", (event) => event.preventDefault()); // keeps the focus
+    line.addEventListener("click", () => take(place));
+    return line;
+  });
+  if (!lines.length && text.trim()) lines.push(element("li", "No movie is called so.", { class: "none" }));
+  by("found").replaceChildren(...lines);
+  by("found").hidden = !lines.length;
+  by("query").setAttribute("aria-expanded", lines.length ? "true" : "false");
+  mark(marked);
+}
+
+function mark(place) {
+  marked = place;
+  found.forEach((_, other) => by(`found-${other}`).setAttribute("aria-selected", other === place ? "true" : "false"));
+  if (place >= 0) {
+    by("query").setAttribute("aria-activedescendant", `found-${place}`);
+    by(`found-${place}`).scrollIntoView({ block: "nearest" });
+  } else by("query").removeAttribute("aria-activedescendant");
+}
+
+function hideFound() {
+  by("found").hidden = true;
+  by("query").setAttribute("aria-expanded", "false");
+  by("query").removeAttribute("aria-activedescendant");
+}
+
+function take(place) {
+  if (place < 0) return;
+  by("query").value = data.titles[found[place]];
+  hideFound();
+  select(found[place], { fly: true });
+}
+
+function searchKey(event) {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (step && found.length) {
+    event.preventDefault();
+    mark((marked + step + found.length) % found.length);
+  } else if (event.key === "Enter" && !by("found").hidden) take(marked);
+  else if (event.key === "Escape") {
+    if (by("found").hidden) canvas.focus();
+    hideFound();
+  }
+}
+
+// The pointer -----------------------------------------------------------------------------------
+
+const pointers = new Map(); // where each finger, or the mouse, is
+let travelled = 0;
+
+function at(event) {
+  const box = canvas.getBoundingClientRect();
+  return { x: event.clientX - box.left, y: event.clientY - box.top };
+}
+
+function rowAt({ x: px, y: py }, slack) {
+  if (state.moving) return -1;
+  const away = (row) => {
+    if (!isShown(row)) return Infinity;
+    const distance = Math.hypot(toScreenX(x[row]) - px, toScreenY(y[row]) - py) - radiusOf(row);
+    return distance > slack ? Infinity : distance;
+  };
+  const reach = (largest * stamped.growth + slack) / state.view.k;
+  return grid.find(toWorldX(px), toWorldY(py), reach, away);
+}
+
+function hover(row, place) {
+  const tip = by("tip");
+  canvas.classList.toggle("over", row >= 0);
+  tip.hidden = row < 0;
+  if (row >= 0) {
+    const [title, what, seen] = tip.children;
+    [title.textContent, what.textContent, seen.textContent] = [data.titles[row], facts(row), watchesOf(row)];
+    const left = place.x + 16 + tip.offsetWidth > width ? place.x - 12 - tip.offsetWidth : place.x + 16;
+    const top = Math.min(place.y + 14, height - tip.offsetHeight - 6);
+    tip.style.transform = `translate(${Math.max(left, 4)}px, ${Math.max(top, 4)}px)`;
+  }
+  if (state.hover !== row) redraw();
+  state.hover = row;
+}
+
+function pointerDown(event) {
+  if (event.button > 0) return;
+  canvas.setPointerCapture(event.pointerId);
+  pointers.set(event.pointerId, at(event));
+  if (pointers.size === 1) travelled = 0;
+  running++; // a hand on the map stops any flight
+  if (state.moving) settle();
+}
+
+function pointerMove(event) {
+  const now = at(event);
+  const before = pointers.get(event.pointerId);
+  if (!before) {
+    if (event.pointerType !== "touch") hover(rowAt(now, 5), now);
+    return;
+  }
+  const other = [...pointers].find(([id]) => id !== event.pointerId)?.[1];
+  pointers.set(event.pointerId, now);
+  travelled += Math.hypot(now.x - before.x, now.y - before.y);
+  if (travelled < 4) return;
+  hover(-1);
+  canvas.classList.add("held");
+  if (other) pinch(before, now, other);
+  else pan(now.x - before.x, now.y - before.y);
+}
+
+function pinch(before, now, other) {
+  const ratioOf = Math.hypot(now.x - other.x, now.y - other.y) / Math.max(1, Math.hypot(before.x - other.x, before.y - other.y));
+  zoomBy(ratioOf, (now.x + other.x) / 2, (now.y + other.y) / 2);
+  pan((now.x - before.x) / 2, (now.y - before.y) / 2);
+}
+
+function pan(right, down) {
+  state.view.x -= right / state.view.k;
+  state.view.y += down / state.view.k;
+  redraw();
+}
+
+function pointerUp(event) {
+  if (!pointers.delete(event.pointerId)) return;
+  canvas.classList.remove("held");
+  if (event.type === "pointerup" && travelled < 4 && pointers.size === 0) {
+    select(rowAt(at(event), event.pointerType === "touch" ? 14 : 5));
+  }
+}
+
+function wheel(event) {
+  event.preventDefault();
+  const pixels = event.deltaY * (event.deltaMode === 1 ? 16 : 1);
+  running++;
+  if (state.moving) settle();
+  zoomBy(Math.exp(-pixels * (event.ctrlKey ? 0.01 : 0.0016)), at(event).x, at(event).y);
+  hover(-1);
+}
+
+function canvasKey(event) {
+  const moves = { ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] };
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (moves[event.key]) pan(...moves[event.key]);
+  else if (event.key === "+" || event.key === "=") zoomBy(1.3);
+  else if (event.key === "-") zoomBy(1 / 1.3);
+  else if (event.key === "0") seeAll();
+  else return;
+  event.preventDefault();
+}
+
+const seeAll = () => lookAt(state.whole, 450);
+
+function pageKey(event) {
+  const typing = event.target instanceof HTMLInputElement && event.target.type === "search";
+  if (event.key === "/" && !typing) {
+    event.preventDefault();
+    by("query").focus();
+  } else if (event.key === "Escape" && !typing) select(-1);
+}
+
+function listen() {
+  canvas.addEventListener("pointerdown", pointerDown);
+  canvas.addEventListener("pointermove", pointerMove);
+  for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, pointerUp);
+  canvas.addEventListener("pointerleave", () => hover(-1));
+  canvas.addEventListener("wheel", wheel, { passive: false });
+  canvas.addEventListener("keydown", canvasKey);
+  document.addEventListener("keydown", pageKey);
+  by("query").addEventListener("input", showFound);
+  by("query").addEventListener("keydown", searchKey);
+  by("query").addEventListener("blur", hideFound);
+  by("close").addEventListener("click", () => {
+    select(-1);
+    canvas.focus();
+  });
+  by("nearer").addEventListener("click", () => zoomBy(1.5));
+  by("farther").addEventListener("click", () => zoomBy(1 / 1.5));
+  by("whole").addEventListener("click", seeAll);
+  new ResizeObserver(fit).observe(stage);
+  dark.addEventListener("change", () => {
+    readColours();
+    repaint();
+  });
+}
+
+document.title = `${data.name}: a map of its movies`;
+by("name").textContent = data.name;
+by("counts").textContent = data.counts;
+by("query").placeholder = data.hasTitles ? "Find a movie" : "Find a movie by its id";
+by("query").setAttribute("aria-label", by("query").placeholder);
+canvas.setAttribute("aria-label", `${data.counts} as points; search finds one, and shows those nearest to it.`);
+readColours();
+showLegend();
+showLayouts();
+showNote();
+listen();
+fit();
+document.documentElement.dataset.ready = "yes";

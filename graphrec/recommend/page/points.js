@@ -1,0 +1,112 @@
+// What the page holds: decoded once, asked often. Everything is by row, one for each movie.
+
+function bytes(text) {
+  return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer;
+}
+
+const data = JSON.parse(document.getElementById("data").textContent);
+const count = data.titles.length;
+const watches = new Uint32Array(bytes(data.watches));
+const ink = new Uint8Array(bytes(data.ink));
+const members = new Uint32Array(bytes(data.members)); // a bit for each class of the legend
+const fact = new Uint32Array(bytes(data.fact));
+const facts = (row) => data.facts[fact[row]];
+const isForetold = (row) => watches[row] === 0;
+const popularFirst = Array.from({ length: count }, (_, row) => row).sort((a, b) => watches[b] - watches[a]);
+
+// Places come as 16 bits of the layout's box; the last value says that a movie has none.
+const NOWHERE = 65535;
+const layouts = data.layouts.map((layout) => {
+  const stored = new Uint16Array(bytes(layout.places));
+  const [left, bottom, size] = layout.box;
+  const x = new Float32Array(count);
+  const y = new Float32Array(count);
+  for (let row = 0; row < count; row++) {
+    const missing = stored[2 * row] === NOWHERE;
+    x[row] = missing ? NaN : left + (stored[2 * row] / (NOWHERE - 1)) * size;
+    y[row] = missing ? NaN : bottom + (stored[2 * row + 1] / (NOWHERE - 1)) * size;
+  }
+  const Rows = data.wide ? Uint32Array : Uint16Array;
+  const nearest = new Rows(bytes(layout.nearest));
+  return { ...layout, x, y, nearest };
+});
+
+function nearestTo(layout, row) {
+  if (Number.isNaN(layout.x[row])) return [];
+  return Array.from(layout.nearest.subarray(row * data.k, (row + 1) * data.k));
+}
+
+// The box that holds nearly all points of a layout: left, right, bottom, top.
+function boxOf(layout) {
+  const along = (axis) => {
+    const values = layout[axis].filter((value) => !Number.isNaN(value)).sort();
+    const at = (share) => values[Math.round(share * (values.length - 1))] ?? 0;
+    return [at(0.002), at(0.998)];
+  };
+  return [...along("x"), ...along("y")];
+}
+
+// A grid of cells, so that the pointer is compared with the few points around it.
+class Grid {
+  constructor(x, y) {
+    [this.x, this.y] = [x, y];
+    this.side = Math.max(1, Math.ceil(Math.sqrt(count / 3)));
+    let [left, right, bottom, top] = [Infinity, -Infinity, Infinity, -Infinity];
+    for (let row = 0; row < count; row++) {
+      if (Number.isNaN(x[row])) continue;
+      [left, right] = [Math.min(left, x[row]), Math.max(right, x[row])];
+      [bottom, top] = [Math.min(bottom, y[row]), Math.max(top, y[row])];
+    }
+    [this.left, this.bottom] = [left, bottom];
+    this.cell = Math.max(right - left, top - bottom, 1e-9) / this.side;
+    this.start = new Uint32Array(this.side * this.side + 1);
+    const home = new Int32Array(count).fill(-1);
+    for (let row = 0; row < count; row++) {
+      if (Number.isNaN(x[row])) continue;
+      home[row] = this.place(y[row], bottom) * this.side + this.place(x[row], left);
+      this.start[home[row] + 1]++;
+    }
+    for (let cell = 0; cell < this.side * this.side; cell++) this.start[cell + 1] += this.start[cell];
+    const next = this.start.slice();
+    this.rows = new Uint32Array(this.start[this.side * this.side]);
+    for (let row = 0; row < count; row++) if (home[row] >= 0) this.rows[next[home[row]]++] = row;
+  }
+
+  place(value, from) {
+    return Math.min(this.side - 1, Math.max(0, Math.floor((value - from) / this.cell)));
+  }
+
+  // The row nearest to a point within `reach`, by `distance(row)`; -1 if there is none.
+  find(x, y, reach, distance) {
+    let [best, least] = [-1, Infinity];
+    for (let i = this.place(y - reach, this.bottom); i <= this.place(y + reach, this.bottom); i++) {
+      const first = this.start[i * this.side + this.place(x - reach, this.left)];
+      const last = this.start[i * this.side + this.place(x + reach, this.left) + 1];
+      for (let at = first; at < last; at++) {
+        const away = distance(this.rows[at]);
+        if (away < least) [best, least] = [this.rows[at], away];
+      }
+    }
+    return best;
+  }
+}
+
+// Letters without case and accents, for the search.
+const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+let searched = null;
+
+function search(text, most) {
+  const words = plain(text).split(/\s+/).filter(Boolean);
+  if (!words.length) return [];
+  searched ??= data.titles.map(plain);
+  const typed = words.join(" ");
+  const ranked = [[], [], []]; // begins so; a word begins so; holds it somewhere
+  for (const row of popularFirst) {
+    const title = searched[row];
+    if (!words.every((word) => title.includes(word))) continue;
+    const bare = title.replace(/^(the|an?) /, "");
+    const begins = title.startsWith(typed) || bare.startsWith(typed);
+    ranked[begins ? 0 : title.includes(` ${words[0]}`) ? 1 : 2].push(row);
+  }
+  return ranked.flat().slice(0, most);
+}

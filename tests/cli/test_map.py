@@ -1,0 +1,67 @@
+"""`graphrec map` as a person uses it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner, Result
+
+from graphrec.cli import app
+
+
+def run(*arguments: object) -> Result:
+    """A command's result; an unexpected error fails the test with its traceback."""
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def test_a_page_by_default(
+    model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = run("map", "--model", model_folder)
+    assert done.exit_code == 0, done.output
+    assert done.stdout == ""
+    assert "32 movies on map.html" in done.stderr
+    assert "coloured by genres" in done.stderr
+    assert "main directions (PCA) hold" in done.stderr
+    assert (tmp_path / "map.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_as_json(model_folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "m.csv"
+    done = run("map", "--model", model_folder, "-o", out, "--color", "watches", "--json")
+    facts = json.loads(done.stdout)
+    assert facts["output"] == str(out)
+    assert facts["layouts"] == ["both", "company", "metadata"]
+    assert facts["color"] == "watches"
+    assert 0 < facts["variance"]["company"] <= 1
+    assert facts["bytes"] == out.stat().st_size
+    assert done.stderr == ""
+
+
+def test_with_new_movies(model_folder: Path, tmp_path: Path) -> None:
+    new = tmp_path / "new.csv"
+    pd.DataFrame({"movie_id": [77], "title": ["Later"], "genres": ["Comedy"]}).to_csv(new)
+    done = run("map", "--model", model_folder, "-o", tmp_path / "m.csv", "--with-movies", new)
+    assert done.exit_code == 0, done.output
+    table = pd.read_csv(tmp_path / "m.csv")
+    assert table["title"].iloc[-1] == "Later"
+    assert table["watches"].iloc[-1] == 0
+
+
+def test_mistakes_are_one_sentence(model_folder: Path, tmp_path: Path) -> None:
+    for arguments, words in (
+        (["-o", tmp_path / "map.svg"], "must end in .html, .png, .csv"),
+        (["-o", tmp_path / "m.csv", "--color", "nonsense"], "no column 'nonsense' to colour by"),
+    ):
+        done = run("map", "--model", model_folder, *arguments)
+        assert done.exit_code == 2
+        assert words in done.stderr
+        assert done.stderr.count("\n") == 1
+        assert done.stdout == ""

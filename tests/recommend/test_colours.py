@@ -1,0 +1,109 @@
+"""What a map's colours say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from graphrec.errors import ConfigError
+from graphrec.recommend.colours import (
+    OTHER,
+    PALETTE,
+    RAMP,
+    WATCHES,
+    colour_by,
+    default_column,
+    labels_of,
+)
+
+SEEN = np.arange(6)
+
+
+@pytest.fixture
+def movies() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "movie_id": range(6),
+            "title": [f"Story {year} ({year})" for year in range(1990, 1996)],
+            "tags": ["x|y", "x", "y", "x|y", "x", "x"],
+            "genres": ["Drama|War", "Drama", "Comedy|Drama", "Comedy", "", "Drama|War|Comedy"],
+            "language": ["en", "en", "fr", "fr", "en", None],
+            "budget": [0, 30_000_000, 45_000_000, 2_500, 0, 200_000_000],
+            "release": [f"199{year}-07-02" for year in range(6)],
+            "same": [1] * 6,
+        }
+    )
+
+
+def test_genres_come_first_then_other_labels_then_popularity(movies: pd.DataFrame) -> None:
+    assert default_column(movies) == "genres"
+    assert default_column(movies.drop(columns="genres")) == "tags"
+    assert default_column(movies[["movie_id", "title"]]) == WATCHES
+    assert labels_of(movies)[0] == "Drama, War"
+    assert labels_of(movies[["movie_id", "title"]]) == ("",) * 6
+
+
+def test_a_movie_of_several_labels_has_the_colour_of_its_rarest(movies: pd.DataFrame) -> None:
+    colours = colour_by(movies, "genres", SEEN)
+    assert colours.classes == ("Drama", "Comedy", "War")
+    assert colours.members.sum(axis=0).tolist() == [4, 3, 2]
+    assert [colours.classes[own] for own in colours.movie_class[[0, 1, 2, 5]]] == [
+        "War",
+        "Drama",
+        "Comedy",
+        "War",
+    ]
+    assert colours.colour[4] == OTHER
+    assert colours.movie_class[4] == -1
+    assert colours.colour[0] == PALETTE[2]
+    assert colours.says[5] == "Drama, War, Comedy"
+    assert "rarest" in colours.note
+
+
+def test_more_labels_than_colours_are_grey() -> None:
+    labels = [f"label {number}" for number in range(14)]
+    rows = [label for number, label in enumerate(labels) for _ in range(2 * (20 - number))]
+    movies = pd.DataFrame({"movie_id": range(len(rows)), "kind": rows})
+    colours = colour_by(movies, "kind", np.zeros(len(rows)))
+    assert colours.palette == (*PALETTE, *[OTHER] * (14 - len(PALETTE)))
+    assert colours.members.shape == (len(rows), 14)
+    assert (colours.colour == OTHER).sum() == sum(rows.count(name) for name in labels[10:])
+
+
+def test_categories(movies: pd.DataFrame) -> None:
+    colours = colour_by(movies, "language", SEEN)
+    assert colours.classes == ("en", "fr")
+    assert colours.says == ("en", "en", "fr", "fr", "en", "")
+
+
+def test_numbers_are_a_scale_by_quantiles(movies: pd.DataFrame) -> None:
+    colours = colour_by(movies, "budget", SEEN)
+    assert colours.is_scale
+    assert (colours.colour[[0, 4]] == OTHER).all()  # 0 stands for not known
+    assert colours.colour[3] == RAMP[0]
+    assert colours.colour[5] == RAMP[-1]
+    assert colours.says[1] == "budget 30M"
+    assert colours.says[0] == ""
+    assert colours.members.sum() == 4
+
+
+def test_dates_and_years_in_titles(movies: pd.DataFrame) -> None:
+    by_date, by_title = colour_by(movies, "release", SEEN), colour_by(movies, "title", SEEN)
+    assert by_date.says[0] == "release 1990-07-02"
+    assert (np.diff(by_date.movie_class) >= 0).all()
+    assert by_date.colour.tolist() == by_title.colour.tolist()
+    assert by_title.says == ("",) * 6
+
+
+def test_popularity_of_movies_without_any_watch() -> None:
+    colours = colour_by(pd.DataFrame({"movie_id": [1, 2]}), WATCHES, np.zeros(2))
+    assert colours.classes == ("0 – 1",)
+    assert colours.movie_class.tolist() == [0, 0]
+
+
+def test_columns_that_make_no_colours(movies: pd.DataFrame) -> None:
+    with pytest.raises(ConfigError, match=r"no column 'genre' to colour by; there are title, tags"):
+        colour_by(movies, "genre", SEEN)
+    with pytest.raises(ConfigError, match=r"'same' can't be coloured by \(one value only\)"):
+        colour_by(movies, "same", SEEN)

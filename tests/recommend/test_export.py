@@ -1,0 +1,211 @@
+"""Exports read back with the libraries that they are for."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import networkx as nx
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from graphrec import Recommender
+from graphrec.choices import Init, Loss, NodeState, Scoring
+from graphrec.data.dataset import Dataset
+from graphrec.data.split import Split
+from graphrec.errors import ConfigError, DataError
+from graphrec.evaluate.scorers import Mixture, RankingRule, model_scorer
+from graphrec.recommend.artefact import Artefact
+from graphrec.recommend.export import check_export, export, vectors_of
+from graphrec.recommend.saving import save_model
+from graphrec.recommend.scoring import scoring_vectors
+from graphrec.train.config import ModelConfig, TrainConfig
+from graphrec.train.trainer import Fitted
+
+
+@pytest.fixture(scope="module")
+def artefact(model_folder: Path) -> Artefact:
+    return Artefact.open(model_folder)
+
+
+def cosines(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    lengths = np.linalg.norm(left, axis=1)[:, None] * np.linalg.norm(right, axis=1)
+    return np.asarray(left @ right.T / lengths)
+
+
+def test_parquet(artefact: Artefact, tmp_path: Path) -> None:
+    assert export(artefact, tmp_path / "e.parquet") == (72, 32)
+    table = pd.read_parquet(tmp_path / "e.parquet")
+    assert table["kind"].tolist() == ["user"] * 40 + ["movie"] * 32
+    assert table["id"].tolist() == [*range(40), *range(32)]
+    assert table["title"].isna().tolist() == [True] * 40 + [False] * 32
+    assert table["title"].iloc[44] == "Even story 4 (1990)"
+    vectors = np.stack(table["vector"].to_list())
+    own = artefact.embeddings()
+    mean = (cosines(own.user, own.movie) + cosines(own.user_metadata, own.movie_metadata)) / 2
+    np.testing.assert_allclose(vectors[:40] @ vectors[40:].T, mean, atol=1e-5)
+    assert pq.read_schema(tmp_path / "e.parquet").field("vector").type.list_size == 32
+
+
+@pytest.mark.parametrize("part", ["company", "metadata"])
+def test_numpy(artefact: Artefact, tmp_path: Path, part: str) -> None:
+    export(artefact, tmp_path / "e.npz", part)
+    arrays = np.load(tmp_path / "e.npz", allow_pickle=False)
+    own = artefact.embeddings()
+    movie = own.movie if part == "company" else own.movie_metadata
+    found = arrays["movie"] @ arrays["movie"].T
+    np.testing.assert_allclose(found, cosines(movie, movie), atol=1e-5)
+    assert arrays["user"].shape == (40, 16)
+    assert arrays["movie_id"].tolist() == list(range(32))
+    assert arrays["title"][3] == "Odd story 3 (1990)"
+    assert str(arrays["part"]) == part
+
+
+def test_tensorboard(small_world: tuple[Dataset, Split], fitted: Fitted, tmp_path: Path) -> None:
+    dataset, split = small_world
+    movies = dataset.movies.copy()
+    movies.loc[2, "title"] = 'A\t"tab"\nand  a line\r'
+    evil = save_model(tmp_path / "m", replace(dataset, movies=movies), split, fitted)
+    assert export(evil, tmp_path / "projector") == (32, 32)
+    with (tmp_path / "projector" / "metadata.tsv").open(newline="") as file:
+        about = list(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    with (tmp_path / "projector" / "vectors.tsv").open(newline="") as file:
+        vectors = np.array(list(csv.reader(file, delimiter="\t")), dtype=float)
+    assert about[0] == ["movie_id", "title", "watches"]
+    assert about[3][:2] == ["2", 'A "tab" and a line']
+    assert len(about) == 33  # with a header, as TensorBoard wants it for several columns
+    np.testing.assert_allclose(vectors, vectors_of(evil).movie, rtol=1e-5)
+
+
+def test_graphml_is_the_graph_of_known_watches(
+    small_world: tuple[Dataset, Split], fitted: Fitted, tmp_path: Path
+) -> None:
+    dataset, split = small_world
+    movies = dataset.movies.copy()
+    movies.loc[5, "title"] = "<&> \x0b bell"
+    model = save_model(tmp_path / "m", replace(dataset, movies=movies), split, fitted)
+    counts = export(model, tmp_path / "g.graphml")
+    graph = nx.read_graphml(tmp_path / "g.graphml")
+    assert counts == (72, len(split.known)) == (len(graph), graph.number_of_edges())
+    interactions = dataset.interactions
+    wanted = {
+        frozenset((f"user {u}", f"movie {m}"))
+        for u, m in zip(
+            interactions.user[split.known], interactions.movie[split.known], strict=True
+        )
+    }
+    assert {frozenset(edge) for edge in graph.edges} == wanted
+    assert graph.nodes["movie 5"]["title"] == "<&> bell"
+    assert graph.nodes["user 3"]["kind"] == "user"
+    edge = next(iter(graph.edges(data=True)))[2]
+    assert edge["rating"] == 4.0
+
+
+def test_inner_products_of_scores_rank_as_the_model_does(artefact: Artefact) -> None:
+    vectors = vectors_of(artefact, "scores")
+    listed = Recommender(artefact).recommend(k=32, filter_viewed=False)
+    scores = vectors.user @ vectors.movie.T
+    ours = scores[listed["user_id"], listed["movie_id"]]
+    np.testing.assert_allclose(ours, listed["score"], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("shrinkage", [0.0, 3.0, 25.0])
+@pytest.mark.parametrize(
+    "mixture",
+    [
+        Mixture(RankingRule(), RankingRule(Scoring.COSINE, 0.1, 0.4), 0.3),
+        Mixture(RankingRule(Scoring.COSINE, 0.2), RankingRule(Scoring.COSINE, 0.1), 0.5, 0, -0.4),
+        Mixture(None, RankingRule(Scoring.COSINE, 0.2), 0.7),
+        Mixture(RankingRule(Scoring.COSINE, 0.2), None, 0.0),
+        Mixture(None, RankingRule(), 0.0),
+    ],
+)
+def test_every_mixture_is_one_inner_product(
+    fitted: Fitted, small_world: tuple[Dataset, Split], mixture: Mixture, shrinkage: float
+) -> None:
+    dataset, split = small_world
+    watched = dataset.interactions.to_csr(split.shown)
+    degree = fitted.embeddings.degree.copy()
+    degree[[3, 8]] = 0
+    own = replace(fitted.embeddings, degree=degree)
+    mixture = replace(mixture, shrinkage=shrinkage)
+    user, movie = scoring_vectors(own, watched, mixture)
+    scorer = model_scorer(own, own.user, own.user_metadata, watched, mixture)
+    scores = scorer.score(np.arange(40))
+    assert isinstance(scores, torch.Tensor)
+    np.testing.assert_allclose(user @ movie.T, scores.numpy(), rtol=1e-4, atol=2e-5)
+
+
+def test_model_of_one_part(
+    quick_fit: Callable[..., Fitted], small_world: tuple[Dataset, Split], tmp_path: Path
+) -> None:
+    model = ModelConfig(embedding_dim=8, node_state=NodeState.ID, init=Init.RANDOM)
+    fitted = quick_fit(model, TrainConfig(epochs=2, batch_size=10, loss=Loss.BPR))
+    artefact = save_model(tmp_path / "m", *small_world, fitted)
+    assert vectors_of(artefact, "both").movie.shape == (32, 8)
+    with pytest.raises(ConfigError, match=r"no vectors by metadata; it has company\."):
+        vectors_of(artefact, "metadata")
+    scores = vectors_of(artefact, "scores")
+    listed = Recommender(artefact).recommend(k=32, filter_viewed=False)
+    ours = (scores.user @ scores.movie.T)[listed["user_id"], listed["movie_id"]]
+    np.testing.assert_allclose(ours, listed["score"], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["e.parquet", "e.npz", "e.graphml", "folder"])
+def test_an_earlier_export_is_replaced_and_nothing_else(
+    artefact: Artefact, tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / name
+    export(artefact, path)
+    export(artefact, path)  # again
+    assert [inner.name for inner in tmp_path.iterdir()] == [name]
+    other = tmp_path / f"other-{name}"
+    if name == "folder":
+        other.mkdir()
+        (other / "notes.txt").write_text("mine")
+    elif name == "e.parquet":
+        pd.DataFrame({"a": [1]}).to_parquet(other)
+    elif name == "e.npz":
+        np.savez(other, a=np.ones(2))
+    else:
+        nx.write_graphml(nx.path_graph(3), other)
+    before = other.read_bytes() if other.is_file() else [*other.iterdir()]
+    with pytest.raises(DataError, match="is not an export of graphrec; give --output another"):
+        export(artefact, other)
+    assert before == (other.read_bytes() if other.is_file() else [*other.iterdir()])
+    other.unlink() if other.is_file() else None
+    if name != "folder":
+        other.write_text("no such thing")
+        with pytest.raises(DataError, match="is not an export"):
+            check_export(other)
+
+
+def test_what_can_not_be_written(artefact: Artefact, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"e\.xlsx: an export's name must end in \.parquet"):
+        export(artefact, tmp_path / "e.xlsx")
+    with pytest.raises(ConfigError, match="part is 'magic'; it must be one of both, company"):
+        export(artefact, tmp_path / "e.npz", "magic")
+    with pytest.raises(DataError, match="could not be written: No such file"):
+        export(artefact, tmp_path / "nowhere" / "e.npz")
+    assert not list(tmp_path.iterdir())
+
+
+def test_text_ids(checkerboard: tuple[pd.DataFrame, pd.DataFrame], tmp_path: Path) -> None:
+    from graphrec.data.dataset import make_dataset
+    from graphrec.data.split import make_split
+    from graphrec.train.trainer import fit
+
+    ratings = checkerboard[0].assign(movie_id="m" + checkerboard[0]["movie_id"].astype(str))
+    dataset = make_dataset(ratings, note=lambda _: None)
+    split = make_split(dataset)
+    fitted = fit(dataset, split, ModelConfig(8), TrainConfig(epochs=1))
+    artefact = save_model(tmp_path / "m", dataset, split, fitted)
+    export(artefact, tmp_path / "e.parquet")
+    export(artefact, tmp_path / "e.npz")
+    assert pd.read_parquet(tmp_path / "e.parquet")["id"].iloc[[0, 40]].tolist() == ["0", "m0"]
+    assert np.load(tmp_path / "e.npz", allow_pickle=False)["movie_id"][0] == "m0"

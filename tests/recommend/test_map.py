@@ -1,0 +1,192 @@
+"""The map of the checkerboard, where even movies keep the company of even ones."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from graphrec import Recommender
+from graphrec.choices import Part, Similarity
+from graphrec.errors import ConfigError, DataError
+from graphrec.recommend.map import MovieMap, make_map
+from graphrec.recommend.picture import place_labels, short_title
+from graphrec.recommend.vectors import nearest
+
+DATA = {"name": "folder/evens and odds", "has_titles": True, "simulated": False}
+
+
+@pytest.fixture(scope="module")
+def recommender(model_folder: Path) -> Recommender:
+    return Recommender.load(model_folder)
+
+
+@pytest.fixture(scope="module")
+def drawn(recommender: Recommender) -> MovieMap:
+    return recommender.map()
+
+
+def contents(page: str) -> dict[str, Any]:
+    """The data in a page."""
+    found = re.search(r'<script id="data" type="application/json">(.*?)</script>', page, re.S)
+    assert found is not None
+    return dict(json.loads(found.group(1)))
+
+
+@pytest.mark.parametrize("part", list(Part))
+def test_both_colours_lie_apart(drawn: MovieMap, part: Part) -> None:
+    places, is_odd = drawn.layouts[part], np.arange(32) % 2 == 1
+    centres = places[~is_odd].mean(axis=0), places[is_odd].mean(axis=0)
+    away = [np.linalg.norm(places - centre, axis=1) for centre in centres]
+    assert ((away[1] < away[0]) == is_odd).all()
+
+
+def test_layouts_are_turned_to_match(drawn: MovieMap) -> None:
+    """No turn or mirror image of a layout is nearer to the first one."""
+    first = drawn.layouts[Part.BOTH]
+    for part in (Part.COMPANY, Part.METADATA):
+        own = drawn.layouts[part]
+        best = ((own - first) ** 2).sum()
+        for angle in np.linspace(0, 2 * np.pi, 12):
+            turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+            for mirror in (1, -1):
+                assert ((own @ turn * [1, mirror] - first) ** 2).sum() >= best - 1e-3
+
+
+def test_closest_by_company_are_those_that_similar_lists(
+    recommender: Recommender, drawn: MovieMap
+) -> None:
+    rows = nearest(drawn.vectors[Part.COMPANY], 5)[4]
+    listed = recommender.similar(movie_id=4, k=5, by=Similarity.COMPANY)["movie_id"].tolist()
+    assert drawn.movie_id[rows].tolist() == listed
+
+
+def test_table(drawn: MovieMap, tmp_path: Path) -> None:
+    drawn.save(tmp_path / "map.csv")
+    table = pd.read_csv(tmp_path / "map.csv")
+    assert list(table.columns) == [
+        *("movie_id", "title", "watches", "x_both", "y_both"),
+        *("x_company", "y_company", "x_metadata", "y_metadata"),
+    ]
+    assert table["title"][4] == "Even story 4 (1990)"
+    np.testing.assert_allclose(table[["x_both", "y_both"]], drawn.layouts[Part.BOTH], rtol=1e-5)
+    assert table["watches"].sum() == drawn.watches.sum() > 0
+
+
+def test_page_holds_all_movies_and_their_places(drawn: MovieMap, tmp_path: Path) -> None:
+    drawn.save(tmp_path / "map.html", by="metadata")
+    page = contents((tmp_path / "map.html").read_text(encoding="utf-8"))
+    assert page["start"] == "metadata"
+    assert page["titles"][4] == "Even story 4 (1990)"
+    assert page["facts"] == ["Comedy", "Drama, War"]
+    layout = page["layouts"][1]
+    stored = np.frombuffer(base64.b64decode(layout["places"]), "<u2").reshape(-1, 2)
+    places = stored / 65534 * layout["box"][2] + layout["box"][:2]
+    np.testing.assert_allclose(places, drawn.layouts[Part.COMPANY], atol=1e-3)
+    near = np.frombuffer(base64.b64decode(layout["nearest"]), "<u2").reshape(32, -1)
+    assert (near == nearest(drawn.vectors[Part.COMPANY], 10)).all()
+
+
+def test_page_allows_no_network_and_no_handlers(drawn: MovieMap, tmp_path: Path) -> None:
+    drawn.save(tmp_path / "map.html")
+    page = (tmp_path / "map.html").read_text(encoding="utf-8")
+    assert "default-src 'none'" in page
+    assert "unsafe" not in page
+    assert not re.search(r"https?://", page)
+    assert not re.search(r"\son\w+=", page.split('<script id="data"')[0])
+    assert "innerHTML" not in page
+    assert "{{" not in page
+
+
+def test_what_titles_say_ends_no_script(recommender: Recommender, tmp_path: Path) -> None:
+    title = "</script><script>alert(1)</script><!-- & \u2028 {{script}}"
+    movies = recommender.movies.assign(title=title, genres="<b>|</b>")
+    drawn = make_map(recommender._embeddings, movies, DATA)
+    drawn.save(tmp_path / "map.html")
+    page = (tmp_path / "map.html").read_text(encoding="utf-8")
+    assert page.count("<script") == page.count("</script>") == 2
+    assert contents(page)["titles"][0] == title
+    assert contents(page)["name"] == "evens and odds"
+
+
+def test_picture(drawn: MovieMap, tmp_path: Path) -> None:
+    paths = [tmp_path / f"{part}.png" for part in Part]
+    for part, path in zip(Part, paths, strict=True):
+        drawn.save(path, by=part)
+    picture = Image.open(paths[0])
+    assert picture.size == (2700, 1980)
+    share_of_paper = (np.asarray(picture.convert("L")) == 255).mean()
+    assert 0.5 < share_of_paper < 0.99
+    assert len({path.read_bytes() for path in paths}) == 3
+    drawn.save(tmp_path / "again.png")
+    assert (tmp_path / "again.png").read_bytes() == paths[0].read_bytes()
+
+
+def test_movies_added_later_are_hollow(recommender: Recommender, tmp_path: Path) -> None:
+    new = pd.DataFrame({"movie_id": [100], "title": ["Later, The (1999)"], "genres": ["Comedy"]})
+    drawn = recommender.add_movies(new).map()
+    assert drawn.is_foretold.tolist() == [*[False] * 32, True]
+    assert drawn.title[-1] == "The Later (1999)"
+    assert np.isfinite(drawn.layouts[Part.COMPANY][-1]).all()
+    drawn.save(tmp_path / "map.html")
+    drawn.save(tmp_path / "map.png")
+
+
+def test_model_without_metadata(recommender: Recommender, tmp_path: Path) -> None:
+    own = recommender._embeddings
+    nothing = np.zeros((32, 0), np.float32)
+    movie = own.movie.copy()
+    movie[3] = 0  # nobody has watched it, and nothing else is known
+    degree = np.where(np.arange(32) == 3, 0, own.degree)
+    alone = replace(own, movie=movie, movie_metadata=nothing, features=nothing, degree=degree)
+    movies = pd.DataFrame({"movie_id": range(32), "title": [f"movie {row}" for row in range(32)]})
+    drawn = make_map(alone, movies, DATA | {"has_titles": False, "simulated": True})
+    assert list(drawn.layouts) == [Part.COMPANY]
+    assert drawn.colouring.column == "watches"
+    assert drawn.facts == ("",) * 32
+    notes = drawn.notes(Part.COMPANY)
+    assert "turned to match" not in " ".join(notes)
+    assert "1 without known watches or metadata have no place here." in notes
+    assert drawn.colouring.note == "About as many movies in each range."
+    assert notes[-1].endswith("the viewers are simulated.")
+    for ending in ("html", "png", "csv"):
+        drawn.save(tmp_path / f"map.{ending}")
+    with pytest.raises(ConfigError, match=r"no map by both; it has one by company\."):
+        drawn.save(tmp_path / "map.png", by="both")
+
+
+def test_what_can_not_be_written(drawn: MovieMap, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"map\.svg: a map's name must end in \.html, \.png"):
+        drawn.save(tmp_path / "map.svg")
+    with pytest.raises(ConfigError, match="by is 'magic'"):
+        drawn.save(tmp_path / "map.png", by="magic")
+    with pytest.raises(DataError, match="could not be written: No such file"):
+        drawn.save(tmp_path / "nowhere" / "map.csv")
+
+
+def test_labels_keep_clear_of_each_other() -> None:
+    rng = np.random.default_rng(0)
+    points, widths = rng.uniform(0, 400, size=(80, 2)), rng.uniform(20, 90, size=80)
+    frame = (0.0, 0.0, 400.0, 400.0)
+    placed = place_labels(points, widths, height=10, gaps=np.full(80, 4.0), frame=frame, most=60)
+    assert 20 < len(placed) <= 60
+    assert placed[0]
+    boxes = [(x, y, x + widths[row], y + 10) for row, (x, y) in placed.items()]
+    for number, (left, bottom, right, top) in enumerate(boxes):
+        assert min(left, bottom) >= 0
+        assert max(right, top) <= 400
+        for other in boxes[:number]:
+            assert right <= other[0] or other[2] <= left or top <= other[1] or other[3] <= bottom
+
+
+def test_short_titles() -> None:
+    assert short_title("(500) Days of Summer (2009)") == "Days of Summer"
+    assert short_title("(1941)") == "(1941)"
