@@ -46,12 +46,11 @@ class Recommender:
         recommender.add_movies("new_movies.csv").recommend([42])
     """
 
-    def __init__(
-        self, artefact: Artefact, movies: pd.DataFrame | None = None, *, num_new: int = 0
-    ) -> None:
-        """Ask a saved model; `movies` are its own, or these with `num_new` others at the end."""
-        self.artefact, self.num_new = artefact, num_new
-        self.movies = artefact.movies() if movies is None else movies
+    def __init__(self, artefact: Artefact, *, before: Recommender | None = None, new: Any = None):
+        """Ask a saved model: with its own movies, or those of `before` and the table of `new`."""
+        self.artefact, self._before = artefact, before
+        old = artefact.movies() if before is None else before.movies
+        self.movies: pd.DataFrame = old if new is None else pd.concat([old, new], ignore_index=True)
         ids = self.movies[MOVIE]
         self.movie_ids = IdMap(pd.Index(ids.to_numpy(), dtype=ids.to_numpy().dtype), "movie")
 
@@ -91,8 +90,13 @@ class Recommender:
         """
         encoder = self.artefact.encoder()
         new = read_new_movies(movies, self.movies, encoder, has_titles=self.has_titles, note=note)
-        movies = pd.concat([self.movies, new], ignore_index=True)
-        return Recommender(self.artefact, movies, num_new=self.num_new + len(new))
+        return Recommender(self.artefact, before=self, new=new)
+
+    @property
+    def num_new(self) -> int:
+        """Movies that were added since training; they are the last ones."""
+        before = self._before
+        return 0 if before is None else before.num_new + len(self.movies) - len(before.movies)
 
     @property
     def has_titles(self) -> bool:
@@ -108,6 +112,14 @@ class Recommender:
     def user_ids(self) -> IdMap:
         """The users of the training tables."""
         return self.artefact.users()
+
+    @cached_property
+    def embeddings(self) -> Embeddings:
+        """Everything that scores are made of, movies by row as in `movies`."""
+        if self._before is None:
+            return self.artefact.embeddings()
+        new = self.movies.iloc[len(self._before.movies) :]
+        return self._before.embeddings.with_new_movies(self.artefact.encoder().transform(new))
 
     @cached_property
     def watched(self) -> sp.csr_array:
@@ -179,14 +191,16 @@ class Recommender:
         if (movie is None) == (movie_id is None):
             raise ConfigError("name one movie: by title or by id.")
         row = self.find(movie) if movie_id is None else self._row(movie_id)
-        found = closest(self._embeddings, row, k, by)
-        table = self._table(found.rows, found.score).assign(**found.columns)
+        found = closest(self.embeddings, row, k, by)
+        table = movie_table(self.movies, self.num_new, found.rows, found.score).assign(
+            **found.columns
+        )
         if by is Similarity.ALL:
             return table[["by", "rank", *table.columns.drop(["by", "rank"])]]
         return table.assign(why=self._reasons(row, found.rows))
 
     def _reasons(self, row: int, others: np.ndarray) -> list[str]:
-        features, encoder = self._embeddings.features, self.artefact.encoder()
+        features, encoder = self.embeddings.features, self.artefact.encoder()
         return reasons(encoder, self.movies, features, self.watched, row=row, others=others)
 
     def recommend(
@@ -231,12 +245,12 @@ class Recommender:
             allowed = np.isin(np.arange(len(self.movies)), rows)
         audience = self._audience(users, history, ratings, note)
         scorer = self.artefact.scorer(
-            self._embeddings, audience.user, audience.user_metadata, audience.watched
+            self.embeddings, audience.user, audience.user_metadata, audience.watched
         )
         hidden = audience.watched if filter_viewed else None
         movies, scores, place = lists_of(scorer, len(audience.user), k, hidden, allowed)
         listed = place > 0
-        table = self._table(movies[listed], scores[listed])
+        table = movie_table(self.movies, self.num_new, movies[listed], scores[listed])
         table.insert(2, "rank", place[listed])
         if audience.ids is not None:
             table.insert(0, USER, np.repeat(audience.ids, listed.sum(axis=1)))
@@ -278,7 +292,7 @@ class Recommender:
         """The movies on a plane; options as for `graphrec.recommend.map.make_map`."""
         from graphrec.recommend.map import make_map
 
-        return make_map(self._embeddings, self.movies, self.artefact.manifest["data"], **options)
+        return make_map(self.embeddings, self.movies, self.artefact.manifest["data"], **options)
 
     @cached_property
     def _explainer(self) -> Explainer:
@@ -286,7 +300,7 @@ class Recommender:
 
         interactions, split = self._interactions
         known = interactions.to_csr(split.known)
-        args = self.artefact, self.movies, self._embeddings
+        args = self.artefact, self.movies, self.embeddings
         return Explainer(*args, known=known, users=self.user_ids)
 
     def _audience(self, users: Any, history: Any, ratings: Any, note: Note) -> Audience:
@@ -296,21 +310,10 @@ class Recommender:
                 raise ConfigError("ratings go with a history.")
             everyone = np.arange(len(self.user_ids))
             rows = everyone if users is None else self.user_ids.to_internal(several(users))
-            own, ids = self._embeddings, self.user_ids.to_external(rows)
+            own, ids = self.embeddings, self.user_ids.to_external(rows)
             return Audience(ids, own.user[rows], own.user_metadata[rows], self.watched[rows])
         if users is not None:
             raise ConfigError("give either users or a history, not both.")
         known_ratings = self._interactions[0].rating
         new = newcomers(history, ratings, self.movies, known_ratings, find=self.find, note=note)
-        return new.embedded(self._embeddings, Layers(self.artefact.manifest["model"]["layers"]))
-
-    def _table(self, rows: np.ndarray, scores: np.ndarray) -> pd.DataFrame:
-        return movie_table(self.movies, self.num_new, rows, scores)
-
-    @cached_property
-    def _embeddings(self) -> Embeddings:
-        embeddings = self.artefact.embeddings()
-        if not self.num_new:
-            return embeddings
-        features = self.artefact.encoder().transform(self.movies.iloc[-self.num_new :])
-        return embeddings.with_new_movies(features)
+        return new.embedded(self.embeddings, Layers(self.artefact.manifest["model"]["layers"]))

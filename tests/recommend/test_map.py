@@ -109,7 +109,7 @@ def test_page_allows_no_network_and_no_handlers(drawn: MovieMap, tmp_path: Path)
 def test_what_titles_say_ends_no_script(recommender: Recommender, tmp_path: Path) -> None:
     title = "</script><script>alert(1)</script><!-- & \u2028 {{script}}"
     movies = recommender.movies.assign(title=title, genres="<b>|</b>")
-    drawn = make_map(recommender._embeddings, movies, DATA)
+    drawn = make_map(recommender.embeddings, movies, DATA)
     drawn.save(tmp_path / "map.html")
     page = (tmp_path / "map.html").read_text(encoding="utf-8")
     assert page.count("<script") == page.count("</script>") == 2
@@ -141,7 +141,7 @@ def test_movies_added_later_are_hollow(recommender: Recommender, tmp_path: Path)
 
 
 def test_model_without_metadata(recommender: Recommender, tmp_path: Path) -> None:
-    own = recommender._embeddings
+    own = recommender.embeddings
     nothing = np.zeros((32, 0), np.float32)
     movie = own.movie.copy()
     movie[3] = 0  # nobody has watched it, and nothing else is known

@@ -48,7 +48,7 @@ def page_file(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     movies.loc[6, "title"] = EVIL
     path = tmp_path_factory.mktemp("map") / "map.html"
     data = {"name": "<i>evens", "has_titles": True, "simulated": False}
-    make_map(recommender._embeddings, movies, data).save(path)
+    make_map(recommender.embeddings, movies, data).save(path)
     return path
 
 
