@@ -158,9 +158,13 @@ def fit(
             spectral = SpectralPart.fit(known.watched, settings, config.seed)
         except KeyboardInterrupt:  # keep the one from the training watches
             stopped = INTERRUPTED
+    try:
+        embeddings = assemble(parts, spectral, known)
+    except KeyboardInterrupt:  # it is over soon, and nothing is worth losing for that
+        stopped, embeddings = INTERRUPTED, assemble(parts, spectral, known)
     return Fitted(
         parts={part.name: part for part in parts},
-        embeddings=assemble(parts, spectral, known),
+        embeddings=embeddings,
         watched=known.shown,
         encoder=known.encoder,
         model_config=model_config,

@@ -15,6 +15,7 @@ from graphrec.data.split import Split, make_split
 from graphrec.errors import ConfigError
 from graphrec.evaluate.ranking import rank
 from graphrec.evaluate.scorers import Mixture
+from graphrec.model.embeddings import Embeddings
 from graphrec.model.spectral import SpectralPart
 from graphrec.train.config import ModelConfig, TrainConfig
 from graphrec.train.judge import ranking_rules
@@ -285,6 +286,27 @@ def test_interrupt_in_the_last_decomposition_keeps_the_model(
     assert fitted.stopped == "interrupted"
     assert fitted.spectral is not None
     assert fitted.embeddings.spectral_movie.shape[1] == fitted.spectral.dim
+
+
+def test_interrupt_while_the_last_embeddings_are_made_loses_nothing(
+    small_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    undisturbed = fit(*small_world, ModelConfig(embedding_dim=8), SHORT)
+    calls: list[str] = []
+
+    def stop_once(self: Embeddings, start: int = 0) -> Embeddings:
+        calls.append("foretold")
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        return foretold(self, start)
+
+    foretold = Embeddings.foretold
+    monkeypatch.setattr(Embeddings, "foretold", stop_once)
+
+    fitted = fit(*small_world, ModelConfig(embedding_dim=8), SHORT)
+
+    assert fitted.stopped == "interrupted"
+    np.testing.assert_array_equal(fitted.embeddings.movie, undisturbed.embeddings.movie)
 
 
 def test_interrupt_before_the_first_epoch_is_over_leaves_nothing(small_world: World) -> None:
