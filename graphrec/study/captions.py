@@ -144,6 +144,22 @@ def learning_message(results: Results) -> str:
     return f"{says}\nNever behind: {listed(always)}." if always else says
 
 
+def leaning(results: Results) -> str | None:
+    """How far scores lean on metadata with few ratings and with many; None if not measured."""
+    shares = [
+        (bucket["name"], share)
+        for bucket in results["buckets"]
+        if (share := bucket.get("metadata_share")) is not None and bucket["high"] != 0
+    ]
+    if len(shares) < 2:
+        return None
+    (few, at_few), *_, (many, at_many) = shares
+    return (
+        f"In the scores of both together metadata make {at_few:.0%} of the differences between"
+        f" movies with {few} ratings, and {at_many:.0%} with {many}; the rest is their company."
+    )
+
+
 def _lead(arms: Sequence[str]) -> str:
     return f"{listed(arms)} {'lead' if len(arms) > 1 else 'leads'}"
 

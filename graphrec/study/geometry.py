@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import KFold
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import normalize
+from torch import Tensor
 
 from graphrec.evaluate.ranking import Scorer
 from graphrec.evaluate.scorers import Mixture, learned_part
@@ -88,14 +90,44 @@ def score_share(
         users: mean over these, int64.
         movies: over these, bool [M].
     """
+    own, other = (weight * scorer.score(users).cpu() for weight, scorer in (by_metadata, by_id))
+    return _share(own, own + other, movies)
+
+
+def metadata_shares(
+    whole: Scorer,
+    by_id: tuple[float, Scorer],
+    trust: np.ndarray,
+    users: np.ndarray,
+    groups: Mapping[str, np.ndarray],
+) -> dict[str, float | None]:
+    r"""How far scores lean on metadata among movies with few watches, and among those with many.
+
+    As `score_share`, by a model that believes few watches by part only: what is not
+    :math:`t_i s^{ID}_{ui}` is metadata's, what company is expected to say included.
+
+    Args:
+        whole: the model's scores.
+        by_id: weight and scorer of the ID part.
+        trust: t, 0 for movies without watches, whose company is foretold from metadata. [M]
+        users: mean over these, int64.
+        groups: movies to compare with each other, by name, bool [M]; None for one alone.
+    """
+    weight, scorer = by_id
+    total = whole.score(users).cpu()
+    own = total - weight * torch.from_numpy(trust.astype(np.float32)) * scorer.score(users).cpu()
+    return {
+        name: _share(own, total, movies) if movies.sum() > 1 else None
+        for name, movies in groups.items()
+    }
+
+
+def _share(part: Tensor, total: Tensor, movies: np.ndarray) -> float:
+    """Mean over users of cov(part, total) / var(total) over some movies, bool [M]."""
     chosen = torch.from_numpy(movies)
-    own, other = (
-        weight * scorer.score(users).cpu()[:, chosen] for weight, scorer in (by_metadata, by_id)
-    )
-    total = own + other
-    total = total - total.mean(dim=1, keepdim=True)
-    own = own - own.mean(dim=1, keepdim=True)
-    return float(((own * total).sum(dim=1) / total.square().sum(dim=1).clamp(1e-12)).mean())
+    part, total = part[:, chosen], total[:, chosen]
+    part, total = (scores - scores.mean(dim=1, keepdim=True) for scores in (part, total))
+    return float(((part * total).sum(dim=1) / total.square().sum(dim=1).clamp(1e-12)).mean())
 
 
 def describe_geometry(
@@ -114,8 +146,6 @@ def describe_geometry(
     warm, known = degree > 0, degree > KNOWN_FROM
     by_id, features = embeddings.movie, embeddings.features
     overlap, by_chance = neighbour_overlap(by_id[warm], features[warm], seed)
-    num_users = len(embeddings.user)
-    users = np.arange(num_users)[:: max(1, num_users // _SCORED_USERS)]
     return {
         "neighbours": NEIGHBOURS,
         "known_from": KNOWN_FROM,
@@ -128,7 +158,12 @@ def describe_geometry(
         "score_share_metadata": score_share(
             learned_part(embeddings, embeddings.user, "id", mixture.id),
             learned_part(embeddings, embeddings.user_metadata, "metadata", mixture.metadata),
-            users,
+            scored_users(len(embeddings.user)),
             warm,
         ),
     }
+
+
+def scored_users(num_users: int) -> np.ndarray:
+    """Some of them, evenly spread: enough for a mean."""
+    return np.arange(num_users)[:: max(1, num_users // _SCORED_USERS)]

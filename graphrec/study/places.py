@@ -71,9 +71,7 @@ def find_places(interactions: Interactions, split: Split) -> dict[str, Place]:
     warm, cold = degree > 0, (degree == 0) & (held_out > 0)
     masks = {"warm": warm, "cold": cold, "all": warm | cold}
     masks["tail"] = warm & (degree <= np.quantile(degree[warm], TAIL_SHARE))
-    for name, (fewest, most) in BUCKETS.items():
-        inside = (degree >= fewest) & (degree <= (np.inf if most is None else most))
-        masks[name] = inside & (warm | cold)
+    masks |= {name: inside & (warm | cold) for name, inside in by_ratings(degree).items()}
     target = interactions.to_csr(split.test)
     places = {name: _place(masks[name], target) for name in (*PLACES, *BUCKETS)}
     enough = {
@@ -87,6 +85,14 @@ def find_places(interactions: Interactions, split: Split) -> dict[str, Place]:
             f" ratings and {FEWEST_USERS} users with held-out ones."
         )
     return enough
+
+
+def by_ratings(degree: np.ndarray) -> dict[str, np.ndarray]:
+    """The movies of each of `BUCKETS`, bool [M], by their number of ratings [M]."""
+    return {
+        name: (degree >= fewest) & (degree <= (np.inf if most is None else most))
+        for name, (fewest, most) in BUCKETS.items()
+    }
 
 
 def _place(movies: np.ndarray, target: sp.csr_array) -> Place:

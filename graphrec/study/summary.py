@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
@@ -144,8 +145,15 @@ def _places(table: _Table, context: Context, names: tuple[str, ...]) -> Json:
 
 def _buckets(table: _Table, context: Context) -> list[Json]:
     counts = _places(table, context, tuple(BUCKETS))
+    shares = _means([fact.get("metadata_shares", {}) for fact in table.facts[HYBRID]])
     return [
-        {"name": name, "low": BUCKETS[name][0], "high": BUCKETS[name][1], **values}
+        {
+            "name": name,
+            "low": BUCKETS[name][0],
+            "high": BUCKETS[name][1],
+            "metadata_share": shares.get(name),
+            **values,
+        }
         for name, values in counts.items()
     ]
 
@@ -264,11 +272,15 @@ def _judged(rows: list[Json]) -> list[Json]:
 
 
 def _geometry(table: _Table) -> Json | None:
+    return (
+        _means([facts["geometry"] for facts in table.facts[HYBRID] if "geometry" in facts]) or None
+    )
+
+
+def _means(found: Sequence[Mapping[str, float | None]]) -> dict[str, float | None]:
     """Means over the seeds in which a figure could be measured."""
-    found = [facts["geometry"] for facts in table.facts[HYBRID] if "geometry" in facts]
-    if not found:
-        return None
-    known = {key: [f[key] for f in found if f[key] is not None] for key in found[0]}
+    keys = found[0] if found else {}
+    known = {key: [v for f in found if (v := f.get(key)) is not None] for key in keys}
     return {key: float(np.mean(values)) if values else None for key, values in known.items()}
 
 

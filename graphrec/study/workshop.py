@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+import torch
 
 from graphrec.choices import NodeState
 from graphrec.data.dataset import Dataset
@@ -15,11 +16,19 @@ from graphrec.errors import ConfigError
 from graphrec.evaluate.baselines import ItemKNN, Popularity, metadata_knn
 from graphrec.evaluate.classical import EASE, TRIALS, Classical, fit_classical
 from graphrec.evaluate.ranking import Scorer
-from graphrec.evaluate.scorers import EmbeddingScorer, model_scorer
+from graphrec.evaluate.scorers import (
+    EmbeddingScorer,
+    Mixture,
+    learned_part,
+    model_scorer,
+    trust_in_company,
+)
+from graphrec.model.embeddings import Embeddings
 from graphrec.model.spectral import SpectralPart
 from graphrec.study.arms import Arm, Features, Simple
-from graphrec.study.geometry import describe_geometry
+from graphrec.study.geometry import describe_geometry, metadata_shares, scored_users
 from graphrec.study.meter import Meter
+from graphrec.study.places import by_ratings
 from graphrec.study.settings import TEMPERATURES, USUAL_TEMPERATURE, StudySettings
 from graphrec.train.choosing import choose_spectral
 from graphrec.train.config import ModelConfig, TrainConfig
@@ -117,12 +126,14 @@ class Workshop:
                 **({} if settings is None else {"spectral": asdict(settings)}),
             },
         }
-        if len(parts) == 2 and not arm.spectral:
-            degree = np.asarray(material.everything.watched.sum(axis=0))
-            facts["geometry"] = describe_geometry(embeddings, mixture, degree, self.seed)
         user, user_metadata = embeddings.user, embeddings.user_metadata
         watched = material.everything.watched
-        return model_scorer(embeddings, user, user_metadata, watched, mixture), facts
+        scorer = model_scorer(embeddings, user, user_metadata, watched, mixture)
+        if len(parts) == 2 and not arm.spectral:
+            degree = np.asarray(watched.sum(axis=0))
+            facts["geometry"] = describe_geometry(embeddings, mixture, degree, self.seed)
+            facts["metadata_shares"] = _shares(embeddings, mixture, degree, scorer)
+        return scorer, facts
 
     def _part(self, part: NodeState, layers: int, features: Features) -> tuple[LearnedPart, Meter]:
         """A learned part, from the cache if another arm has needed it before."""
@@ -198,6 +209,17 @@ class Workshop:
             "seconds": meter.seconds,
             "memory": meter.memory,
         }
+
+
+def _shares(
+    embeddings: Embeddings, mixture: Mixture, degree: np.ndarray, scorer: Scorer
+) -> dict[str, float | None]:
+    """The metadata's share in scores by movies' number of ratings."""
+    assert mixture.id is not None
+    trust = trust_in_company(torch.from_numpy(degree), mixture.shrinkage).numpy() * (degree > 0)
+    by_id = learned_part(embeddings, embeddings.user, "id", mixture.id)
+    users = scored_users(len(embeddings.user))
+    return metadata_shares(scorer, by_id, trust, users, by_ratings(degree))
 
 
 def _change(features: Features, seed: int) -> Change | None:
