@@ -29,7 +29,7 @@ def run(path: Path, folder: Path) -> NotebookNode:
     Raises:
         nbclient.exceptions.CellExecutionError: if a cell fails.
     """
-    notebook = nbformat.read(path, as_version=4)
+    notebook: NotebookNode = nbformat.read(path, as_version=4)
     environment = {
         **os.environ,
         "PYTHONPATH": str(FOLDER.parent),  # this graphrec, whichever is installed
