@@ -3,14 +3,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install train test check format clean
+.PHONY: help install train test check format notebooks clean
 
 help:
-	@echo "make train   set up, train on the embedded sample, show what to type next"
-	@echo "make test    set up, run all tests"
-	@echo "make check   lint and type-check"
-	@echo "make format  format the code"
-	@echo "make clean   remove the environment and caches"
+	@echo "make train      set up, train on the embedded sample, show what to type next"
+	@echo "make test       set up, run all tests"
+	@echo "make check      lint and type-check"
+	@echo "make format     format the code"
+	@echo "make notebooks  run the notebooks and keep what they show"
+	@echo "make clean      remove the environment and caches"
 
 install: $(VENV)/.installed
 
@@ -34,6 +35,9 @@ check: install
 format: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+notebooks: install
+	$(BIN)/python -m notebooks.run
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

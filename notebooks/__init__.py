@@ -1,0 +1,1 @@
+"""Notebooks that show graphrec at work; not installed."""
