@@ -13,7 +13,7 @@ from graphrec.console import friendly, say, show_json, show_table
 from graphrec.errors import ConfigError
 
 if TYPE_CHECKING:
-    from graphrec.recommend.explanation import Explanation, SimilarityExplanation
+    from graphrec.recommend.explaining.explanation import Explanation, SimilarityExplanation
     from graphrec.recommend.recommender import Recommender
 
 _TITLE = 42  # letters of a title that leave room for three numbers in 80 columns

@@ -49,7 +49,7 @@ def map_movies(
 
         graphrec map --method umap --output map.html
     """
-    from graphrec.recommend.map import check_ending
+    from graphrec.recommend.mapping.map import check_ending
     from graphrec.recommend.recommender import Recommender
 
     check_ending(output)

@@ -21,7 +21,7 @@ from graphrec.errors import ConfigError
 from graphrec.model.embeddings import Embeddings
 from graphrec.recommend.artefact import Artefact
 from graphrec.recommend.card import model_card
-from graphrec.recommend.explanation import Explanation, SimilarityExplanation
+from graphrec.recommend.explaining.explanation import Explanation, SimilarityExplanation
 from graphrec.recommend.likeness import closest
 from graphrec.recommend.lists import Audience, check_k, lists_of, movie_table, several
 from graphrec.recommend.lookup import TitleLookup, find_movie
@@ -29,8 +29,8 @@ from graphrec.recommend.newcomers import newcomers, read_new_movies
 from graphrec.recommend.reasons import reasons
 
 if TYPE_CHECKING:
-    from graphrec.recommend.explain import Explainer
-    from graphrec.recommend.map import MovieMap
+    from graphrec.recommend.explaining.explain import Explainer
+    from graphrec.recommend.mapping.map import MovieMap
 
 
 class Recommender:
@@ -289,14 +289,14 @@ class Recommender:
         return self._explainer.similarity(self.find(first), self.find(second))
 
     def map(self, **options: Any) -> MovieMap:
-        """The movies on a plane; options as for `graphrec.recommend.map.make_map`."""
-        from graphrec.recommend.map import make_map
+        """The movies on a plane; options as for `graphrec.recommend.mapping.map.make_map`."""
+        from graphrec.recommend.mapping.map import make_map
 
         return make_map(self.embeddings, self.movies, self.artefact.manifest["data"], **options)
 
     @cached_property
     def _explainer(self) -> Explainer:
-        from graphrec.recommend.explain import Explainer  # loads torch
+        from graphrec.recommend.explaining.explain import Explainer  # loads torch
 
         interactions, split = self._interactions
         known = interactions.to_csr(split.known)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from graphrec.errors import ConfigError
-from graphrec.recommend.colours import (
+from graphrec.recommend.mapping.colours import (
     OTHER,
     PALETTE,
     RAMP,

@@ -17,9 +17,9 @@ from graphrec.data.split import Split, make_split
 from graphrec.errors import ConfigError, UnknownIdError
 from graphrec.evaluate.scorers import Mixture, RankingRule
 from graphrec.graph.features import fit_features
-from graphrec.recommend.alike import metadata_of
 from graphrec.recommend.artefact import WEIGHTS
-from graphrec.recommend.explanation import Explanation
+from graphrec.recommend.explaining.alike import metadata_of
+from graphrec.recommend.explaining.explanation import Explanation
 from graphrec.recommend.saving import save_model
 from graphrec.train.config import ModelConfig, TrainConfig
 from graphrec.train.trainer import fit

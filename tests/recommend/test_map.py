@@ -17,8 +17,8 @@ from PIL import Image
 from graphrec import Recommender
 from graphrec.choices import Part, Similarity
 from graphrec.errors import ConfigError, DataError
-from graphrec.recommend.map import MovieMap, make_map
-from graphrec.recommend.picture import place_labels, short_title
+from graphrec.recommend.mapping.map import MovieMap, make_map
+from graphrec.recommend.mapping.picture import place_labels, short_title
 from graphrec.recommend.vectors import nearest
 
 DATA = {"name": "folder/evens and odds", "has_titles": True, "simulated": False}

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from graphrec import Recommender
-from graphrec.recommend.map import make_map
+from graphrec.recommend.mapping.map import make_map
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 from playwright.sync_api import Browser, Page, expect  # noqa: E402

@@ -7,7 +7,7 @@ import pytest
 
 from graphrec.choices import Part, Projection
 from graphrec.errors import ConfigError
-from graphrec.recommend.projection import align, project
+from graphrec.recommend.mapping.projection import align, project
 from graphrec.recommend.vectors import nearest, unit_parts
 
 

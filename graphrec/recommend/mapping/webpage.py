@@ -16,11 +16,11 @@ import numpy as np
 
 from graphrec.choices import Part
 from graphrec.plain import plain
-from graphrec.recommend.colours import OTHER, RAMP
+from graphrec.recommend.mapping.colours import OTHER, RAMP
 from graphrec.recommend.vectors import nearest
 
 if TYPE_CHECKING:
-    from graphrec.recommend.map import MovieMap
+    from graphrec.recommend.mapping.map import MovieMap
 
 NEAREST = 10
 _SCRIPTS = ("points.js", "drawing.js", "controls.js")
@@ -41,7 +41,7 @@ def as_html(drawn: MovieMap, part: Part) -> str:
 
 
 def _file(name: str) -> str:
-    return files("graphrec.recommend").joinpath("page", name).read_text(encoding="utf-8")
+    return files("graphrec.recommend.mapping").joinpath("page", name).read_text(encoding="utf-8")
 
 
 def _hash(text: str) -> str:

@@ -14,9 +14,9 @@ from graphrec.choices import Part, Projection, choice
 from graphrec.data.tables import MOVIE, TITLE
 from graphrec.errors import ConfigError, DataError
 from graphrec.model.embeddings import Embeddings
-from graphrec.recommend.colours import Colouring, colour_by, default_column, labels_of
 from graphrec.recommend.lookup import TitleLookup, spoken
-from graphrec.recommend.projection import align, project
+from graphrec.recommend.mapping.colours import Colouring, colour_by, default_column, labels_of
+from graphrec.recommend.mapping.projection import align, project
 from graphrec.recommend.vectors import unit_parts
 
 ENDINGS = (".html", ".png", ".csv")
@@ -87,11 +87,11 @@ class MovieMap:
         part = self.layout_of(by)
         try:
             if path.suffix == ".html":
-                from graphrec.recommend.webpage import as_html
+                from graphrec.recommend.mapping.webpage import as_html
 
                 content = as_html(self, part).encode()
             elif path.suffix == ".png":
-                from graphrec.recommend.picture import as_png
+                from graphrec.recommend.mapping.picture import as_png
 
                 content = as_png(self, part)
             else:
@@ -158,7 +158,7 @@ def make_map(
 
     Company is the ID part of the embeddings, metadata what the metadata part has learned. Vectors
     are cut to length 1 first, since a score is made of cosines; the layouts are then turned and
-    mirrored to match (`graphrec.recommend.projection`).
+    mirrored to match (`graphrec.recommend.mapping.projection`).
 
     Args:
         embeddings: of the model, M movies.

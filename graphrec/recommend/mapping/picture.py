@@ -11,14 +11,14 @@ import numpy as np
 
 from graphrec.choices import Part
 from graphrec.errors import ConfigError
-from graphrec.recommend.colours import OTHER, Colouring
+from graphrec.recommend.mapping.colours import OTHER, Colouring
 from graphrec.style import INK, QUIET, house_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from graphrec.recommend.map import MovieMap
+    from graphrec.recommend.mapping.map import MovieMap
 
 SIZE, DPI = (9.0, 6.6), 300  # inches
 MOST_LABELS = 32

@@ -11,8 +11,8 @@ import scipy.sparse as sp
 from graphrec.data.ids import IdMap
 from graphrec.data.tables import USER
 from graphrec.graph.features import FeatureEncoder, with_plain_names
-from graphrec.recommend.given import Given, shares
-from graphrec.recommend.paths import viewers_of
+from graphrec.recommend.explaining.given import Given, shares
+from graphrec.recommend.explaining.paths import viewers_of
 
 Pair = tuple[int, int]
 

@@ -16,14 +16,14 @@ from graphrec.errors import ConfigError
 from graphrec.evaluate.scorers import Mixture, model_scorer
 from graphrec.model.embeddings import Embeddings, PartEmbeddings
 from graphrec.model.folding import power_of
-from graphrec.recommend.alike import company_of, metadata_of
 from graphrec.recommend.artefact import Artefact
-from graphrec.recommend.explanation import Explanation, SimilarityExplanation
-from graphrec.recommend.given import Given, shares
+from graphrec.recommend.explaining.alike import company_of, metadata_of
+from graphrec.recommend.explaining.explanation import Explanation, SimilarityExplanation
+from graphrec.recommend.explaining.given import Given, shares
+from graphrec.recommend.explaining.paths import Paths, paths_between, viewers_of
+from graphrec.recommend.explaining.remarks import on_pair, on_score
+from graphrec.recommend.explaining.terms import ID, METADATA, SPECTRAL, Sum, Term, terms_of
 from graphrec.recommend.lists import Audience
-from graphrec.recommend.paths import Paths, paths_between, viewers_of
-from graphrec.recommend.remarks import on_pair, on_score
-from graphrec.recommend.terms import ID, METADATA, SPECTRAL, Sum, Term, terms_of
 
 _TINY = 1e-12
 
