@@ -52,13 +52,15 @@ def explain(
 
         graphrec explain --user 42 --movie "Alien"
 
-        graphrec explain --likes "Heat" --likes "Alien" --movie "Ronin"
+        graphrec explain --likes "Heat" --likes "Alien" --movie "Collateral"
 
         graphrec explain --movie "Alien" --movie "Aliens" --json
     """
     _check(len(movie or []) + len(movie_id or []), user, likes)
-    if k < 1 or paths < 0:
-        raise ConfigError(f"--k is {k} and --paths {paths}; --k must be 1 or more, --paths 0.")
+    if k < 1:
+        raise ConfigError(f"--k is {k}; it must be 1 or more.")
+    if paths < 0:
+        raise ConfigError(f"--paths is {paths}; it must be 0 or more.")
     recommender = _recommender(model, with_movies)
     meant = _meant(recommender, movie or [], movie_id or [])
     if len(meant) == 2:

@@ -34,7 +34,7 @@ def export(
     model: options.ModelDir = options.DEFAULT_MODEL,
     as_json: options.AsJson = False,
 ) -> None:
-    """Write the embeddings, or the graph that was learned from, for other programs.
+    """Write the embeddings, or the graph, for other programs.
 
     Vectors have length 1: an inner product of two is their cosine by company or by metadata, or
     the mean of both.

@@ -37,7 +37,7 @@ def map_movies(
     model: options.ModelDir = options.DEFAULT_MODEL,
     as_json: options.AsJson = False,
 ) -> None:
-    """Draw a map of all movies: by the company they keep, by their metadata, by both.
+    """Draw all movies on a map, by company, by metadata, by both.
 
     The page needs no network: zoom, point, search, and switch from one layout to the other.
 
@@ -75,6 +75,7 @@ def map_movies(
         )
         return
     column = drawn.colouring.column
-    say(f"{len(drawn):,} movies on {output} ({size(num_bytes)}), coloured by {column}.")
+    coloured = "" if output.suffix == ".csv" else f", coloured by {column}"
+    say(f"{len(drawn):,} movies on {output} ({size(num_bytes)}){coloured}.")
     for note in drawn.notes(part):
         say(note)

@@ -178,6 +178,8 @@ def train(
     from graphrec.data.split import make_split
 
     parts = make_split(dataset, split, seed=seed, cold_fraction=cold_fraction)
+    if cold_fraction != COLD_FRACTION and parts.kind is not SplitKind.COLD_MOVIES:
+        raise ConfigError("--cold-fraction needs --split cold-movies.")
     if not as_json:
         _introduce(dataset, parts)
         _announce(dataset, parts, model_config, config)

@@ -89,7 +89,9 @@ def _from_json(path: Path, movies: pd.DataFrame) -> pd.DataFrame:
     if not records or not all(isinstance(record, dict) for record in records):
         raise DataError(f'{path} must hold one movie, such as {{"title": "..."}}, or a list.')
     table = pd.DataFrame(records)
-    if len(table) == 1 and not {"movie_id", "movieId", "id"} & set(table.columns):
+    if not {"movie_id", "movieId", "id"} & set(table.columns):
+        if len(table) > 1:
+            raise DataError(f"{path} holds {len(table)} movies; each needs an id, as 'movie_id'.")
         table.insert(0, MOVIE, [_free_id(movies[MOVIE])])
     return table
 

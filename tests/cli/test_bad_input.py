@@ -176,6 +176,10 @@ OPTION_CASES: dict[str, tuple[Callable[[Path], tuple[object, ...]], tuple[str, .
     ),
     "given split without one": (lambda f: _train(f, "--split", "given"), ("--split given",)),
     "unknown split": (lambda f: _train(f, "--split", "fair"), ("fair", "random")),
+    "a share of cold movies where none are": (
+        lambda f: _train(f, "--cold-fraction", 0.3),
+        ("--cold-fraction needs --split cold-movies",),
+    ),
     "no timestamps": (
         lambda f: (
             (f / "ratings.csv").write_text("user,movie\n1,10\n1,11\n2,10\n", encoding="utf-8"),

@@ -135,7 +135,11 @@ WRONG = {
     "unknown movie": (["--movie", "xyzzy", "--user", 3], "no movie is called 'xyzzy'"),
     "ambiguous movie": (["--movie", "odd story", "--user", 3], "could be 16 movies"),
     "unknown like": (["--movie-id", 1, "--likes", "xyzzy"], "no movie is called 'xyzzy'"),
-    "no rows": (["--movie-id", 1, "--user", 3, "--k", 0], "--k must be 1 or more"),
+    "no rows": (["--movie-id", 1, "--user", 3, "--k", 0], "--k is 0; it must be 1 or more"),
+    "fewer than no paths": (
+        ["--movie-id", 1, "--user", 3, "--paths", -1],
+        "--paths is -1; it must be 0 or more",
+    ),
 }
 
 

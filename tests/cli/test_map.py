@@ -39,6 +39,7 @@ def test_as_json(model_folder: Path, tmp_path: Path) -> None:
     facts = json.loads(done.stdout)
     assert facts["output"] == str(out)
     assert facts["layouts"] == ["both", "company", "metadata"]
+    assert "coloured" not in run("map", "--model", model_folder, "-o", out).stderr
     assert facts["color"] == "watches"
     assert 0 < facts["variance"]["company"] <= 1
     assert facts["bytes"] == out.stat().st_size

@@ -127,7 +127,12 @@ def test_one_movie_as_json_needs_no_id(recommender: Recommender, tmp_path: Path)
     path.write_text(json.dumps({"title": "Odd one", "genres": ["Drama", "War"]}), encoding="utf-8")
     more = recommender.add_movies(path)
     assert more.movies["movie_id"].iloc[-1] == 32
-    for text, sentence in (("{", "is not JSON"), ("[]", "must hold one movie"), ("3", "must hold")):
+    for text, sentence in (
+        ("{", "is not JSON"),
+        ("[]", "must hold one movie"),
+        ("3", "must hold"),
+        ('[{"title": "A"}, {"title": "B"}]', "holds 2 movies; each needs an id"),
+    ):
         path.write_text(text, encoding="utf-8")
         with pytest.raises(DataError, match=sentence):
             recommender.add_movies(path)

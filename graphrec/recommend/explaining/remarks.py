@@ -33,7 +33,7 @@ def on_score(
     elif not num_layers:
         yield "There are no paths: this model has no layers to pass anything on."
     elif not num_paths:
-        yield "There are no paths: nobody else has watched this movie and one of those."
+        yield "There are no paths: nobody else has watched this movie and another of those."
     elif folded:
         yield "The first edge of each path is this user's own history, not the training graph."
 

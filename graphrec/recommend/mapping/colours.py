@@ -196,7 +196,7 @@ def _edges(numbers: np.ndarray) -> np.ndarray:
     """Numbers between which about as many movies lie, two or more; whole if they span enough."""
     cuts = np.unique(np.quantile(numbers, np.linspace(0, 1, NUM_STEPS + 1)))
     if np.ptp(cuts) >= 10 * NUM_STEPS:
-        cuts = np.unique(np.round(cuts))
+        cuts = np.unique(np.floor(cuts))
     return cuts if len(cuts) > 1 else np.array([cuts[0], cuts[0] + 1])
 
 

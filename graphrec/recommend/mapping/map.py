@@ -22,7 +22,7 @@ from graphrec.recommend.vectors import unit_parts
 ENDINGS = (".html", ".png", ".csv")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class MovieMap:
     """The movies as points on a plane, in one layout or several of the same orientation.
 
@@ -58,6 +58,10 @@ class MovieMap:
     def __len__(self) -> int:
         return len(self.title)
 
+    def __repr__(self) -> str:
+        by = ", ".join(self.layouts)
+        return f"MovieMap({self.name!r}: {len(self):,} movies by {by}; see .save('map.html'))"
+
     @property
     def is_foretold(self) -> np.ndarray:
         """Movies without known watches: where they stand is expected of them. bool [M]"""
@@ -85,17 +89,17 @@ class MovieMap:
         path = Path(path)
         check_ending(path)
         part = self.layout_of(by)
+        if path.suffix == ".html":
+            from graphrec.recommend.mapping.webpage import as_html
+
+            content = as_html(self, part).encode()
+        elif path.suffix == ".png":
+            from graphrec.recommend.mapping.picture import as_png
+
+            content = as_png(self, part)
+        else:
+            content = self.to_frame().to_csv(index=False).encode()
         try:
-            if path.suffix == ".html":
-                from graphrec.recommend.mapping.webpage import as_html
-
-                content = as_html(self, part).encode()
-            elif path.suffix == ".png":
-                from graphrec.recommend.mapping.picture import as_png
-
-                content = as_png(self, part)
-            else:
-                content = self.to_frame().to_csv(index=False).encode()
             path.write_bytes(content)
         except OSError as error:
             raise DataError(f"{path} could not be written: {error.strerror or error}.") from error
@@ -104,10 +108,10 @@ class MovieMap:
         """What to know about one layout, in sentences."""
         if self.method is Projection.PCA:
             share = f"{self.variance[part]:.0%}"
-            plane = f"The two main directions (PCA) hold {share} of how the movies differ"
+            plane = f"The two main directions (PCA) hold {share} of how the movies differ."
         else:
-            plane = "UMAP keeps neighbours together; how far groups are apart says little"
-        turned = ", turned to match the other layouts." if len(self.layouts) > 1 else "."
+            plane = "UMAP keeps neighbours together; how far groups are apart says little."
+        turned = " All layouts are turned to match." if len(self.layouts) > 1 else ""
         nowhere = int(np.isnan(self.layouts[part][:, 0]).sum())
         notes = [f"Near each other: {_MEANS[part]}.", f"{plane}{turned}"]
         if nowhere:
