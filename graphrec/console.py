@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import typer
 
 from graphrec.errors import GraphrecError
-from graphrec.plain import plain
+from graphrec.plain import plain, printable
 
 if TYPE_CHECKING:
     from graphrec.study.experiment import Listener
@@ -42,6 +42,8 @@ def friendly(command: Command) -> Command:
             return command(*args, **kwargs)
         except GraphrecError as error:
             fail(str(error))
+        except UnicodeError:
+            fail("the words given are not text that can be read; give them as UTF-8.")
         except BrokenPipeError:  # the reader of a pipe has seen enough
             raise
         except OSError as error:
@@ -60,13 +62,13 @@ def friendly(command: Command) -> Command:
 def fail(sentence: str) -> NoReturn:
     """Print an error and leave with code 2."""
     is_plain = bool(os.environ.get("NO_COLOR")) or not sys.stderr.isatty()
-    typer.secho(f"Error: {sentence}", fg=None if is_plain else "red", err=True)
+    typer.secho(f"Error: {printable(sentence)}", fg=None if is_plain else "red", err=True)
     raise typer.Exit(2)
 
 
 def say(sentence: str) -> None:
     """Tell the person something that is not a result."""
-    typer.echo(sentence, err=True)
+    typer.echo(printable(sentence), err=True)
 
 
 def show_json(value: Any) -> None:
@@ -275,7 +277,7 @@ def _is_number(value: Any) -> bool:
 
 def _shown(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return "" if value is None else str(value)
+        return "" if value is None else printable(str(value))
     if isinstance(value, int):
         return str(value)
     return f"{value:.4f}"

@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 import math
+import re
 from enum import Enum
 from typing import Any
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def printable(text: str) -> str:
+    """Text from a table that can't steer a terminal: control letters become spaces.
+
+    >>> printable("red \x1b[31m")
+    'red  [31m'
+    """
+    return _CONTROL.sub(" ", text)
 
 
 def plain(value: Any) -> Any:

@@ -140,12 +140,14 @@ def recommend(
     recommender = _recommender(model)
     if with_movies is not None:
         recommender = recommender.add_movies(with_movies, note=_note)
+    from graphrec.recommend.lookup import ById
+
     liked = None if likes is None else [recommender.find(title) for title in likes]
     if liked:
         say(f"For somebody who likes {', '.join(recommender.lookup.show(row) for row in liked)}:")
     asked: Any = history
     if liked is not None:
-        asked = recommender.movie_ids.to_external(liked).tolist()
+        asked = [ById(one) for one in recommender.movie_ids.to_external(liked).tolist()]
     table = recommender.recommend(
         [recommender.user_ids.parse(one) for one in dict.fromkeys(user)] if user else None,
         history=asked,

@@ -11,6 +11,7 @@ import typer
 from graphrec.cli import options
 from graphrec.console import friendly, say, show_json, show_table
 from graphrec.errors import ConfigError
+from graphrec.plain import printable
 
 if TYPE_CHECKING:
     from graphrec.recommend.explaining.explanation import Explanation, SimilarityExplanation
@@ -71,7 +72,7 @@ def explain(
     if likes:
         rows = [recommender.find(title) for title in likes]
         say(f"For somebody who likes {', '.join(recommender.lookup.show(row) for row in rows)}:")
-        liked = recommender.movie_ids.to_external(rows).tolist()
+        liked = _by_id(recommender, rows)
     score = recommender.explain(meant[0], user=known, history=liked)
     return show_json(score.to_dict()) if as_json else _show_score(score, k, paths)
 
@@ -106,16 +107,23 @@ def _recommender(model: Path, with_movies: Path | None) -> Recommender:
 
 
 def _meant(recommender: Recommender, titles: list[str], ids: list[str]) -> list[Any]:
-    """Ids of the movies that are meant by their titles or ids."""
+    """The movies that are meant by their titles or ids."""
     rows = [recommender.find(title) for title in titles]
     typed = [recommender.movie_ids.parse(one) for one in ids]
     rows += recommender.movie_ids.to_internal(typed).tolist() if typed else []
-    return list(recommender.movie_ids.to_external(rows).tolist())
+    return _by_id(recommender, rows)
+
+
+def _by_id(recommender: Recommender, rows: list[int]) -> list[Any]:
+    """Movies named so that no title is mistaken for an id."""
+    from graphrec.recommend.lookup import ById
+
+    return [ById(one) for one in recommender.movie_ids.to_external(rows).tolist()]
 
 
 def _show_score(explanation: Explanation, k: int, num_paths: int) -> None:
     """A score's sentence, what each watched movie adds, and paths."""
-    typer.echo(explanation.sentence)
+    typer.echo(printable(explanation.sentence))
     table = explanation.contributions
     sides = list(table.columns[2:-1])
     columns = [*sides, "total"] if len(sides) > 1 else sides
@@ -138,14 +146,14 @@ def _show_score(explanation: Explanation, k: int, num_paths: int) -> None:
 
 def _show_paths(explanation: Explanation, number: int) -> None:
     typer.echo(
-        f"\nWho watched these also watched {explanation.title}: {len(explanation.paths):,} paths,"
-        f" {explanation.paths_share:.1%} of the cosine by ID."
+        f"\nWho watched these also watched {printable(explanation.title)}:"
+        f" {len(explanation.paths):,} paths, which add {explanation.paths['score'].sum():.4f}."
     )
     rows = [
-        [_cut(title, _THROUGH), _some(users), _even(score), f"{round(share, 3) + 0.0:.1%}"]
-        for _, title, users, score, share in explanation.through[:number].itertuples(index=False)
+        [_cut(title, _THROUGH), _some(users), _even(score)]
+        for _, title, users, score, _share in explanation.through[:number].itertuples(index=False)
     ]
-    show_table(["through", "and users", "adds", "share"], rows)
+    show_table(["through", "and users", "adds"], rows)
 
 
 def _some(users: list[Any], most: int = 3) -> str:
@@ -156,7 +164,7 @@ def _some(users: list[Any], most: int = 3) -> str:
 
 def _show_pair(pair: SimilarityExplanation, k: int) -> None:
     """Two movies' similarity, by viewers and by metadata columns."""
-    typer.echo(f"{pair.sentence}\n{pair.company_sentence}")
+    typer.echo(printable(f"{pair.sentence}\n{pair.company_sentence}"))
     if not isnan(pair.company) and len(pair.viewers):
         _show_viewers(pair, k)
     if len(pair.columns):
@@ -165,9 +173,9 @@ def _show_pair(pair: SimilarityExplanation, k: int) -> None:
             [_cut(name, _CELL), *(_cut(_cell(c), _CELL) for c in cells), _even(value)]
             for name, *cells, value in pair.columns.itertuples(index=False)
         ]
-        shown = [*rows[:k], *_others(rows[k:]), ["sum", "", "", _even(pair.metadata)]]
+        shown = [*rows[:k], *_others(rows[k:]), ["sum", "", "", _even(pair.features)]]
         titles = [_cut(title, _CELL) for title in pair.titles]
-        show_table(["column", *titles, "metadata"], shown)
+        show_table(["column", *titles, "features"], shown)
     for note in pair.notes:
         say(f"Note: {note}")
 

@@ -49,10 +49,10 @@ def map_movies(
 
         graphrec map --method umap --output map.html
     """
-    from graphrec.recommend.mapping.map import check_ending
+    from graphrec.recommend.mapping.map import check_output
     from graphrec.recommend.recommender import Recommender
 
-    check_ending(output)
+    check_output(output)
     recommender = Recommender.load(model)
     if with_movies is not None:
         recommender = recommender.add_movies(with_movies, note=lambda note: say(f"Note: {note}"))

@@ -234,7 +234,10 @@ def _write_graph(artefact: Artefact, path: Path) -> tuple[int, int]:
         node.update(kind=kind, id=_cell(own_id))
         if "title" in node:
             node["title"] = _cell(node["title"])
-    named = nx.relabel_nodes(picture, {node: _cell(f"{node[0]} {node[1]}") for node in picture})
+    names = {node: _cell(f"{node[0]} {node[1]}") for node in picture}
+    if len(set(names.values())) < len(names):
+        raise DataError("two ids differ in white space or control letters only; GraphML can't.")
+    named = nx.relabel_nodes(picture, names)
     named.graph[MARK] = __version__
     _replace(path, lambda file: nx.write_graphml(named, file))
     return named.number_of_nodes(), named.number_of_edges()

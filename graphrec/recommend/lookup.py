@@ -161,6 +161,13 @@ class TitleLookup:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class ById:
+    """A movie that is meant by its id, even where a title looks the same."""
+
+    movie_id: Any
+
+
 def find_movie(movie: Any, lookup: TitleLookup, ids: IdMap) -> int:
     """The internal row of a movie given by title or by id.
 

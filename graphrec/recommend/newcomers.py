@@ -88,6 +88,10 @@ def _from_json(path: Path, movies: pd.DataFrame) -> pd.DataFrame:
     records = value if isinstance(value, list) else [value]
     if not records or not all(isinstance(record, dict) for record in records):
         raise DataError(f'{path} must hold one movie, such as {{"title": "..."}}, or a list.')
+    try:
+        json.dumps(records, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise DataError(f"{path} holds half a letter (a lone surrogate); mend its text.") from None
     table = pd.DataFrame(records)
     if not {"movie_id", "movieId", "id"} & set(table.columns):
         if len(table) > 1:

@@ -24,7 +24,7 @@ from graphrec.recommend.card import model_card
 from graphrec.recommend.explaining.explanation import Explanation, SimilarityExplanation
 from graphrec.recommend.likeness import closest
 from graphrec.recommend.lists import Audience, check_k, lists_of, movie_table, several
-from graphrec.recommend.lookup import TitleLookup, find_movie
+from graphrec.recommend.lookup import ById, TitleLookup, find_movie
 from graphrec.recommend.newcomers import newcomers, read_new_movies
 from graphrec.recommend.reasons import reasons
 
@@ -144,8 +144,8 @@ class Recommender:
             AmbiguousTitleError: if several movies have that title.
             UnknownIdError: if no movie has it.
         """
-        if not isinstance(movie, str):
-            return self._row(movie)  # needs no titles
+        if not isinstance(movie, str):  # needs no titles
+            return self._row(movie.movie_id if isinstance(movie, ById) else movie)
         return find_movie(movie, self.lookup, self.movie_ids)
 
     def _row(self, movie_id: Any) -> int:

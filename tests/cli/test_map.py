@@ -66,3 +66,22 @@ def test_mistakes_are_one_sentence(model_folder: Path, tmp_path: Path) -> None:
         assert words in done.stderr
         assert done.stderr.count("\n") == 1
         assert done.stdout == ""
+
+
+def test_only_an_earlier_map_is_replaced(model_folder: Path, tmp_path: Path) -> None:
+    for name, other in (("m.html", "<p>mine</p>"), ("m.csv", "a,b\n1,2\n"), ("m.png", "picture")):
+        path = tmp_path / name
+        path.write_text(other, encoding="utf-8")
+        done = run("map", "--model", model_folder, "-o", path)
+        assert done.exit_code == 2
+        assert "is not an earlier map" in done.stderr
+        assert path.read_text(encoding="utf-8") == other
+        path.unlink()
+        assert run("map", "--model", model_folder, "-o", path).exit_code == 0
+        assert run("map", "--model", model_folder, "-o", path).exit_code == 0
+
+
+def test_seed_that_nothing_can_start_from(model_folder: Path, tmp_path: Path) -> None:
+    done = run("map", "--model", model_folder, "-o", tmp_path / "m.csv", "--seed", -1)
+    assert done.exit_code == 2
+    assert "--seed is -1; it must be from 0" in done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,8 +19,9 @@ from graphrec.errors import ConfigError, UnknownIdError
 from graphrec.evaluate.scorers import Mixture, RankingRule
 from graphrec.graph.features import fit_features
 from graphrec.recommend.artefact import WEIGHTS
-from graphrec.recommend.explaining.alike import metadata_of
+from graphrec.recommend.explaining.alike import features_of
 from graphrec.recommend.explaining.explanation import Explanation
+from graphrec.recommend.lookup import ById
 from graphrec.recommend.saving import save_model
 from graphrec.train.config import ModelConfig, TrainConfig
 from graphrec.train.trainer import fit
@@ -248,7 +250,10 @@ def test_every_edge_of_every_path_is_in_the_training_graph(make: Make) -> None:
     edges = dataset.interactions
     known = set(zip(edges.user[split.known], edges.movie[split.known], strict=True))
     for user, movie in ((0, 2), (5, 11), (6, 3)):
-        paths = recommender.explain(movie, user=user).paths
+        explained = recommender.explain(movie, user=user)
+        json.dumps(explained.to_dict())
+        paths = explained.paths
+        assert len(paths) > 0 or user % 2 != movie % 2  # nobody watches both colours
         assert paths["share"].abs().is_monotonic_decreasing
         for through, other in zip(paths["movie_id"], paths["user_id"], strict=True):
             assert {(user, through), (other, through), (other, movie)} <= known
@@ -329,8 +334,8 @@ def test_similarity_adds_up_by_viewers_and_by_columns(
 
     assert explained.company == pytest.approx(cosine(own.movie), rel=1e-4)
     assert explained.own + explained.viewers["company"].sum() == pytest.approx(explained.company)
-    assert explained.metadata == pytest.approx(cosine(own.features), rel=1e-4)
-    assert explained.columns["metadata"].sum() == pytest.approx(explained.metadata)
+    assert explained.features == pytest.approx(cosine(own.features), rel=1e-4)
+    assert explained.columns["features"].sum() == pytest.approx(explained.features)
     assert set(explained.viewers["user_id"]) == set(np.flatnonzero(known[:, 4]))
     both = explained.viewers.set_index("user_id")["both"]
     assert set(both[both].index) == set(np.flatnonzero(known[:, 4] & known[:, 6]))
@@ -351,7 +356,7 @@ def test_viewers_of_one_colour_make_movies_alike(trained: Recommender) -> None:
 
 def test_similarity_without_one_of_the_parts(make: Make) -> None:
     by_id = make(Mixture(COSINE), metadata=False).explain_similarity(4, 6)
-    assert np.isnan(by_id.metadata)
+    assert np.isnan(by_id.features)
     assert by_id.columns.empty
     assert by_id.notes == ("This model has no metadata to compare.",)
     by_metadata = make(Mixture(metadata=COSINE), ModelConfig(8, node_state=NodeState.METADATA))
@@ -370,17 +375,38 @@ def test_cells_of_any_column_beside_what_it_adds() -> None:
             "runtime": [90.0, None, 100.0, 110.0],
         }
     )
+    words = movies[["genres"]].assign(language=["fr", None, "fr", "en"])
+    words["genres"] = ["War", "Drama", "War", "Drama"]
+    only = fit_features(words)
+    rows = features_of((0, 1), only.transform(words), only, words)["columns"].set_index("column")
+    assert rows.loc["language", ["first", "second"]].tolist() == ["fr", None]
     encoder = fit_features(movies)
     features = encoder.transform(movies)
-    split = metadata_of((0, 1), features, encoder, movies)
+    split = features_of((0, 1), features, encoder, movies)
     cells = split["columns"].set_index("column")[["first", "second"]]
     assert cells.loc["genres"].tolist() == [["War", "Drama"], ["War"]]
     assert cells.loc["shown"].tolist() == ["1990-02-03 00:00:00", "1991-02-03 00:00:00"]
     assert cells.loc["runtime"].tolist() == [90.0, None]
-    assert split["columns"]["metadata"].sum() == pytest.approx(split["metadata"])
-    assert split["metadata"] == pytest.approx(
+    assert split["columns"]["features"].sum() == pytest.approx(split["features"])
+    assert split["features"] == pytest.approx(
         features[0] @ features[1] / np.prod(np.linalg.norm(features[:2], axis=1)), rel=1e-5
     )
+
+
+def test_an_id_is_no_title(checkerboard: tuple[pd.DataFrame, pd.DataFrame], tmp_path: Path) -> None:
+    ratings, movies = (table.copy() for table in checkerboard)
+    for table in (ratings, movies):
+        table["movie_id"] = [f"m{number}" for number in table["movie_id"]]
+    movies.loc[[2, 3], "title"] = ["m3", "m2"]  # each is called what the other's id is
+    dataset = make_dataset(ratings, movies, name="crossed", note=lambda _: None)
+    split = make_split(dataset, seed=0)
+    fitted = fit(dataset, split, ModelConfig(embedding_dim=4), TrainConfig(epochs=1))
+    save_model(tmp_path / "m", dataset, split, fitted)
+    recommender = Recommender.load(tmp_path / "m")
+    assert recommender.explain("m2", user=0).movie_id == "m3"
+    assert recommender.explain(ById("m2"), user=0).movie_id == "m2"
+    pair = recommender.explain_similarity(ById("m2"), ById("m5"))
+    assert pair.movie_ids == ("m2", "m5")
 
 
 def test_similarity_of_movies_that_nobody_has_watched(trained: Recommender) -> None:

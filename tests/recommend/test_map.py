@@ -91,7 +91,8 @@ def test_page_holds_all_movies_and_their_places(drawn: MovieMap, tmp_path: Path)
     stored = np.frombuffer(base64.b64decode(layout["places"]), "<u2").reshape(-1, 2)
     places = stored / 65534 * layout["box"][2] + layout["box"][:2]
     np.testing.assert_allclose(places, drawn.layouts[Part.COMPANY], atol=1e-3)
-    near = np.frombuffer(base64.b64decode(layout["nearest"]), "<u2").reshape(32, -1)
+    near = np.frombuffer(base64.b64decode(layout["nearest"]), "<u2")
+    near = near.reshape(32, layout["nearestNumber"])
     assert (near == nearest(drawn.vectors[Part.COMPANY], 10)).all()
 
 

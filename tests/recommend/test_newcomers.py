@@ -131,6 +131,7 @@ def test_one_movie_as_json_needs_no_id(recommender: Recommender, tmp_path: Path)
         ("{", "is not JSON"),
         ("[]", "must hold one movie"),
         ("3", "must hold"),
+        ('{"title": "\\ud83d"}', "lone surrogate"),
         ('[{"title": "A"}, {"title": "B"}]', "holds 2 movies; each needs an id"),
     ):
         path.write_text(text, encoding="utf-8")

@@ -57,10 +57,10 @@ def company_of(
     }
 
 
-def metadata_of(
+def features_of(
     rows: Pair, features: np.ndarray, encoder: FeatureEncoder, movies: pd.DataFrame
 ) -> dict[str, Any]:
-    """The metadata side of a `SimilarityExplanation`.
+    """The side of what they are, of a `SimilarityExplanation`.
 
     The features of a column stand side by side, so the cosine is a sum over the columns.
 
@@ -79,11 +79,12 @@ def metadata_of(
             (column.name, *_cells(cells, column.name), float(block.sum()))
             for column, block in zip(encoder.used, blocks, strict=False)
         ],
-        columns=["column", "first", "second", "metadata"],
-    )
+        columns=["column", "first", "second", "features"],
+        dtype=object,  # a missing cell stays None
+    ).astype({"features": float})
     return {
-        "metadata": float(left @ right / length) if features.shape[1] else float("nan"),
-        "columns": _largest_first(table, "metadata"),
+        "features": float(left @ right / length) if features.shape[1] else float("nan"),
+        "columns": _largest_first(table, "features"),
     }
 
 

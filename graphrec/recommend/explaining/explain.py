@@ -17,7 +17,7 @@ from graphrec.evaluate.scorers import Mixture, model_scorer
 from graphrec.model.embeddings import Embeddings, PartEmbeddings
 from graphrec.model.folding import power_of
 from graphrec.recommend.artefact import Artefact
-from graphrec.recommend.explaining.alike import company_of, metadata_of
+from graphrec.recommend.explaining.alike import company_of, features_of
 from graphrec.recommend.explaining.explanation import Explanation, SimilarityExplanation
 from graphrec.recommend.explaining.given import Given, shares
 from graphrec.recommend.explaining.paths import Paths, paths_between, viewers_of
@@ -130,12 +130,12 @@ class Explainer:
             raise ConfigError(f"both are {titles[0]}; name two different movies.")
         given = self._given_by(ID) if self.mixture.id is not None else None
         company = company_of(rows, self.embeddings.movie, given, self.known, self.users)
-        metadata = metadata_of(rows, self.embeddings.features, self.artefact.encoder(), self.movies)
+        features = features_of(rows, self.embeddings.features, self.artefact.encoder(), self.movies)
         return SimilarityExplanation(
             movie_ids=tuple(self.movies[MOVIE].to_numpy()[list(rows)].tolist()),
             titles=tuple(titles),
             **company,
-            **metadata,
+            **features,
             notes=tuple(
                 on_pair(
                     self.mixture,

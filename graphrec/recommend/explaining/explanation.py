@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 from math import isnan
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
 from graphrec.data.tables import MOVIE, TITLE, USER
 from graphrec.notebook import html_card, html_table
+from graphrec.plain import plain
 
 SHOWN = 10  # rows of a table in a notebook
 NEW_USER = "a new user"
@@ -93,7 +94,7 @@ class Explanation:
         place = "it would be place" if self.watched else "place"
         return (
             f"{self.title} scores {self.score:.4f} for {user}{seen}: {place} {self.rank:,} of"
-            f" {self.num_ranked:,} not watched yet."
+            f" {self.num_ranked:,}{', itself and those' if self.watched else ''} not watched yet."
         )
 
     @property
@@ -110,7 +111,8 @@ class Explanation:
         """Everything as plain values."""
         values = {name: getattr(self, name) for name in self.__slots__}
         tables = {name: values[name].to_dict("records") for name in ("contributions", "paths")}
-        return values | {"sum": self.total, "paths_share": self.paths_share} | tables
+        told = values | {"sum": self.total, "paths_share": self.paths_share} | tables
+        return cast(dict[str, Any], plain(told))
 
     def __repr__(self) -> str:
         return f"<Explanation: {self.sentence} Sum of {len(self.contributions):,} movies and more.>"
@@ -138,9 +140,10 @@ class SimilarityExplanation:
         num_users: that have watched anything there.
         expected: how many viewers they would share by chance: the product of `num_viewers`, over
             `num_users`.
-        metadata: cosine of their features; NaN where there are none.
+        features: cosine of their features as they went in, as `similar` has it; NaN where there
+            are none.
         columns: what each metadata column adds to it: ``column``, ``first``, ``second`` (the
-            cells), ``metadata``; largest first.
+            cells), ``features``; largest first.
         notes: sentences about what is special here.
     """
 
@@ -153,14 +156,14 @@ class SimilarityExplanation:
     num_users: int
     shared: int
     expected: float
-    metadata: float
+    features: float
     columns: pd.DataFrame
     notes: tuple[str, ...]
 
     @property
     def sentence(self) -> str:
         """Both similarities in words."""
-        sides = {"by company": self.company, "by metadata": self.metadata}
+        sides = {"by company": self.company, "by features": self.features}
         known = [f"{value:.4f} {name}" for name, value in sides.items() if not isnan(value)]
         return f"{self.titles[0]} and {self.titles[1]}: cosine {', '.join(known) or 'not known'}."
 
@@ -178,7 +181,7 @@ class SimilarityExplanation:
         """Everything as plain values."""
         values = {name: getattr(self, name) for name in self.__slots__}
         tables = {name: values[name].to_dict("records") for name in ("viewers", "columns")}
-        return values | tables
+        return cast(dict[str, Any], plain(values | tables))
 
     def __repr__(self) -> str:
         return f"<SimilarityExplanation: {self.sentence} {self.company_sentence}>"
@@ -195,6 +198,8 @@ def _table(table: pd.DataFrame) -> str:
     if table.empty:
         return ""
     shown = table.head(SHOWN).drop(columns=MOVIE, errors="ignore").astype(object)
+    for column in {USER, "both", "first", "second"} & set(shown.columns):  # no quantities
+        shown[column] = ["" if cell in (None, False) else str(cell) for cell in shown[column]]
     more = len(table) - SHOWN
     said = _said((f"and {more:,} more",)) if more > 0 else ()
     return html_table(shown.to_numpy().tolist(), columns=list(shown.columns)) + "".join(said)

@@ -15,11 +15,18 @@ from graphrec.data.tables import MOVIE, TITLE
 from graphrec.errors import ConfigError, DataError
 from graphrec.model.embeddings import Embeddings
 from graphrec.recommend.lookup import TitleLookup, spoken
+from graphrec.recommend.mapping import SOFTWARE
 from graphrec.recommend.mapping.colours import Colouring, colour_by, default_column, labels_of
 from graphrec.recommend.mapping.projection import align, project
 from graphrec.recommend.vectors import unit_parts
 
-ENDINGS = (".html", ".png", ".csv")
+_MARKS = {
+    ".html": f'content="{SOFTWARE}"'.encode(),
+    ".png": SOFTWARE.encode(),
+    ".csv": f"{MOVIE},{TITLE},watches,x_".encode(),
+}
+"""What tells a map from other files of the same ending."""
+ENDINGS = tuple(_MARKS)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -87,7 +94,7 @@ class MovieMap:
             DataError: if it can't be written.
         """
         path = Path(path)
-        check_ending(path)
+        check_output(path)
         part = self.layout_of(by)
         if path.suffix == ".html":
             from graphrec.recommend.mapping.webpage import as_html
@@ -143,10 +150,29 @@ def _facts(labels: tuple[str, ...], says: tuple[str, ...]) -> tuple[str, ...]:
     return tuple("; ".join(fact for fact in pair if fact) for pair in pairs)
 
 
-def check_ending(path: Path) -> None:
-    """Fail before the work if nothing could be written to such a file."""
+def check_output(path: Path) -> None:
+    """Fail before the work if no map may be written there: only an earlier map is replaced.
+
+    Raises:
+        ConfigError: for another ending.
+        DataError: if something else lies there.
+    """
     if path.suffix not in ENDINGS:
         raise ConfigError(f"{path}: a map's name must end in {', '.join(ENDINGS)}.")
+    if path.exists() and not _is_map(path):
+        raise DataError(f"{path} is not an earlier map; give --output another name.")
+
+
+def _is_map(path: Path) -> bool:
+    """Whether a file is empty or begins as `MovieMap.save` has it begin."""
+    if not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            begin = file.read(4096)
+    except OSError:
+        return False
+    return not begin or (_MARKS[path.suffix] in begin)
 
 
 def make_map(
@@ -177,6 +203,8 @@ def make_map(
         ConfigError: for a column that isn't there or can't be shown, or without umap-learn.
     """
     kind = choice(Projection, method, "method")
+    if not 0 <= seed < 2**32:
+        raise ConfigError(f"--seed is {seed}; it must be from 0 to 2^32 - 1.")
     watches = np.rint(embeddings.degree).astype(np.int64)
     colouring = colour_by(movies, color or default_column(movies), watches)
     vectors = unit_parts(embeddings.movie, embeddings.movie_metadata)

@@ -11,6 +11,7 @@ import numpy as np
 
 from graphrec.choices import Part
 from graphrec.errors import ConfigError
+from graphrec.recommend.mapping import SOFTWARE
 from graphrec.recommend.mapping.colours import OTHER, Colouring
 from graphrec.style import INK, QUIET, house_style
 
@@ -55,7 +56,7 @@ def as_png(drawn: MovieMap, part: Part) -> bytes:
         figure.draw_without_rendering()  # the axes now have their final limits
         _draw_labels(axes, drawn, part)
         stream = io.BytesIO()
-        figure.savefig(stream, format="png", metadata={"Software": None})
+        figure.savefig(stream, format="png", metadata={"Software": SOFTWARE})
     return stream.getvalue()
 
 

@@ -86,7 +86,6 @@ def _contents(drawn: MovieMap, part: Part) -> dict[str, Any]:
         "classInk": [place[colour] for colour in colouring.palette],
         "plainInk": place[OTHER],
         "wide": len(drawn) > _NOWHERE,
-        "k": min(NEAREST, len(drawn) - 1),
         "start": part,
         "layouts": [_layout(drawn, own) for own in drawn.layouts],
     }
@@ -101,6 +100,7 @@ def _layout(drawn: MovieMap, part: Part) -> dict[str, Any]:
         "notes": drawn.notes(part),
         "box": box,
         "places": _packed(places, "<u2"),
+        "nearestNumber": near.shape[1],
         "nearest": _packed(near, "<u4" if len(drawn) > _NOWHERE else "<u2"),
         "nearestName": f"Closest by {_NAMES[part]}",
         "nowhere": "It has no place here: nothing is known of it.",

@@ -33,7 +33,8 @@ const layouts = data.layouts.map((layout) => {
 
 function nearestTo(layout, row) {
   if (Number.isNaN(layout.x[row])) return [];
-  return Array.from(layout.nearest.subarray(row * data.k, (row + 1) * data.k));
+  const number = layout.nearestNumber;
+  return Array.from(layout.nearest.subarray(row * number, (row + 1) * number));
 }
 
 // The box that holds nearly all points of a layout: left, right, bottom, top.
