@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.sparse as sp
 
 from graphrec.data.ids import IdMap
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,12 +54,31 @@ class Interactions:
         """Share of all user-movie pairs that are edges, 0 to 1."""
         return len(self) / max(1, self.num_users * self.num_movies)
 
-    def to_csr(self, rows: np.ndarray | None = None) -> sp.csr_array:
-        """The users x movies matrix of ones over `rows` (all by default), indices sorted."""
+    def only(self, rows: np.ndarray) -> Interactions:
+        """The edges of some rows; the users and the movies stay all."""
+        rating = None if self.rating is None else self.rating[rows]
+        timestamp = None if self.timestamp is None else self.timestamp[rows]
+        edges = self.user[rows], self.movie[rows], rating, timestamp
+        return Interactions(self.users, self.movies, *edges)
+
+    def viewers(self, movie: int) -> np.ndarray:
+        """Who has watched a movie, int64 [V], sorted; nobody one that isn't among the movies."""
+        return np.sort(self.user[self.movie == movie]).astype(np.int64)
+
+    def to_csr(
+        self, rows: np.ndarray | None = None, *, num_movies: int | None = None
+    ) -> sp.csr_array:
+        """The users x movies matrix of ones over `rows` (all by default), indices sorted.
+
+        With more than the own movies the columns of the others are empty.
+        """
+        import scipy.sparse as sp  # slow to load, and looking up who has watched needs none
+
         user = self.user if rows is None else self.user[rows]
         movie = self.movie if rows is None else self.movie[rows]
         ones = np.ones(len(user), dtype=np.float32)
-        matrix = sp.csr_array((ones, (user, movie)), shape=(self.num_users, self.num_movies))
+        shape = (self.num_users, num_movies or self.num_movies)
+        matrix = sp.csr_array((ones, (user, movie)), shape=shape)
         matrix.sort_indices()
         return matrix
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.sparse as sp
 
 from graphrec.choices import COLD_FRACTION, SplitKind, choice
 from graphrec.data.dataset import Dataset
 from graphrec.data.interactions import Interactions
 from graphrec.errors import ConfigError
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
 
 TEST_FRACTION = 0.2
 VALID_FRACTION = 0.1  # of the watches that aren't for testing, where drawn at random or by time
@@ -234,7 +237,8 @@ def _neighbourhoods(
 
 def _movie_vectors(watched: sp.csr_array, rng: np.random.Generator) -> np.ndarray:
     """Where each movie lies among the others by who watched it: unit vectors [M, D]."""
-    from sklearn.preprocessing import normalize  # slow to load, and few ask for it
+    import scipy.sparse as sp  # slow to load, as are the next, and few ask for it
+    from sklearn.preprocessing import normalize
     from sklearn.utils.extmath import randomized_svd
 
     by_user, by_movie = (np.maximum(np.asarray(watched.sum(axis=a)), 1.0) ** -0.5 for a in (1, 0))

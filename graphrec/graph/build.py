@@ -11,6 +11,7 @@ from torch_geometric.data import HeteroData
 
 from graphrec.data.dataset import Dataset, make_dataset
 from graphrec.data.files import Note, warn
+from graphrec.data.interactions import Interactions
 from graphrec.data.tables import read_movies, read_ratings
 from graphrec.graph.features import FeatureEncoder, fit_features
 
@@ -56,32 +57,35 @@ def graph_from_dataset(
 
     Giving only the training rows keeps held-out watches out of message passing.
     """
-    interactions = dataset.interactions
-    rows = np.arange(len(interactions)) if rows is None else rows
-    rows = rows[np.lexsort((interactions.movie[rows], interactions.user[rows]))]
-    user = torch.from_numpy(interactions.user[rows].astype(np.int64))
-    movie = torch.from_numpy(interactions.movie[rows].astype(np.int64))
-
-    graph = HeteroData()
-    graph["user"].num_nodes = interactions.num_users
+    interactions = dataset.interactions if rows is None else dataset.interactions.only(rows)
+    graph = bare_graph(interactions)
     graph["user"].user_id = interactions.users.ids.tolist()
-    graph["movie"].num_nodes = interactions.num_movies
     graph["movie"].movie_id = interactions.movies.ids.tolist()
     graph["movie"].title = dataset.movies["title"].tolist()
     graph["movie"].x = torch.from_numpy(encoder.transform(dataset.metadata))
     graph["movie"].feature_name = encoder.feature_names
+    return graph
 
+
+def bare_graph(interactions: Interactions) -> HeteroData:
+    """The graph of some watches with nothing known of its nodes: numbers of nodes, and edges."""
+    order = np.lexsort((interactions.movie, interactions.user))
+    user = torch.from_numpy(interactions.user[order].astype(np.int64))
+    movie = torch.from_numpy(interactions.movie[order].astype(np.int64))
+    graph = HeteroData()
+    graph["user"].num_nodes = interactions.num_users
+    graph["movie"].num_nodes = interactions.num_movies
     graph[RATES].edge_index = torch.stack([user, movie])
     back = torch.from_numpy(np.lexsort((user.numpy(), movie.numpy())))
     graph[REV_RATES].edge_index = torch.stack([movie[back], user[back]])
     attributes = {
-        "edge_weight": np.ones(len(rows), dtype=np.float32),
-        "rating": None if interactions.rating is None else interactions.rating[rows],
-        "time": None if interactions.timestamp is None else interactions.timestamp[rows],
+        "edge_weight": np.ones(len(interactions), dtype=np.float32),
+        "rating": interactions.rating,
+        "time": interactions.timestamp,
     }
     for name, values in attributes.items():
         if values is not None:
-            tensor = torch.from_numpy(values)
+            tensor = torch.from_numpy(values[order])
             graph[RATES][name] = tensor
             graph[REV_RATES][name] = tensor[back]
     return graph

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import scipy.sparse as sp
 
 from graphrec.choices import Layers
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
 
 PENALTY = 0.03
 """Of the ridge regression for own states, beside the mean variance of its inputs."""

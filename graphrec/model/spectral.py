@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.sparse as sp
 
 from graphrec.model.kinship import Kinship
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
 
 MAX_FLOATS = 2**29  # of the vectors, 2 GiB
 OVERSAMPLES = 64  # with the usual 10, the last of few vectors are poor ones
@@ -57,7 +60,8 @@ class Decomposition:
             seed: of the random start.
             iterations: power iterations; 4 come within a thousandth of the exact one's quality.
         """
-        from sklearn.utils.extmath import randomized_svd  # slow to load, and asking needs none
+        import scipy.sparse as sp  # slow to load, as is the next, and asking needs neither
+        from sklearn.utils.extmath import randomized_svd
 
         by_user, by_movie = (np.maximum(np.asarray(watched.sum(axis=a)), 1.0) for a in (1, 0))
         scaled = sp.diags_array(by_user**-settings.user_exponent) @ watched
@@ -132,8 +136,7 @@ class SpectralPart:
 
     def users(self, watched: sp.csr_array) -> np.ndarray:
         """Embeddings of the users whose watches are the rows of `watched`, float32 [N, K]."""
-        weighted = sp.csr_array(watched @ sp.diags_array(self.watch_weight), dtype=np.float32)
-        state = np.asarray(weighted @ self.movie) * self.filter
+        state = np.asarray(watched.multiply(self.watch_weight) @ self.movie) * self.filter
         return np.asarray(state / np.maximum(np.linalg.norm(state, axis=1, keepdims=True), 1e-12))
 
     def _spread(self, watched: sp.csr_array) -> float:

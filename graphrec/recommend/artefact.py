@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 from safetensors.numpy import load_file
 
 from graphrec.choices import SplitKind
@@ -24,6 +23,8 @@ from graphrec.graph.features import FeatureEncoder
 from graphrec.model.embeddings import Embeddings
 
 if TYPE_CHECKING:
+    import scipy.sparse as sp
+
     from graphrec.evaluate.ranking import Scorer
 
 FORMAT = "graphrec-model"

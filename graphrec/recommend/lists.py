@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 
 from graphrec.data.tables import MOVIE, TITLE
 from graphrec.errors import ConfigError
 
 if TYPE_CHECKING:
+    import scipy.sparse as sp
+
     from graphrec.evaluate.ranking import Scorer
 
 

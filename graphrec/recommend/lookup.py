@@ -24,6 +24,8 @@ YEAR_COLUMNS = ("release_date", "release_year", "year", "date")
 
 _YEAR = re.compile(r"\((1[89]\d\d|20\d\d)\)\s*$")
 _TYPED_YEAR = re.compile(r"\s\(?(1[89]\d\d|20\d\d)\)?\s*$")
+_NUMBER = re.compile(r"(1[89]\d\d|20\d\d)")
+_APOSTROPHES, _PUNCTUATION = re.compile(r"['’]"), re.compile(r"[^\w\s]|_")
 _BRACKETS = re.compile(r"\(([^()]*)\)")
 _ALSO_KNOWN_AS = re.compile(r"^a\.?k\.?a\.?\s*", re.IGNORECASE)
 _ARTICLES = (
@@ -57,7 +59,9 @@ class TitleLookup:
 
     def __init__(self, movies: pd.DataFrame) -> None:
         self.movies = movies
-        self.years = _years(movies)
+        dates = next((movies[name] for name in YEAR_COLUMNS if name in movies), None)
+        self._dates = None if dates is None else dates.astype(object).to_numpy()
+        self._titles = movies[TITLE].tolist()
 
     @cached_property
     def names(self) -> list[str]:
@@ -77,8 +81,15 @@ class TitleLookup:
     @cached_property
     def _named(self) -> list[tuple[str, int]]:
         """Names and movies, made when a title is first looked for: a question by id needs none."""
-        titles = self.movies[TITLE].tolist()
-        return [(n, row) for row, title in enumerate(titles) for n in dict.fromkeys(_names(title))]
+        each = enumerate(map(_names, self._titles))
+        return [(name, row) for row, names in each for name in dict.fromkeys(names)]
+
+    def year(self, row: int) -> int | None:
+        """A movie's year: the one at the end of its title, else from a column of dates or years."""
+        found = _YEAR.search(str(self._titles[row]).strip())
+        if not found and self._dates is not None:
+            found = _NUMBER.match(str(self._dates[row]))
+        return int(found.group(1)) if found else None
 
     def find(self, title: str) -> Match:
         """The one movie that `title` means.
@@ -92,10 +103,10 @@ class TitleLookup:
         candidates = [self._exactly(title)]
         if typed:
             named = self._exactly(title[: typed.start()])
-            candidates.insert(0, [row for row in named if self.years[row] == year])
+            candidates.insert(0, [row for row in named if self.year(row) == year])
         for rows in candidates:
             if len(rows) == 1:
-                known = self.years[rows[0]]
+                known = self.year(rows[0])
                 is_other_film = bool(_YEAR.search(title)) and known is not None and known != year
                 return Match(rows[0], is_exact=not is_other_film)
             if rows:
@@ -104,7 +115,7 @@ class TitleLookup:
 
     def show(self, row: int) -> str:
         """A movie's title, with its year if that is known."""
-        title, year = str(self.movies[TITLE].iloc[row]), self.years[row]
+        title, year = str(self._titles[row]), self.year(row)
         return title if year is None or _YEAR.search(title) else f"{title} ({year})"
 
     def _exactly(self, title: str) -> list[int]:
@@ -122,7 +133,7 @@ class TitleLookup:
         name = _without_article(_name(_TYPED_YEAR.sub("", title)))
         scores = process.cdist([name], self.keys, scorer=fuzz.ratio)[0].astype(float)
         if year:
-            of_year = np.array([self.years[row] == year for row in self.rows])
+            of_year = np.array([self.year(row) == year for row in self.rows])
             scores = np.where(of_year, scores, scores - 2 * CLEAR_LEAD)
         best_of = {int(row): 0.0 for row in self.rows}
         for row, score in zip(self.rows.tolist(), scores.tolist(), strict=True):
@@ -206,19 +217,6 @@ def spoken(title: str) -> str:
     return _TRAILING_ARTICLE.sub(r"\2 \1", bare) + (f" ({year.group(1)})" if year else "")
 
 
-def _years(movies: pd.DataFrame) -> list[int | None]:
-    """Each movie's year: the one at the end of its title, else from a column of dates or years."""
-    column = next((name for name in YEAR_COLUMNS if name in movies), None)
-    texts = (
-        [""] * len(movies) if column is None else movies[column].astype(object).map(str).tolist()
-    )
-    years: list[int | None] = []
-    for title, text in zip(movies[TITLE].tolist(), texts, strict=True):
-        found = _YEAR.search(str(title).strip()) or re.match(r"(1[89]\d\d|20\d\d)", text)
-        years.append(int(found.group(1)) if found else None)
-    return years
-
-
 def _names(title: str) -> list[str]:
     """Every name in a title, plain: without its year, and the ones in brackets on their own."""
     bare = _YEAR.sub("", str(title).strip()).strip()
@@ -229,12 +227,14 @@ def _names(title: str) -> list[str]:
 
 def _name(title: str) -> str:
     """Lower-case words without accents or punctuation, a trailing article back in front."""
-    title = _TRAILING_ARTICLE.sub(r"\2 \1", _YEAR.sub("", title).strip())
+    title = _YEAR.sub("", title).strip()
+    if "," in title:  # the pattern alone would take as long as all the rest
+        title = _TRAILING_ARTICLE.sub(r"\2 \1", title)
     letters = title.casefold().replace("&", " and ")
     if not letters.isascii():  # most are, and need not be taken apart
         apart = unicodedata.normalize("NFKD", letters)
         letters = "".join(letter for letter in apart if not unicodedata.combining(letter))
-    return " ".join(re.sub(r"[^\w\s]|_", " ", re.sub(r"['’]", "", letters)).split())
+    return " ".join(_PUNCTUATION.sub(" ", _APOSTROPHES.sub("", letters)).split())
 
 
 def _without_article(name: str) -> str:

@@ -6,11 +6,10 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 
 from graphrec.choices import Layers
 from graphrec.data.files import Note
@@ -21,6 +20,9 @@ from graphrec.graph.newcomers import check_new_metadata
 from graphrec.model.embeddings import Embeddings
 from graphrec.model.folding import fold_in, power_of
 from graphrec.recommend.lists import Audience, several
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
 
 _CALLED = "the new movies"
 
@@ -245,6 +247,8 @@ def history_of(
     users: np.ndarray, movies: np.ndarray, weights: np.ndarray, shape: tuple[int, int]
 ) -> sp.csr_array:
     """Watches as a matrix; of a movie that is named twice the last weight counts."""
+    import scipy.sparse as sp  # slow to load
+
     keys = np.asarray(users, np.int64) * shape[1] + np.asarray(movies, np.int64)
     distinct, place = np.unique(keys[::-1], return_index=True)
     where = np.divmod(distinct, shape[1])

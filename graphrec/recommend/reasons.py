@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 
+from graphrec.data.interactions import Interactions
 from graphrec.graph.columns import ColumnKind, as_values
 from graphrec.graph.encoders import FittedColumn, labels_of, numbers_of
 from graphrec.graph.features import FeatureEncoder, with_plain_names
@@ -44,7 +44,7 @@ def reasons(
     encoder: FeatureEncoder,
     movies: pd.DataFrame,
     features: np.ndarray,
-    watched: sp.csr_array,
+    known: Interactions,
     *,
     row: int,
     others: np.ndarray,
@@ -60,13 +60,13 @@ def reasons(
         encoder: as training fitted it.
         movies: one row per movie, [M].
         features: as the encoder made them, [M, F].
-        watched: known watches, users x movies.
+        known: the watches that the model has learned from.
         row: the movie in question.
         others: the movies that are like it, [n].
     """
     rows = np.append(others, row)
     metadata = _shared(encoder, movies.iloc[rows], features[rows])
-    viewers = _viewers(watched, row, others)
+    viewers = _viewers(known, len(movies), row, others)
     return ["; ".join(filter(None, both)) for both in zip(metadata, viewers, strict=True)]
 
 
@@ -171,12 +171,13 @@ def _same_meaning(column: FittedColumn, block: np.ndarray) -> list[list[_Piece]]
     return [[_Piece(1 - float(one), column.name, text)] if one >= MEANING else [] for one in cosine]
 
 
-def _viewers(watched: sp.csr_array, row: int, others: np.ndarray) -> list[str]:
+def _viewers(known: Interactions, num_movies: int, row: int, others: np.ndarray) -> list[str]:
     """How many viewers the movies share with one, where both have any."""
-    degree = np.bincount(watched.indices, minlength=watched.shape[1])
-    own = np.searchsorted(watched.indptr, np.flatnonzero(watched.indices == row), side="right") - 1
-    shared = np.bincount(watched[own].indices, minlength=watched.shape[1])
-    chance = degree[row] * degree / max(np.count_nonzero(np.diff(watched.indptr)), 1)
+    is_viewer = np.zeros(known.num_users, dtype=bool)
+    is_viewer[known.viewers(row)] = True
+    degree = np.bincount(known.movie, minlength=num_movies)
+    shared = np.bincount(known.movie[is_viewer[known.user]], minlength=num_movies)
+    chance = degree[row] * degree / max(np.count_nonzero(known.user_degree()), 1)
     return [
         _counted(int(shared[other]), float(chance[other])) if chance[other] else ""
         for other in others

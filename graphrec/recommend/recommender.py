@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 
 from graphrec.choices import Layers, Similarity, choice
 from graphrec.data.files import Note, warn
@@ -29,6 +28,8 @@ from graphrec.recommend.newcomers import newcomers, read_new_movies
 from graphrec.recommend.reasons import reasons
 
 if TYPE_CHECKING:
+    import scipy.sparse as sp
+
     from graphrec.recommend.explaining.explain import Explainer
     from graphrec.recommend.mapping.map import MovieMap
 
@@ -125,15 +126,19 @@ class Recommender:
     def watched(self) -> sp.csr_array:
         """Users x movies: everything but the test watches."""
         interactions, split = self._interactions
-        watched = interactions.to_csr(split.shown)
-        shape = (len(self.user_ids), len(self.movies))
-        return sp.csr_array((watched.data, watched.indices, watched.indptr), shape=shape)
+        return interactions.to_csr(split.shown, num_movies=len(self.movies))
+
+    @cached_property
+    def _known(self) -> Interactions:
+        """The watches that the model has learned from; movies that were added aren't in it."""
+        interactions, split = self._interactions
+        return interactions.only(split.known)
 
     @cached_property
     def _interactions(self) -> tuple[Interactions, Split]:
-        old = len(self.movies) - self.num_new
-        known = IdMap(pd.Index(self.movies[MOVIE].to_numpy()[:old]), "movie")
-        return self.artefact.interactions(self.user_ids, known)
+        if self._before is not None:
+            return self._before._interactions
+        return self.artefact.interactions(self.user_ids, self.movie_ids)
 
     def find(self, movie: Any) -> int:
         """The internal row of a movie given by title or by id.
@@ -197,11 +202,8 @@ class Recommender:
         )
         if by is Similarity.ALL:
             return table[["by", "rank", *table.columns.drop(["by", "rank"])]]
-        return table.assign(why=self._reasons(row, found.rows))
-
-    def _reasons(self, row: int, others: np.ndarray) -> list[str]:
-        features, encoder = self.embeddings.features, self.artefact.encoder()
-        return reasons(encoder, self.movies, features, self.watched, row=row, others=others)
+        metadata = self.artefact.encoder(), self.movies, self.embeddings.features
+        return table.assign(why=reasons(*metadata, self._known, row=row, others=found.rows))
 
     def recommend(
         self,
@@ -298,10 +300,7 @@ class Recommender:
     def _explainer(self) -> Explainer:
         from graphrec.recommend.explaining.explain import Explainer  # loads torch
 
-        interactions, split = self._interactions
-        known = interactions.to_csr(split.known)
-        args = self.artefact, self.movies, self.embeddings
-        return Explainer(*args, known=known, users=self.user_ids)
+        return Explainer(self.artefact, self.movies, self.embeddings, self._known)
 
     def _audience(self, users: Any, history: Any, ratings: Any, note: Note) -> Audience:
         """The users who are meant."""

@@ -163,11 +163,12 @@ def test_in_a_terminal_of_80_columns(model_folder: Path) -> None:
     assert lines[-1].startswith("Next: ")
 
 
-def test_similar_loads_neither_torch_nor_scikit_learn(model_folder: Path) -> None:
+def test_similar_loads_neither_torch_nor_scikit_learn_nor_scipy(model_folder: Path) -> None:
     """They take longer than the answer; so does pandas, but tables are made of it."""
     code = (
         "import sys; from graphrec.cli import app; app(sys.argv[1:], standalone_mode=False);"
-        "print([name for name in ('torch', 'sklearn', 'rich.console') if name in sys.modules])"
+        "slow = ('torch', 'sklearn', 'scipy', 'rich.console');"
+        "print([name for name in slow if name in sys.modules])"
     )
     for by in ("both", "all"):
         asked = ["similar", "even story 4", "--by", by, "--model", str(model_folder)]

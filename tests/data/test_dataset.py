@@ -52,6 +52,19 @@ def test_movies_come_in_the_order_of_their_rows() -> None:
     assert dataset.metadata.to_dict("list") == {"title": ["It", "Heat"], "runtime": [90, 170]}
 
 
+def test_edges_of_some_rows_and_who_has_watched() -> None:
+    edges = make_dataset(RATINGS, MOVIES).interactions
+    some = edges.only(np.array([0, 2]))
+    assert pairs(some) == [(9, 20), (7, 20)]
+    assert (some.num_users, some.num_movies) == (2, 2)
+    assert some.rating is not None
+    assert some.timestamp is not None
+    assert (some.rating.tolist(), some.timestamp.tolist()) == ([4.5, 3], [30, 20])
+    assert edges.viewers(1).tolist() == [0, 1]
+    assert some.viewers(0).tolist() == edges.viewers(2).tolist() == []
+    assert edges.to_csr(num_movies=3).toarray().tolist() == [[1, 1, 0], [0, 1, 0]]
+
+
 def test_edges_can_not_be_written_to() -> None:
     edges = make_dataset(RATINGS).interactions
 

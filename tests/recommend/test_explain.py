@@ -136,6 +136,9 @@ def test_users_of_a_new_users_split_are_folded_in(make: Make) -> None:
     assert "no embedding of their own" in explained.notes[0]
     if len(explained.paths):
         assert "first edge" in explained.notes[-1]
+    both, why = recommender.explain_similarity(1, 3), recommender.similar(movie_id=1, k=40)["why"]
+    place = recommender.similar(movie_id=1, k=40)["movie_id"].tolist().index(3)
+    assert f"{both.shared} viewer" in why[place]  # both count those whom the model learned from
 
 
 def test_movies_that_nobody_has_watched(make: Make) -> None:

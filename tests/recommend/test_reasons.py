@@ -7,19 +7,27 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import scipy.sparse as sp
 
+from graphrec.data.ids import IdMap
+from graphrec.data.interactions import Interactions
 from graphrec.graph.features import fit_features
 from graphrec.recommend.reasons import reasons
 from graphrec.recommend.recommender import Recommender
 
-NOBODY = sp.csr_array((3, 40), dtype=np.float32)
+
+def _watches(*pairs: tuple[int, int], num_users: int = 6) -> Interactions:
+    user, movie = np.array(pairs, dtype=np.int32).reshape(-1, 2).T
+    ids = IdMap(pd.RangeIndex(num_users)), IdMap(pd.RangeIndex(40))
+    return Interactions(*ids, user, movie)
 
 
-def _why(movies: pd.DataFrame, *pair: int, watched: sp.csr_array = NOBODY) -> str:
+NOBODY = _watches()
+
+
+def _why(movies: pd.DataFrame, *pair: int, known: Interactions = NOBODY) -> str:
     encoder = fit_features(movies)
     features = encoder.transform(movies)
-    (text,) = reasons(encoder, movies, features, watched, row=pair[0], others=np.array(pair[1:]))
+    (text,) = reasons(encoder, movies, features, known, row=pair[0], others=np.array(pair[1:]))
     return text
 
 
@@ -88,14 +96,13 @@ def test_texts_and_vectors_that_are_alike() -> None:
 def test_viewers_beside_those_by_chance() -> None:
     """Movie 0 has 4 of 5 active viewers, movie 1 has 3, of whom 2 watched both: 4 * 3 / 5."""
     pairs = [(0, 0), (1, 0), (2, 0), (3, 0), (0, 1), (1, 1), (4, 1), (4, 2)]
-    user, movie = np.array(pairs).T
-    watched = sp.csr_array((np.ones(len(pairs), np.float32), (user, movie)), shape=(6, 40))
+    known = _watches(*pairs)
     movies = _column("length", [90, 92, 150, 151], list(range(80, 130, 3)))
-    assert _why(movies, 0, 1, watched=watched) == "length 90 and 92; 2 viewers, 2 by chance"
-    assert _why(movies, 1, 2, watched=watched) == "1 viewer, 0.6 by chance"
-    assert _why(movies, 0, 2, watched=watched) == "0 viewers, 0.8 by chance"
-    assert _why(movies, 2, 3, watched=watched) == "length 150 and 151"  # nobody has watched it
-    assert _why(movies, 3, 2, watched=watched) == "length 150 and 151"
+    assert _why(movies, 0, 1, known=known) == "length 90 and 92; 2 viewers, 2 by chance"
+    assert _why(movies, 1, 2, known=known) == "1 viewer, 0.6 by chance"
+    assert _why(movies, 0, 2, known=known) == "0 viewers, 0.8 by chance"
+    assert _why(movies, 2, 3, known=known) == "length 150 and 151"  # nobody has watched it
+    assert _why(movies, 3, 2, known=known) == "length 150 and 151"
 
 
 def test_no_metadata_no_viewers(model_folder: Path) -> None:

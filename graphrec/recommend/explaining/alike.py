@@ -6,19 +6,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 
-from graphrec.data.ids import IdMap
+from graphrec.data.interactions import Interactions
 from graphrec.data.tables import USER
 from graphrec.graph.features import FeatureEncoder, with_plain_names
 from graphrec.recommend.explaining.given import Given, shares
-from graphrec.recommend.explaining.paths import viewers_of
 
 Pair = tuple[int, int]
 
 
 def company_of(
-    rows: Pair, movie: np.ndarray, given: Given | None, known: sp.csr_array, users: IdMap
+    rows: Pair, movie: np.ndarray, given: Given | None, known: Interactions
 ) -> dict[str, Any]:
     r"""The company side of a `SimilarityExplanation`.
 
@@ -34,18 +32,17 @@ def company_of(
         rows: the two movies.
         movie: ID embeddings, [M, D].
         given: of the ID part; None without one.
-        known: the watches of the graph, users x movies.
-        users: their ids.
+        known: the watches of the graph.
     """
-    first, second = (viewers_of(known, row) for row in rows)
-    both, num_users = np.isin(first, second), int((np.diff(known.indptr) > 0).sum())
+    first, second = (known.viewers(row) for row in rows)
+    both, num_users = np.isin(first, second), int((known.user_degree() > 0).sum())
     left, right = (movie[row].astype(np.float64) for row in rows)
     length = max(float(np.linalg.norm(left) * np.linalg.norm(right)), 1e-12)
     cosine, by_viewer = float(left @ right / length), np.zeros(len(first))
     if given is not None:
         added = shares(given.to_movies[first], np.ones(len(first)), given.power)
         by_viewer = added @ right / length
-    table = pd.DataFrame({USER: users.ids[first], "company": by_viewer, "both": both})
+    table = pd.DataFrame({USER: known.users.ids[first], "company": by_viewer, "both": both})
     return {
         "company": float("nan") if given is None else cosine,
         "viewers": _largest_first(table, "company"),

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 
 from graphrec.choices import Layers, Scoring
-from graphrec.data.ids import IdMap
+from graphrec.data.interactions import Interactions
 from graphrec.data.tables import MOVIE, TITLE, USER
 from graphrec.errors import ConfigError
 from graphrec.evaluate.scorers import Mixture, model_scorer
@@ -20,7 +19,7 @@ from graphrec.recommend.artefact import Artefact
 from graphrec.recommend.explaining.alike import company_of, features_of
 from graphrec.recommend.explaining.explanation import Explanation, SimilarityExplanation
 from graphrec.recommend.explaining.given import Given, shares
-from graphrec.recommend.explaining.paths import Paths, paths_between, viewers_of
+from graphrec.recommend.explaining.paths import Paths, paths_between
 from graphrec.recommend.explaining.remarks import on_pair, on_score
 from graphrec.recommend.explaining.terms import ID, METADATA, SPECTRAL, Sum, Term, terms_of
 from graphrec.recommend.lists import Audience
@@ -58,8 +57,7 @@ class Explainer:
         artefact: the model.
         movies: its movies, and behind them any that were added.
         embeddings: of all of these.
-        known: the watches that its graph is made of, users x its own movies.
-        users: ids of its users.
+        known: the watches that its graph is made of.
     """
 
     def __init__(
@@ -67,12 +65,10 @@ class Explainer:
         artefact: Artefact,
         movies: pd.DataFrame,
         embeddings: Embeddings,
-        *,
-        known: sp.csr_array,
-        users: IdMap,
+        known: Interactions,
     ) -> None:
         self.artefact, self.movies, self.embeddings = artefact, movies, embeddings
-        self.known, self.users = known, users
+        self.known, self.watched = known, known.to_csr()
         self.mixture = Mixture.from_dict(artefact.manifest["rule"])
         self.layers = Layers(artefact.manifest["model"]["layers"])
         self.num_layers = int(artefact.manifest["model"]["num_layers"])
@@ -129,7 +125,7 @@ class Explainer:
         if rows[0] == rows[1]:
             raise ConfigError(f"both are {titles[0]}; name two different movies.")
         given = self._given_by(ID) if self.mixture.id is not None else None
-        company = company_of(rows, self.embeddings.movie, given, self.known, self.users)
+        company = company_of(rows, self.embeddings.movie, given, self.known)
         features = features_of(rows, self.embeddings.features, self.artefact.encoder(), self.movies)
         return SimilarityExplanation(
             movie_ids=tuple(self.movies[MOVIE].to_numpy()[list(rows)].tolist()),
@@ -176,11 +172,11 @@ class Explainer:
         return self.embeddings.by_id if part == ID else self.embeddings.by_metadata
 
     def _is_in_graph(self, asker: Asker) -> bool:
-        return asker.row is not None and bool(np.diff(self.known.indptr)[asker.row])
+        return asker.row is not None and bool(self.known.user_degree()[asker.row])
 
     def _given_by(self, part: str) -> Given:
         if part not in self._given:
-            features = self.embeddings.features[: self.known.shape[1]]
+            features = self.embeddings.features[: self.known.num_movies]
             self._given[part] = Given.of(self.artefact, part, features, self.known)
         return self._given[part]
 
@@ -192,13 +188,13 @@ class Explainer:
 
     def _paths(self, asker: Asker, row: int, user: Sum) -> Paths:
         """Paths to a movie; none where its viewers add nothing to it."""
-        viewers = viewers_of(self.known, row)
+        viewers = self.known.viewers(row)
         if not len(viewers) or not self.num_layers:
             return Paths.none()
         given, length = self._given_by(ID), self._length(row)
         by_viewer = shares(given.to_movies[viewers], np.ones(len(viewers)), given.power)
         return paths_between(
-            self.known,
+            self.watched,
             (asker.movies, user.added),
             (viewers, by_viewer / length),
             whole=float(user.whole @ self.embeddings.movie[row] / length),
@@ -213,7 +209,7 @@ class Explainer:
             {
                 MOVIE: self.movies[MOVIE].to_numpy()[rows],
                 TITLE: self.movies[TITLE].to_numpy()[rows],
-                USER: self.users.ids[paths.user[largest]],
+                USER: self.known.users.ids[paths.user[largest]],
                 "score": product * weight,
                 "share": product / (paths.whole or _TINY),
             }

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 from torch import Tensor
-from torch_geometric.data import HeteroData
 
 from graphrec.choices import Layers, NodeState
-from graphrec.graph.build import RATES, REV_RATES, normalized_adjacency
+from graphrec.data.interactions import Interactions
+from graphrec.graph.build import bare_graph, normalized_adjacency
 from graphrec.model.network import GraphModel, layers_over
 from graphrec.model.states import NodeStates
 from graphrec.recommend.artefact import WEIGHTS, Artefact
@@ -32,14 +31,14 @@ class Given:
     power: float
 
     @classmethod
-    def of(cls, artefact: Artefact, part: str, features: np.ndarray, known: sp.csr_array) -> Given:
+    def of(cls, artefact: Artefact, part: str, features: np.ndarray, known: Interactions) -> Given:
         """By the saved weights.
 
         Args:
             artefact: the model.
             part: ``id`` or ``metadata``.
             features: of its own movies, [M, F].
-            known: the watches that its graph is made of, users x movies.
+            known: the watches that its graph is made of.
         """
         model, adjacency = _rebuilt(artefact, part, features, known)
         return cls(*model.given(adjacency), model.layers.power)
@@ -52,13 +51,13 @@ def shares(given: np.ndarray, weight: np.ndarray, power: float) -> np.ndarray:
 
 
 def _rebuilt(
-    artefact: Artefact, part: str, features: np.ndarray, known: sp.csr_array
+    artefact: Artefact, part: str, features: np.ndarray, known: Interactions
 ) -> tuple[GraphModel, Tensor]:
     """A learned part as it was at the end of training, and the adjacency of its graph."""
     config, prefix = artefact.manifest["model"], f"{part}."
-    adjacency, dim = _adjacency(known), config["embedding_dim"]
+    adjacency, dim = normalized_adjacency(bare_graph(known)), config["embedding_dim"]
     states = NodeStates(
-        known.shape[0],
+        known.num_users,
         torch.from_numpy(features),
         dim,
         part=NodeState(part),
@@ -66,7 +65,7 @@ def _rebuilt(
         generator=torch.Generator(),
     )
     kind, num_layers = Layers(config["layers"]), config["num_layers"]
-    model = GraphModel(states, layers_over(adjacency, known.shape[0], dim, kind, num_layers))
+    model = GraphModel(states, layers_over(adjacency, known.num_users, dim, kind, num_layers))
     weights = artefact.arrays(WEIGHTS)
     model.load_state_dict(
         {
@@ -76,14 +75,3 @@ def _rebuilt(
         }
     )
     return model, adjacency
-
-
-def _adjacency(known: sp.csr_array) -> Tensor:
-    """The normalised adjacency of the graph of some watches."""
-    user, movie = (torch.from_numpy(ends.astype(np.int64)) for ends in known.nonzero())
-    edge, graph = torch.stack([user, movie]), HeteroData()
-    graph["user"].num_nodes, graph["movie"].num_nodes = known.shape
-    for link, ends in ((RATES, edge), (REV_RATES, edge.flip(0))):
-        graph[link].edge_index = ends
-        graph[link].edge_weight = torch.ones(edge.shape[1])
-    return normalized_adjacency(graph)

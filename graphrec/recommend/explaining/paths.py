@@ -70,11 +70,3 @@ def paths_between(
         block = slice(start, start + _BLOCK)
         product[block] = np.einsum("pd,pd->p", by_movie[place[block]], by_viewer[viewer[block]])
     return Paths(place.astype(np.int64), users[viewer], product, whole)
-
-
-def viewers_of(known: sp.csr_array, movie: int) -> np.ndarray:
-    """Who has watched a movie by the graph, int64 [V]; of one that came later, nobody."""
-    if movie >= known.shape[1]:
-        return np.zeros(0, dtype=np.int64)
-    edges = np.flatnonzero(known.indices == movie)
-    return np.asarray(np.searchsorted(known.indptr, edges, side="right") - 1, dtype=np.int64)
