@@ -1,4 +1,4 @@
-"""Results as values that JSON knows."""
+"""Values as JSON knows them, and as people read them."""
 
 from __future__ import annotations
 
@@ -17,6 +17,18 @@ def printable(text: str) -> str:
     'red  [31m'
     """
     return _CONTROL.sub(" ", text)
+
+
+def short_number(value: float) -> str:
+    """A number that is quickly read.
+
+    >>> [short_number(value) for value in (1995.0, 7.7, 62_300_000, 12_500, 0.25)]
+    ['1995', '7.7', '62.3M', '12.5k', '0.25']
+    """
+    for least, unit, letter in ((1e9, 1e9, "B"), (1e6, 1e6, "M"), (1e4, 1e3, "k")):
+        if abs(value) >= least:
+            return f"{value / unit:.3g}{letter}"
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def plain(value: Any) -> Any:

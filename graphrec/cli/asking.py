@@ -10,6 +10,7 @@ import typer
 from graphrec.choices import Similarity
 from graphrec.cli import options
 from graphrec.cli.lists import show_movies, show_ways
+from graphrec.cli.naming import note, recommender_of, somebody_who_likes
 from graphrec.console import friendly, hint, say, show_json
 from graphrec.errors import ConfigError, DataError
 
@@ -57,11 +58,9 @@ def similar(
     """
     if sum(given is not None for given in (title, movie_id, new)) != 1:
         raise ConfigError("name one movie, in one way: a title (in quotes), --movie-id, or --new.")
-    recommender = _recommender(model)
-    if new is not None:
-        recommender = recommender.add_movies(new, note=_note)
-        if recommender.num_new > 1:
-            raise ConfigError(f"{new} holds {recommender.num_new} movies; --new takes one.")
+    recommender = recommender_of(model, new)
+    if recommender.num_new > 1:
+        raise ConfigError(f"{new} holds {recommender.num_new} movies; --new takes one.")
     row = _meant(recommender, title, movie_id)
     meant = recommender.movies.iloc[row]
     table = recommender.similar(movie_id=meant["movie_id"], k=k, by=by)
@@ -89,18 +88,12 @@ def recommend(
     *,
     user: Annotated[list[str] | None, typer.Option(help="A user's id; may be repeated.")] = None,
     users: Annotated[str | None, typer.Option(help="'all' for every user.")] = None,
-    likes: Annotated[
-        list[str] | None,
-        typer.Option(help="A title that a new user likes; may be repeated. No training needed."),
-    ] = None,
+    likes: options.Likes = None,
     history: Annotated[
         Path | None,
         typer.Option(help="A ratings table of new users. No training needed."),
     ] = None,
-    with_movies: Annotated[
-        Path | None,
-        typer.Option(help="A table of new movies, known by their metadata, to rank with the rest."),
-    ] = None,
+    with_movies: options.WithMovies = None,
     k: Annotated[int, typer.Option(help="How many for each user.")] = 20,
     among: Annotated[
         Path | None, typer.Option(help="A table or list of the only movie ids to recommend.")
@@ -137,24 +130,14 @@ def recommend(
         raise ConfigError(f"--output {output}: the file must end in .csv or .parquet.")
     if users and output is None and not as_json:
         raise ConfigError("--users all needs --output FILE (.csv or .parquet), or --json.")
-    recommender = _recommender(model)
-    if with_movies is not None:
-        recommender = recommender.add_movies(with_movies, note=_note)
-    from graphrec.recommend.lookup import ById
-
-    liked = None if likes is None else [recommender.find(title) for title in likes]
-    if liked:
-        say(f"For somebody who likes {', '.join(recommender.lookup.show(row) for row in liked)}:")
-    asked: Any = history
-    if liked is not None:
-        asked = [ById(one) for one in recommender.movie_ids.to_external(liked).tolist()]
+    recommender = recommender_of(model, with_movies)
     table = recommender.recommend(
         [recommender.user_ids.parse(one) for one in dict.fromkeys(user)] if user else None,
-        history=asked,
+        history=somebody_who_likes(recommender, likes) if likes else history,
         k=k,
         filter_viewed=not include_seen,
         among=None if among is None else _ids_in(among, recommender),
-        note=_note,
+        note=note,
     )
     _give(table, output, as_json, has_titles=recommender.has_titles)
 
@@ -184,28 +167,18 @@ def _meant(recommender: Recommender, title: str | None, movie_id: str | None) ->
     return int(recommender.movie_ids.to_internal([wanted])[0])
 
 
-def _note(sentence: str) -> None:
-    say(f"Note: {sentence}")
-
-
-def _recommender(model: Path) -> Recommender:
-    from graphrec.recommend.recommender import Recommender
-
-    return Recommender.load(model)
-
-
 def _ids_in(path: Path, recommender: Recommender) -> list[Any]:
     """Movie ids of a table with a movie id column, or of a list with one id a line."""
     from graphrec.data.idlist import read_movie_ids
     from graphrec.data.tables import MOVIE, like_ids
 
-    ids = read_movie_ids(path, note=_note)
+    ids = read_movie_ids(path, note=note)
     ids = like_ids(ids, recommender.movies[MOVIE])
     known = ids.isin(recommender.movies[MOVIE])
     if not known.any():
         raise DataError(f"{path}: none of its {len(ids):,} movie ids is in the model.")
     if not known.all():
-        say(f"Note: {path}: {(~known).sum():,} movie ids are not in the model; left out.")
+        note(f"{path}: {(~known).sum():,} movie ids are not in the model; left out.")
     return ids[known].tolist()
 
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from math import isnan
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from graphrec.cli import options
-from graphrec.console import friendly, say, show_json, show_table
+from graphrec.cli.naming import movies_named, note, recommender_of, somebody_who_likes
+from graphrec.console import friendly, show_json, show_table
 from graphrec.errors import ConfigError
 from graphrec.plain import printable
 
 if TYPE_CHECKING:
     from graphrec.recommend.explaining.explanation import Explanation, SimilarityExplanation
-    from graphrec.recommend.recommender import Recommender
 
 _TITLE = 42  # letters of a title that leave room for three numbers in 80 columns
 _THROUGH = 36  # beside some users' ids
@@ -30,13 +29,8 @@ def explain(
     ] = None,
     movie_id: Annotated[list[str] | None, typer.Option(help="Its id instead.")] = None,
     user: Annotated[str | None, typer.Option(help="Whose score: a user's id.")] = None,
-    likes: Annotated[
-        list[str] | None,
-        typer.Option(help="Whose score: a title that a new user likes; may be repeated."),
-    ] = None,
-    with_movies: Annotated[
-        Path | None, typer.Option(help="A table of new movies, known by their metadata.")
-    ] = None,
+    likes: options.Likes = None,
+    with_movies: options.WithMovies = None,
     k: Annotated[int, typer.Option(help="Rows of each table.")] = 10,
     paths: Annotated[
         int, typer.Option(help="Watched movies to show paths through, 0 for none.")
@@ -62,17 +56,13 @@ def explain(
         raise ConfigError(f"--k is {k}; it must be 1 or more.")
     if paths < 0:
         raise ConfigError(f"--paths is {paths}; it must be 0 or more.")
-    recommender = _recommender(model, with_movies)
-    meant = _meant(recommender, movie or [], movie_id or [])
+    recommender = recommender_of(model, with_movies)
+    meant = movies_named(recommender, movie or [], movie_id or [])
     if len(meant) == 2:
         pair = recommender.explain_similarity(*meant)
         return show_json(pair.to_dict()) if as_json else _show_pair(pair, k)
     known = None if user is None else recommender.user_ids.parse(user)
-    liked = None
-    if likes:
-        rows = [recommender.find(title) for title in likes]
-        say(f"For somebody who likes {', '.join(recommender.lookup.show(row) for row in rows)}:")
-        liked = _by_id(recommender, rows)
+    liked = somebody_who_likes(recommender, likes) if likes else None
     score = recommender.explain(meant[0], user=known, history=liked)
     return show_json(score.to_dict()) if as_json else _show_score(score, k, paths)
 
@@ -97,30 +87,6 @@ def _check(num_movies: int, user: str | None, likes: list[str] | None) -> None:
         )
 
 
-def _recommender(model: Path, with_movies: Path | None) -> Recommender:
-    from graphrec.recommend.recommender import Recommender
-
-    recommender = Recommender.load(model)
-    if with_movies is None:
-        return recommender
-    return recommender.add_movies(with_movies, note=lambda sentence: say(f"Note: {sentence}"))
-
-
-def _meant(recommender: Recommender, titles: list[str], ids: list[str]) -> list[Any]:
-    """The movies that are meant by their titles or ids."""
-    rows = [recommender.find(title) for title in titles]
-    typed = [recommender.movie_ids.parse(one) for one in ids]
-    rows += recommender.movie_ids.to_internal(typed).tolist() if typed else []
-    return _by_id(recommender, rows)
-
-
-def _by_id(recommender: Recommender, rows: list[int]) -> list[Any]:
-    """Movies named so that no title is mistaken for an id."""
-    from graphrec.recommend.lookup import ById
-
-    return [ById(one) for one in recommender.movie_ids.to_external(rows).tolist()]
-
-
 def _show_score(explanation: Explanation, k: int, num_paths: int) -> None:
     """A score's sentence, what each watched movie adds, and paths."""
     typer.echo(printable(explanation.sentence))
@@ -140,8 +106,8 @@ def _show_score(explanation: Explanation, k: int, num_paths: int) -> None:
     show_table(["watched movie", *columns], rows, right=True)
     if num_paths and len(explanation.paths):
         _show_paths(explanation, num_paths)
-    for note in explanation.notes:
-        say(f"Note: {note}")
+    for remark in explanation.notes:
+        note(remark)
 
 
 def _show_paths(explanation: Explanation, number: int) -> None:
@@ -176,8 +142,8 @@ def _show_pair(pair: SimilarityExplanation, k: int) -> None:
         shown = [*rows[:k], *_others(rows[k:]), ["sum", "", "", _even(pair.features)]]
         titles = [_cut(title, _CELL) for title in pair.titles]
         show_table(["column", *titles, "features"], shown)
-    for note in pair.notes:
-        say(f"Note: {note}")
+    for remark in pair.notes:
+        note(remark)
 
 
 def _show_viewers(pair: SimilarityExplanation, k: int) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from graphrec.choices import Part, Projection
 from graphrec.cli import options
+from graphrec.cli.naming import recommender_of
 from graphrec.console import friendly, say, show_json, size
 
 
@@ -30,10 +31,7 @@ def map_movies(
         Projection, typer.Option(help="PCA, or UMAP, which needs pip install 'graphrec[umap]'.")
     ] = Projection.PCA,
     seed: Annotated[int, typer.Option(help="Of UMAP.")] = 0,
-    with_movies: Annotated[
-        Path | None,
-        typer.Option(help="A table of new movies, known by their metadata, to place among them."),
-    ] = None,
+    with_movies: options.WithMovies = None,
     model: options.ModelDir = options.DEFAULT_MODEL,
     as_json: options.AsJson = False,
 ) -> None:
@@ -50,13 +48,9 @@ def map_movies(
         graphrec map --method umap --output map.html
     """
     from graphrec.recommend.mapping.map import check_output
-    from graphrec.recommend.recommender import Recommender
 
     check_output(output)
-    recommender = Recommender.load(model)
-    if with_movies is not None:
-        recommender = recommender.add_movies(with_movies, note=lambda note: say(f"Note: {note}"))
-    drawn = recommender.map(color=color, method=method, seed=seed)
+    drawn = recommender_of(model, with_movies).map(color=color, method=method, seed=seed)
     drawn.save(output, by)
     part, num_bytes = drawn.layout_of(by), output.stat().st_size
     if as_json:

@@ -35,6 +35,14 @@ ColdFraction = Annotated[
     float,
     typer.Option(help="Share of movies that a cold-movies split holds out entirely."),
 ]
+WithMovies = Annotated[
+    Path | None,
+    typer.Option(help="A table of new movies, known by their metadata, to count in."),
+]
+Likes = Annotated[
+    list[str] | None,
+    typer.Option(help="A title that a new user likes; may be repeated. No training needed."),
+]
 DEFAULT_MODEL = Path("graphrec-model")
 
 

@@ -12,6 +12,7 @@ from graphrec.data.interactions import Interactions
 from graphrec.graph.columns import ColumnKind, as_values
 from graphrec.graph.encoders import FittedColumn, labels_of, numbers_of
 from graphrec.graph.features import FeatureEncoder, with_plain_names
+from graphrec.plain import short_number
 
 MOST_LABELS = 3
 MOST_NUMBERS = 2
@@ -22,7 +23,6 @@ MEANING = 0.5  # cosine from which two texts, or two vectors, are alike
 _LABELS = (ColumnKind.MULTI_LABEL, ColumnKind.CATEGORY)
 _MEANINGS = (ColumnKind.TEXT, ColumnKind.VECTOR)
 _YEARS = (ColumnKind.DATE, ColumnKind.TITLE_YEAR)
-_UNITS = ((1e9, 1e9, "B"), (1e6, 1e6, "M"), (1e4, 1e3, "k"))  # from where on, what, its letter
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -146,20 +146,8 @@ def _number(column: FittedColumn, gap: float, *pair: float) -> _Piece:
         years = dict.fromkeys(str(int(number)) for number in sorted(pair))
         return _Piece(gap, "year", " and ".join(years))
     values = np.sign(pair) * np.expm1(np.abs(pair)) if kind is ColumnKind.LOG_NUMBER else pair
-    shown = dict.fromkeys(_rounded(float(number)) for number in sorted(values))
+    shown = dict.fromkeys(short_number(float(number)) for number in sorted(values))
     return _Piece(gap, column.name, f"{column.name} {' and '.join(shown)}")
-
-
-def _rounded(number: float) -> str:
-    """A number that is quickly read.
-
-    >>> _rounded(62_300_000.0), _rounded(170.0), _rounded(7.7)
-    ('62.3M', '170', '7.7')
-    """
-    for least, unit, letter in _UNITS:
-        if abs(number) >= least:
-            return f"{number / unit:.3g}{letter}"
-    return f"{number:.4g}"
 
 
 def _same_meaning(column: FittedColumn, block: np.ndarray) -> list[list[_Piece]]:

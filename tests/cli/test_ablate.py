@@ -10,19 +10,10 @@ import time
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from graphrec.cli import app
+from tests.cli.running import run
 
 QUICK = ("--quick", "--epochs", "3", "--embedding-dim", "8")
-
-
-def run(*arguments: object) -> Result:
-    """A command's result; an unexpected error fails the test with its traceback."""
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
 
 
 @pytest.fixture(scope="module")

@@ -12,18 +12,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from rich.cells import cell_len
-from typer.testing import CliRunner, Result
 
-from graphrec.cli import app
 from graphrec.cli.lists import show_ways
-
-
-def run(*arguments: object) -> Result:
-    """A command's result; an unexpected error fails the test with its traceback."""
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
+from tests.cli.running import run
 
 
 def test_similar_says_why(model_folder: Path) -> None:

@@ -7,24 +7,19 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 from graphrec import Recommender
-from graphrec.cli import app
 from graphrec.data.dataset import make_dataset
 from graphrec.data.split import make_split
 from graphrec.recommend.saving import save_model
 from graphrec.train.config import ModelConfig, TrainConfig
 from graphrec.train.trainer import fit
+from tests.cli.running import run
 
 
 def explain(model: Path, *arguments: object) -> Result:
-    """A command's result; an unexpected error fails the test with its traceback."""
-    asked = ["explain", "--model", str(model), *map(str, arguments)]
-    result = CliRunner().invoke(app, asked)
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
+    return run("explain", "--model", model, *arguments)
 
 
 def test_score_of_a_user_adds_up_on_the_screen(model_folder: Path) -> None:

@@ -5,17 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from typer.testing import CliRunner, Result
-
-from graphrec.cli import app
-
-
-def run(*arguments: object) -> Result:
-    """A command's result; an unexpected error fails the test with its traceback."""
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
+from tests.cli.running import run
 
 
 def test_vectors_and_graph(model_folder: Path, tmp_path: Path) -> None:

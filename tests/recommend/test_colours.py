@@ -14,7 +14,7 @@ from graphrec.recommend.mapping.colours import (
     WATCHES,
     colour_by,
     default_column,
-    labels_of,
+    labels_in_words,
 )
 
 SEEN = np.arange(6)
@@ -40,8 +40,8 @@ def test_genres_come_first_then_other_labels_then_popularity(movies: pd.DataFram
     assert default_column(movies) == "genres"
     assert default_column(movies.drop(columns="genres")) == "tags"
     assert default_column(movies[["movie_id", "title"]]) == WATCHES
-    assert labels_of(movies)[0] == "Drama, War"
-    assert labels_of(movies[["movie_id", "title"]]) == ("",) * 6
+    assert labels_in_words(movies)[0] == "Drama, War"
+    assert labels_in_words(movies[["movie_id", "title"]]) == ("",) * 6
 
 
 def test_a_movie_of_several_labels_has_the_colour_of_its_rarest(movies: pd.DataFrame) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -12,16 +12,9 @@ import pandas as pd
 from graphrec.data.names import listed
 from graphrec.data.tables import MOVIE
 from graphrec.errors import ConfigError
-from graphrec.graph.columns import (
-    ColumnKind,
-    Finding,
-    as_values,
-    find_kind,
-    title_years,
-    to_dates,
-    to_labels,
-    to_numbers,
-)
+from graphrec.graph.columns import ColumnKind, Finding, as_values, find_kind
+from graphrec.graph.encoders import labels_of, numbers_of
+from graphrec.plain import short_number
 
 WATCHES = "watches"
 """Colours by popularity; where the table has such a column, by that."""
@@ -104,34 +97,29 @@ def colour_by(movies: pd.DataFrame, column: str, watches: np.ndarray) -> Colouri
                 f" {WATCHES}."
             )
         return _by_number(WATCHES, watches.astype(float), [""] * len(watches))
-    finding = find_kind(column, movies[column])
+    finding, values = find_kind(column, movies[column]), as_values(movies[column])
     if finding.kind in _LABELS:
-        return _by_label(column, _labels(movies[column], finding))
+        return _by_label(column, labels_of(finding, values))
     if finding.kind in _NUMBERS:
-        says = [_said(column, cell, finding) for cell in as_values(movies[column])]
-        return _by_number(column, _numbers(movies[column], finding), says)
+        says = [_said(column, cell, finding) for cell in values]
+        return _by_number(column, _numbers(values, finding), says)
     raise ConfigError(
         f"{column!r} can't be coloured by ({finding.reason}); take a column of labels, categories,"
         f" numbers or dates, or {WATCHES}."
     )
 
 
-def labels_of(movies: pd.DataFrame) -> tuple[str, ...]:
+def labels_in_words(movies: pd.DataFrame) -> tuple[str, ...]:
     """The labels of each movie in words, by the column of `default_column`; empty without one."""
     column = default_column(movies)
     if column == WATCHES:
         return ("",) * len(movies)
-    return _joined(_labels(movies[column], find_kind(column, movies[column])))
+    finding = find_kind(column, movies[column])
+    return _joined(labels_of(finding, as_values(movies[column])))
 
 
 def _joined(labels: list[list[str]]) -> tuple[str, ...]:
     return tuple(", ".join(own) for own in labels)
-
-
-def _labels(column: pd.Series[Any], finding: Finding) -> list[list[str]]:
-    cells = as_values(column)
-    separator = finding.separator if finding.kind is ColumnKind.MULTI_LABEL else ""
-    return [[] if _is_none(cell) else to_labels(cell, separator) for cell in cells]
 
 
 def _is_none(cell: Any) -> bool:
@@ -148,15 +136,10 @@ def _said(name: str, cell: Any, finding: Finding) -> str:
     return f"{name} {shown}"
 
 
-def _numbers(column: pd.Series[Any], finding: Finding) -> np.ndarray:
-    if finding.kind is ColumnKind.TITLE_YEAR:
-        return title_years(column).to_numpy(float)
-    values = as_values(column)
-    if finding.kind is ColumnKind.DATE:
-        dates = to_dates(values, finding.date_format)
-        return np.asarray(dates.dt.year + (dates.dt.day_of_year - 1) / 366, dtype=float)
-    numbers = to_numbers(values)
-    return (numbers.where(numbers != 0) if finding.zero_is_missing else numbers).to_numpy(float)
+def _numbers(values: pd.Series[Any], finding: Finding) -> np.ndarray:
+    if finding.kind is ColumnKind.LOG_NUMBER:  # as it is: the scale goes by quantiles
+        finding = replace(finding, kind=ColumnKind.NUMBER)
+    return numbers_of(finding, values).to_numpy(float)
 
 
 def _by_label(column: str, labels: list[list[str]]) -> Colouring:
@@ -203,18 +186,6 @@ def _edges(numbers: np.ndarray) -> np.ndarray:
 def _ranges(edges: np.ndarray) -> tuple[str, ...]:
     shown = [short_number(edge) for edge in edges]
     return tuple(f"{low} – {high}" for low, high in pairwise(shown))
-
-
-def short_number(value: float) -> str:
-    """A number as a legend shows it.
-
-    >>> [short_number(value) for value in (1995.0, 0.25, 30_000_000, 12_500)]
-    ['1995', '0.25', '30M', '12.5k']
-    """
-    for size, letter, start in ((1e9, "B", 1e9), (1e6, "M", 1e6), (1e3, "k", 1e4)):
-        if abs(value) >= start:
-            return f"{value / size:.3g}{letter}"
-    return f"{value:.0f}" if abs(value) >= 100 or value == round(value) else f"{value:.2g}"
 
 
 def shade(share: float) -> str:

@@ -16,7 +16,7 @@ from graphrec.errors import ConfigError, DataError
 from graphrec.model.embeddings import Embeddings
 from graphrec.recommend.lookup import TitleLookup, spoken
 from graphrec.recommend.mapping import SOFTWARE
-from graphrec.recommend.mapping.colours import Colouring, colour_by, default_column, labels_of
+from graphrec.recommend.mapping.colours import Colouring, colour_by, default_column, labels_in_words
 from graphrec.recommend.mapping.projection import align, project
 from graphrec.recommend.vectors import unit_parts
 
@@ -215,7 +215,7 @@ def make_map(
         movie_id=movies[MOVIE].to_numpy(),
         title=tuple(spoken(lookup.show(row)) for row in range(len(movies))),
         watches=watches,
-        facts=_facts(labels_of(movies), colouring.says),
+        facts=_facts(labels_in_words(movies), colouring.says),
         layouts=align({part: places for part, (places, _) in projected.items()}),
         vectors=vectors,
         variance={part: own for part, (_, own) in projected.items() if own is not None},

@@ -1,0 +1,47 @@
+"""From what a command names to the model, the movies and the people that are meant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from graphrec.console import say
+
+if TYPE_CHECKING:
+    from graphrec.recommend.lookup import ById
+    from graphrec.recommend.recommender import Recommender
+
+
+def recommender_of(model: Path, with_movies: Path | None = None) -> Recommender:
+    """The model in a folder, with the movies of a table if one is named."""
+    from graphrec.recommend.recommender import Recommender
+
+    recommender = Recommender.load(model)
+    return recommender if with_movies is None else recommender.add_movies(with_movies, note=note)
+
+
+def note(sentence: str) -> None:
+    """Tell the person what was repaired or left out."""
+    say(f"Note: {sentence}")
+
+
+def movies_named(
+    recommender: Recommender, titles: Sequence[str], ids: Sequence[str] = ()
+) -> list[ById]:
+    """The movies of some titles and of some ids, from here on by id: no title is taken for one."""
+    from graphrec.recommend.lookup import ById
+
+    found = [recommender.find(title) for title in titles]
+    if ids:
+        typed = [recommender.movie_ids.parse(one) for one in ids]
+        found += recommender.movie_ids.to_internal(typed).tolist()
+    return [ById(one) for one in recommender.movie_ids.to_external(found).tolist()]
+
+
+def somebody_who_likes(recommender: Recommender, titles: Sequence[str]) -> list[ById]:
+    """What a new user likes; says which movies are meant."""
+    liked = movies_named(recommender, titles)
+    shown = (recommender.lookup.show(recommender.find(movie)) for movie in liked)
+    say(f"For somebody who likes {', '.join(shown)}:")
+    return liked
