@@ -153,6 +153,15 @@ def test_movies_that_nobody_has_watched(make: Make) -> None:
     assert "its company is what its metadata let expect" in explained.notes[0]
 
 
+def test_a_movie_of_which_nothing_is_known(make: Make) -> None:
+    """No genre, no year, no watch: nothing is foretold of it."""
+    blank = pd.DataFrame({"movie_id": [100], "title": ["Blank"], "genres": [None]})
+    more = make(BOTH).add_movies(blank, note=lambda _: None)
+    assert not more.embeddings.features[-1].any()
+    assert "nothing is known of its company" in more.explain(100, user=1).notes[0]
+    assert "it has no company" in more.explain_similarity(100, 1).notes[0]
+
+
 def test_added_movies(make: Make) -> None:
     new = pd.DataFrame(
         {"movie_id": [100, 101], "title": ["New odd (1990)", "New even (1990)"]}

@@ -8,7 +8,14 @@ from graphrec.evaluate.scorers import Mixture
 
 
 def on_score(
-    mixture: Mixture, *, watches: int, folded: bool, cold: bool, num_layers: int, num_paths: int
+    mixture: Mixture,
+    *,
+    watches: int,
+    folded: bool,
+    cold: bool,
+    foretold: bool,
+    num_layers: int,
+    num_paths: int,
 ) -> Iterator[str]:
     """Remarks on one user's score of one movie.
 
@@ -17,6 +24,7 @@ def on_score(
         watches: movies that the user has watched.
         folded: whether the user is folded in by these.
         cold: whether nobody has watched the movie.
+        foretold: whether its metadata then say what its company may be.
         num_layers: of the model.
         num_paths: from the user to the movie.
     """
@@ -24,7 +32,7 @@ def on_score(
         yield "Nothing is known that this user has watched: they count as the average user."
     elif folded:
         yield "This user has no embedding of their own: all comes from what they have watched."
-    if cold and mixture.metadata is not None:
+    if cold and foretold:
         yield "Nobody has watched this movie: its company is what its metadata let expect."
     elif cold:
         yield "Nobody has watched this movie, so nothing is known of its company."
@@ -39,13 +47,13 @@ def on_score(
 
 
 def on_pair(
-    mixture: Mixture, cold_titles: list[str], *, has_features: bool, num_layers: int
+    mixture: Mixture, cold: list[tuple[str, bool]], *, has_features: bool, num_layers: int
 ) -> Iterator[str]:
     """Remarks on the similarity of two movies.
 
     Args:
         mixture: which parts the model has.
-        cold_titles: of those of the two that nobody has watched.
+        cold: title of each of the two that nobody has watched, and whether it is foretold.
         has_features: whether there is metadata.
         num_layers: of the model.
     """
@@ -55,7 +63,6 @@ def on_pair(
         yield "This model has no layers: an ID embedding is the movie's own, not its viewers'."
     if not has_features:
         yield "This model has no metadata to compare."
-    for title in cold_titles:
-        can_tell = mixture.metadata is not None
-        rest = "its company is what its metadata let expect" if can_tell else "it has no company"
+    for title, foretold in cold:
+        rest = "its company is what its metadata let expect" if foretold else "it has no company"
         yield f"Nobody has watched {title}: {rest}."
