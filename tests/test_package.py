@@ -15,7 +15,7 @@ PACKAGE = Path(graphrec.__file__).parent
 FLOORS = ("data", "graph", "model", "evaluate", "train", "recommend", "study", "cli")
 # may be imported from anywhere
 GROUND = {"graphrec"} | {
-    f"graphrec.{name}" for name in ("choices", "errors", "notebook", "plain", "style")
+    f"graphrec.{name}" for name in ("choices", "errors", "notebook", "output", "plain", "style")
 }
 TOP = {"graphrec.console", "graphrec.grid"}  # the terminal's helpers: the command line's alone
 

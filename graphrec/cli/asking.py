@@ -13,11 +13,14 @@ from graphrec.cli.lists import show_movies, show_ways
 from graphrec.cli.naming import note, recommender_of, somebody_who_likes
 from graphrec.console import friendly, hint, say, show_json
 from graphrec.errors import ConfigError, DataError
+from graphrec.output import check_folder, whole
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from graphrec.recommend.recommender import Recommender
+
+_LISTED = {"movie_id", "rank", "score"}
 
 
 @friendly
@@ -126,8 +129,8 @@ def recommend(
         )
     if users not in (None, "all"):
         raise ConfigError(f"--users takes 'all', not {users!r}; use --user ID, once for each.")
-    if output is not None and output.suffix not in (".csv", ".parquet"):
-        raise ConfigError(f"--output {output}: the file must end in .csv or .parquet.")
+    if output is not None:
+        _check_output(output)
     if users and output is None and not as_json:
         raise ConfigError("--users all needs --output FILE (.csv or .parquet), or --json.")
     recommender = recommender_of(model, with_movies)
@@ -182,11 +185,39 @@ def _ids_in(path: Path, recommender: Recommender) -> list[Any]:
     return ids[known].tolist()
 
 
+def _check_output(path: Path) -> None:
+    """Fail before the work if no lists may be written there: only earlier ones are replaced."""
+    if path.suffix not in (".csv", ".parquet"):
+        raise ConfigError(f"--output {path}: the file must end in .csv or .parquet.")
+    check_folder(path)
+    if path.exists() and not _holds_lists(path):
+        raise DataError(f"{path} holds no earlier recommendations; give --output another name.")
+
+
+def _holds_lists(path: Path) -> bool:
+    """Whether a file has the columns that recommendations are written with, or is empty."""
+    if not path.is_file() or not path.stat().st_size:
+        return path.is_file()
+    if path.suffix == ".csv":
+        with path.open(encoding="utf-8", errors="replace") as file:
+            columns = set(file.readline(1000).strip().split(","))
+    else:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            columns = set(pq.read_schema(path).names)
+        except pa.ArrowException:
+            return False
+    return _LISTED <= columns <= _LISTED | {"user_id", "new"}
+
+
 def _write_table(table: pd.DataFrame, path: Path) -> None:
     try:
-        if path.suffix == ".csv":
-            table.to_csv(path, index=False)
-        else:
-            table.to_parquet(path, index=False)
+        with whole(path) as unfinished:
+            if path.suffix == ".csv":
+                table.to_csv(unfinished, index=False)
+            else:
+                table.to_parquet(unfinished, index=False)
     except OSError as error:
-        raise DataError(f"{path} could not be written: {error}.") from error
+        raise DataError(f"{path} could not be written: {error.strerror or error}.") from error

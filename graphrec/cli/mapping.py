@@ -50,9 +50,9 @@ def map_movies(
     from graphrec.recommend.mapping.map import check_output
 
     check_output(output)
-    drawn = recommender_of(model, with_movies).map(color=color, method=method, seed=seed)
-    drawn.save(output, by)
-    part, num_bytes = drawn.layout_of(by), output.stat().st_size
+    drawn = recommender_of(model, with_movies).map(by=by, color=color, method=method, seed=seed)
+    drawn.save(output)
+    num_bytes = output.stat().st_size
     if as_json:
         show_json(
             {
@@ -61,7 +61,7 @@ def map_movies(
                 "movies": len(drawn),
                 "not_watched": int(drawn.is_foretold.sum()),
                 "layouts": list(drawn.layouts),
-                "by": part,
+                "by": drawn.start,
                 "color": drawn.colouring.column,
                 "method": drawn.method,
                 "variance": dict(drawn.variance) or None,
@@ -71,5 +71,5 @@ def map_movies(
     column = drawn.colouring.column
     coloured = "" if output.suffix == ".csv" else f", coloured by {column}"
     say(f"{len(drawn):,} movies on {output} ({size(num_bytes)}){coloured}.")
-    for note in drawn.notes(part):
+    for note in drawn.notes(drawn.start):
         say(note)

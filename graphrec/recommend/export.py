@@ -15,6 +15,7 @@ from graphrec import __version__
 from graphrec.choices import ExportPart, Part, choice
 from graphrec.data.tables import MOVIE, TITLE
 from graphrec.errors import ConfigError, DataError
+from graphrec.output import check_folder, whole
 from graphrec.recommend.artefact import Artefact
 from graphrec.recommend.vectors import unit_parts
 
@@ -97,7 +98,7 @@ def check_export(path: str | Path) -> None:
 
     Raises:
         ConfigError: if the ending is none of those known.
-        DataError: if there is something else than an earlier export.
+        DataError: if there is something else than an earlier export, or no folder for a file.
     """
     path = Path(path)
     if path.suffix and path.suffix not in _WRITERS | {GRAPH: None}:
@@ -105,6 +106,8 @@ def check_export(path: str | Path) -> None:
             f"{path}: an export's name must end in .parquet, .npz or .graphml, or have no ending:"
             " then it is a folder for TensorBoard's projector."
         )
+    if path.suffix:
+        check_folder(path)
     if path.exists() and not _is_export(path):
         raise DataError(f"{path} is not an export of graphrec; give --output another name.")
 
@@ -140,23 +143,13 @@ def export(artefact: Artefact, path: str | Path, part: str = ExportPart.BOTH) ->
         vectors = vectors_of(artefact, part)
         if path.suffix:
             writer = _WRITERS[path.suffix]
-            _replace(path, lambda file: writer(vectors, file))
+            with whole(path) as part_file, part_file.open("wb") as file:
+                writer(vectors, file)
             return len(vectors.user) + len(vectors.movie), vectors.movie.shape[1]
         _write_folder(vectors, path)
         return vectors.movie.shape
     except OSError as error:
         raise DataError(f"{path} could not be written: {error.strerror or error}.") from error
-
-
-def _replace(path: Path, write: Callable[[BinaryIO], Any]) -> None:
-    """Write beside the old file first, so that it is whole or as it was."""
-    new = path.with_name(f".{path.name}.part")
-    try:
-        with new.open("wb") as file:
-            write(file)
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)
 
 
 def _write_parquet(vectors: Vectors, file: BinaryIO) -> None:
@@ -211,10 +204,11 @@ def _write_folder(vectors: Vectors, folder: Path) -> None:
         }
     )
     lines = ["\t".join(_HEADER), *(f"{i}\t{t}\t{w}" for i, t, w in about.to_numpy(object))]
-    numbers = pd.DataFrame(vectors.movie).to_csv(sep="\t", header=False, index=False)
-    text = "\n".join(lines) + "\n"
-    _replace(folder / VECTORS_TSV, lambda file: file.write(numbers.encode()))
-    _replace(folder / METADATA_TSV, lambda file: file.write(text.encode()))
+    with whole(folder / METADATA_TSV) as part:  # first: by it an unfinished export is known
+        part.write_bytes(("\n".join(lines) + "\n").encode())
+    numbers = pd.DataFrame(vectors.movie)
+    with whole(folder / VECTORS_TSV) as part:
+        numbers.to_csv(part, sep="\t", header=False, index=False, lineterminator="\n")
 
 
 def _cell(value: Any) -> str:
@@ -239,7 +233,8 @@ def _write_graph(artefact: Artefact, path: Path) -> tuple[int, int]:
         raise DataError("two ids differ in white space or control letters only; GraphML can't.")
     named = nx.relabel_nodes(picture, names)
     named.graph[MARK] = __version__
-    _replace(path, lambda file: nx.write_graphml(named, file))
+    with whole(path) as part, part.open("wb") as file:
+        nx.write_graphml(named, file)
     return named.number_of_nodes(), named.number_of_edges()
 
 
@@ -273,7 +268,7 @@ def _is_export_folder(path: Path) -> bool:
     names = {inner.name for inner in path.iterdir()}
     if not names:
         return True
-    if names != {VECTORS_TSV, METADATA_TSV}:
+    if not {METADATA_TSV} <= names <= {VECTORS_TSV, METADATA_TSV, f".{VECTORS_TSV}.part"}:
         return False
     with (path / METADATA_TSV).open(encoding="utf-8", errors="replace") as file:
         return file.readline().rstrip("\n") == "\t".join(_HEADER)

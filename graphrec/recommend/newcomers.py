@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from graphrec.choices import Layers
 from graphrec.data.files import Note
@@ -223,17 +224,20 @@ def one_history(
             raise ConfigError(
                 f"there are {len(ratings)} ratings for {len(movies)} movies of the history."
             )
-        weights = weigh(np.asarray(ratings, dtype=float), known_ratings)
+        weights = weigh(ratings, known_ratings)
     return Newcomers([], history_of(np.zeros_like(movies), movies, weights, (1, num_movies)))
 
 
-def weigh(ratings: np.ndarray, known_ratings: np.ndarray | None) -> np.ndarray:
+def weigh(ratings: ArrayLike, known_ratings: np.ndarray | None) -> np.ndarray:
     """What watches count by their ratings: their share of the highest known one, 1 at most.
 
     Raises:
         DataError: if a rating is negative or not a number, or all are 0.
     """
-    ratings = np.asarray(ratings, dtype=float)
+    try:
+        ratings = np.asarray(ratings, dtype=float)
+    except (TypeError, ValueError):
+        ratings = np.array([np.nan])
     if not np.isfinite(ratings).all() or (ratings < 0).any():
         raise DataError("ratings must be numbers from 0 up.")
     highest = 0.0 if known_ratings is None else float(np.nanmax(known_ratings, initial=0))

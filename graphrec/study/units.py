@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ import pandas as pd
 from graphrec import __version__
 from graphrec.data.dataset import Dataset
 from graphrec.errors import ConfigError
+from graphrec.output import whole
 from graphrec.plain import plain
 from graphrec.study.settings import StudySettings
 
@@ -59,7 +58,7 @@ class UnitStore:
         arrays = {f"{p}/{n}": a for p, values in measured.items() for n, a in values.items()}
         arrays["facts"] = np.array(json.dumps(plain(facts)))
         save: Any = np.savez_compressed  # its type takes no arrays by name
-        with _whole(self.folder / f"{name}.npz") as path, path.open("wb") as file:
+        with whole(self.folder / f"{name}.npz") as path, path.open("wb") as file:
             save(file, **arrays)
 
     def _make_folder(self) -> None:
@@ -93,7 +92,7 @@ class UnitStore:
         """Keep the settings chosen so far."""
         if self.folder is not None:
             self._make_folder()
-            with _whole(self.folder / "choices.json") as path:
+            with whole(self.folder / "choices.json") as path:
                 path.write_text(json.dumps(choices, indent=2), encoding="utf-8")
 
 
@@ -116,14 +115,3 @@ def fingerprint(dataset: Dataset, settings: StudySettings) -> str:
 
 def _name(seed: int, arm: str) -> str:
     return f"seed{seed} {arm}"
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """A file that is there as a whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

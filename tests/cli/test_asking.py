@@ -154,6 +154,24 @@ def test_in_a_terminal_of_80_columns(model_folder: Path) -> None:
     assert lines[-1].startswith("Next: ")
 
 
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_only_earlier_lists_are_replaced(model_folder: Path, tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"lists.{ending}"
+    options = ("--model", model_folder, "--output", path)
+    table = pd.DataFrame({"movie_id": [1], "mine": [2]})
+    table.to_csv(path, index=False) if ending == "csv" else table.to_parquet(path)
+    for mine in (path.read_bytes(), b"mine, and no table"):
+        path.write_bytes(mine)
+        done = run("recommend", "--user", 3, *options)
+        assert done.exit_code == 2
+        assert "holds no earlier recommendations; give --output another name" in done.stderr
+        assert path.read_bytes() == mine
+    path.unlink()
+    for whom in (("--user", 3), ("--user", 5), ("--likes", "odd story 1"), ("--user", 3)):
+        assert run("recommend", *whom, *options).exit_code == 0
+    assert [inner.name for inner in tmp_path.iterdir()] == [path.name]
+
+
 def test_similar_loads_neither_torch_nor_scikit_learn_nor_scipy(model_folder: Path) -> None:
     """They take longer than the answer; so does pandas, but tables are made of it."""
     code = (

@@ -185,12 +185,22 @@ def test_an_earlier_export_is_replaced_and_nothing_else(
             check_export(other)
 
 
+def test_an_export_that_was_cut_off_is_made_anew(artefact: Artefact, tmp_path: Path) -> None:
+    export(artefact, tmp_path / "folder")
+    (tmp_path / "folder" / "vectors.tsv").rename(tmp_path / "folder" / ".vectors.tsv.part")
+    export(artefact, tmp_path / "folder")
+    assert {inner.name for inner in (tmp_path / "folder").iterdir()} == {
+        "vectors.tsv",
+        "metadata.tsv",
+    }
+
+
 def test_what_can_not_be_written(artefact: Artefact, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"e\.xlsx: an export's name must end in \.parquet"):
         export(artefact, tmp_path / "e.xlsx")
     with pytest.raises(ConfigError, match="part is 'magic'; it must be one of both, company"):
         export(artefact, tmp_path / "e.npz", "magic")
-    with pytest.raises(DataError, match="could not be written: No such file"):
+    with pytest.raises(DataError, match="could not be written: there is no folder"):
         export(artefact, tmp_path / "nowhere" / "e.npz")
     assert not list(tmp_path.iterdir())
 

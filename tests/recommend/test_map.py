@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import re
 from dataclasses import replace
@@ -21,7 +22,7 @@ from graphrec.recommend.mapping.map import MovieMap, make_map
 from graphrec.recommend.mapping.picture import place_labels, short_title
 from graphrec.recommend.vectors import nearest
 
-DATA = {"name": "folder/evens and odds", "has_titles": True, "simulated": False}
+DATA = {"name": "folder/evens and odds", "has_titles": True, "simulated": False, "movies": 32}
 
 
 @pytest.fixture(scope="module")
@@ -131,12 +132,21 @@ def test_picture(drawn: MovieMap, tmp_path: Path) -> None:
     assert (tmp_path / "again.png").read_bytes() == paths[0].read_bytes()
 
 
+def test_picture_in_a_notebook(recommender: Recommender) -> None:
+    picture = recommender.map(by="company")._repr_png_()
+    assert picture is not None
+    with Image.open(io.BytesIO(picture)) as image:
+        assert 1000 < image.width < 1500
+
+
 def test_movies_added_later_are_hollow(recommender: Recommender, tmp_path: Path) -> None:
     new = pd.DataFrame({"movie_id": [100], "title": ["Later, The (1999)"], "genres": ["Comedy"]})
     drawn = recommender.add_movies(new).map()
     assert drawn.is_foretold.tolist() == [*[False] * 32, True]
     assert drawn.title[-1] == "The Later (1999)"
     assert np.isfinite(drawn.layouts[Part.COMPANY][-1]).all()
+    for part, places in recommender.map().layouts.items():
+        np.testing.assert_allclose(drawn.layouts[part][:32], places, atol=1e-6)  # none is moved
     drawn.save(tmp_path / "map.html")
     drawn.save(tmp_path / "map.png")
 
@@ -162,6 +172,8 @@ def test_model_without_metadata(recommender: Recommender, tmp_path: Path) -> Non
         drawn.save(tmp_path / f"map.{ending}")
     with pytest.raises(ConfigError, match=r"no map by both; it has one by company\."):
         drawn.save(tmp_path / "map.png", by="both")
+    with pytest.raises(ConfigError, match=r"no map by metadata"):
+        make_map(alone, movies, DATA, by="metadata", method="umap")  # before the work
 
 
 def test_what_can_not_be_written(drawn: MovieMap, tmp_path: Path) -> None:
@@ -169,7 +181,7 @@ def test_what_can_not_be_written(drawn: MovieMap, tmp_path: Path) -> None:
         drawn.save(tmp_path / "map.svg")
     with pytest.raises(ConfigError, match="by is 'magic'"):
         drawn.save(tmp_path / "map.png", by="magic")
-    with pytest.raises(DataError, match="could not be written: No such file"):
+    with pytest.raises(DataError, match="could not be written: there is no folder"):
         drawn.save(tmp_path / "nowhere" / "map.csv")
 
 

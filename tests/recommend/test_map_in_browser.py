@@ -47,7 +47,7 @@ def page_file(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     movies = recommender.movies.copy()
     movies.loc[6, "title"] = EVIL
     path = tmp_path_factory.mktemp("map") / "map.html"
-    data = {"name": "<i>evens", "has_titles": True, "simulated": False}
+    data = {"name": "<i>evens", "has_titles": True, "simulated": False, "movies": 32}
     make_map(recommender.embeddings, movies, data).save(path)
     return path
 

@@ -183,6 +183,8 @@ def test_bad_histories(recommender: Recommender) -> None:
         recommender.recommend(history=[1], ratings=[0])
     with pytest.raises(DataError, match="numbers from 0 up"):
         recommender.recommend(history=[1], ratings=[-1])
+    with pytest.raises(DataError, match="must be numbers from 0 up"):
+        recommender.recommend(history=[1], ratings=["good"])
     table = pd.DataFrame({"user_id": [1, 2], "movie_id": [900, 901]})
     with pytest.raises(DataError, match="none of its movies is in the model"):
         recommender.recommend(history=table)

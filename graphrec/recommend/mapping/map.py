@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from graphrec.choices import Part, Projection, choice
 from graphrec.data.tables import MOVIE, TITLE
 from graphrec.errors import ConfigError, DataError
 from graphrec.model.embeddings import Embeddings
+from graphrec.output import check_folder, whole
 from graphrec.recommend.lookup import TitleLookup, spoken
 from graphrec.recommend.mapping import SOFTWARE
 from graphrec.recommend.mapping.colours import Colouring, colour_by, default_column, labels_in_words
@@ -39,12 +41,12 @@ class MovieMap:
         title: as a person says it, with the year. [M]
         watches: that the model has learned from. int64 [M]
         facts: what else is told of each movie: its labels, and what its colour stands for. [M]
-        layouts: places by part, the first one to be shown first; float32 [M, 2], NaN for a movie
-            that has no place.
+        layouts: places by part; float32 [M, 2], NaN for a movie that has no place.
         vectors: what each layout was made of, of length 1. float32, each [M, any]
         variance: share of the vectors' variance that each plane holds, with PCA.
         colouring: what colours say.
         method: what made the planes.
+        start: the layout to be shown first.
         has_titles: False where a title only repeats the id.
         simulated: whether the viewers are.
     """
@@ -59,6 +61,7 @@ class MovieMap:
     variance: Mapping[Part, float]
     colouring: Colouring
     method: Projection
+    start: Part
     has_titles: bool
     simulated: bool
 
@@ -68,6 +71,13 @@ class MovieMap:
     def __repr__(self) -> str:
         by = ", ".join(self.layouts)
         return f"MovieMap({self.name!r}: {len(self):,} movies by {by}; see .save('map.html'))"
+
+    def _repr_png_(self) -> bytes | None:
+        if find_spec("matplotlib") is None:
+            return None
+        from graphrec.recommend.mapping.picture import NOTEBOOK_DPI, as_png
+
+        return as_png(self, self.start, dpi=NOTEBOOK_DPI)
 
     @property
     def is_foretold(self) -> np.ndarray:
@@ -87,7 +97,7 @@ class MovieMap:
 
         Args:
             path: where to.
-            by: the layout that a page starts with and a picture shows; the first by default.
+            by: the layout that a page starts with and a picture shows; `start` by default.
 
         Raises:
             ConfigError: if the ending is another, or the map has no such layout.
@@ -105,9 +115,10 @@ class MovieMap:
 
             content = as_png(self, part)
         else:
-            content = self.to_frame().to_csv(index=False).encode()
+            content = self.to_frame().to_csv(index=False, lineterminator="\n").encode()
         try:
-            path.write_bytes(content)
+            with whole(path) as unfinished:
+                unfinished.write_bytes(content)
         except OSError as error:
             raise DataError(f"{path} could not be written: {error.strerror or error}.") from error
 
@@ -128,13 +139,8 @@ class MovieMap:
         return notes
 
     def layout_of(self, by: str | None) -> Part:
-        """The layout that `by` names, or the first."""
-        part = next(iter(self.layouts)) if by is None else choice(Part, by, "by")
-        if part not in self.layouts:
-            raise ConfigError(
-                f"this model has no map by {part}; it has one by {', '.join(self.layouts)}."
-            )
-        return part
+        """The layout that `by` names, or the one to be shown first."""
+        return self.start if by is None else _one_of(self.layouts, by)
 
 
 _MEANS = {
@@ -150,15 +156,23 @@ def _facts(labels: tuple[str, ...], says: tuple[str, ...]) -> tuple[str, ...]:
     return tuple("; ".join(fact for fact in pair if fact) for pair in pairs)
 
 
+def _one_of(parts: Mapping[Part, Any], by: str) -> Part:
+    part = choice(Part, by, "by")
+    if part not in parts:
+        raise ConfigError(f"this model has no map by {part}; it has one by {', '.join(parts)}.")
+    return part
+
+
 def check_output(path: Path) -> None:
     """Fail before the work if no map may be written there: only an earlier map is replaced.
 
     Raises:
         ConfigError: for another ending.
-        DataError: if something else lies there.
+        DataError: if something else lies there, or there is no such folder.
     """
     if path.suffix not in ENDINGS:
         raise ConfigError(f"{path}: a map's name must end in {', '.join(ENDINGS)}.")
+    check_folder(path)
     if path.exists() and not _is_map(path):
         raise DataError(f"{path} is not an earlier map; give --output another name.")
 
@@ -180,6 +194,7 @@ def make_map(
     movies: pd.DataFrame,
     data: Mapping[str, Any],
     *,
+    by: str | None = None,
     color: str | None = None,
     method: str = Projection.PCA,
     seed: int = 0,
@@ -193,14 +208,17 @@ def make_map(
     Args:
         embeddings: of the model, M movies.
         movies: its movies table, in the same order.
-        data: what its manifest says of the data.
+        data: what its manifest says of the data. Movies behind its own were added; by PCA they
+            don't move the others.
+        by: the layout to be shown first, a `Part`; ``both`` if the model has both.
         color: column of the movies table, or ``watches``; by default ``genres``, or the first
             column of labels, or else ``watches``.
         method: ``pca`` or ``umap``.
         seed: of UMAP.
 
     Raises:
-        ConfigError: for a column that isn't there or can't be shown, or without umap-learn.
+        ConfigError: for a part that the model doesn't have, a column that isn't there or can't be
+            shown, or without umap-learn.
     """
     kind = choice(Projection, method, "method")
     if not 0 <= seed < 2**32:
@@ -208,7 +226,8 @@ def make_map(
     watches = np.rint(embeddings.degree).astype(np.int64)
     colouring = colour_by(movies, color or default_column(movies), watches)
     vectors = unit_parts(embeddings.movie, embeddings.movie_metadata)
-    projected = {part: project(own, kind, seed) for part, own in vectors.items()}
+    start, num_own = next(iter(vectors)) if by is None else _one_of(vectors, by), data["movies"]
+    projected = {part: project(own, kind, seed, num_own) for part, own in vectors.items()}
     lookup = TitleLookup(movies)
     return MovieMap(
         name=Path(str(data["name"])).name,
@@ -216,11 +235,12 @@ def make_map(
         title=tuple(spoken(lookup.show(row)) for row in range(len(movies))),
         watches=watches,
         facts=_facts(labels_in_words(movies), colouring.says),
-        layouts=align({part: places for part, (places, _) in projected.items()}),
+        layouts=align({part: places for part, (places, _) in projected.items()}, num_own),
         vectors=vectors,
         variance={part: own for part, (_, own) in projected.items() if own is not None},
         colouring=colouring,
         method=kind,
+        start=start,
         has_titles=bool(data["has_titles"]),
         simulated=bool(data["simulated"]),
     )

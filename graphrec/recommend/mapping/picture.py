@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from graphrec.recommend.mapping.map import MovieMap
 
-SIZE, DPI = (9.0, 6.6), 300  # inches
+SIZE, DPI, NOTEBOOK_DPI = (9.0, 6.6), 300, 140  # inches, dots an inch
 MOST_LABELS = 32
 _TRIED = 150  # the most watched movies that labels are looked for
 _AREA = (2.0, 70.0)  # of a point in square points, fewest watches to most
@@ -32,7 +32,7 @@ _OF_PART = {
 }
 
 
-def as_png(drawn: MovieMap, part: Part) -> bytes:
+def as_png(drawn: MovieMap, part: Part, *, dpi: int = DPI) -> bytes:
     """The layout `part` with a legend, names of popular movies, and a caption.
 
     Raises:
@@ -47,14 +47,14 @@ def as_png(drawn: MovieMap, part: Part) -> bytes:
             " .html page."
         ) from None
     with house_style():
-        figure = Figure(SIZE, dpi=DPI, facecolor="white")
+        figure = Figure(SIZE, dpi=dpi, facecolor="white")
         FigureCanvasAgg(figure)
         axes = figure.add_axes((0.015, 0.105, 0.785, 0.825))
         _draw_points(axes, drawn, part)
         _draw_legend(figure, drawn, part)
         _draw_words(figure, drawn, part)
         figure.draw_without_rendering()  # the axes now have their final limits
-        _draw_labels(axes, drawn, part)
+        _draw_labels(axes, drawn, part, dpi / 72)
         stream = io.BytesIO()
         figure.savefig(stream, format="png", metadata={"Software": SOFTWARE})
     return stream.getvalue()
@@ -125,13 +125,13 @@ def _draw_words(figure: Figure, drawn: MovieMap, part: Part) -> None:
     figure.text(0.02, 0.015, caption, size=7.5, color=QUIET, va="bottom", linespacing=1.4)
 
 
-def _draw_labels(axes: Axes, drawn: MovieMap, part: Part) -> None:
+def _draw_labels(axes: Axes, drawn: MovieMap, part: Part, scale: float) -> None:
+    """Names of popular movies; `scale` is pixels in a point."""
     from matplotlib import patheffects
     from matplotlib.textpath import TextPath
 
     order = np.argsort(-drawn.watches, kind="stable")[:_TRIED]
     order = order[np.isfinite(drawn.layouts[part][order, 0])]
-    scale = DPI / 72  # pixels in a point
     points = axes.transData.transform(drawn.layouts[part][order])
     names = [_cut(short_title(drawn.title[row]), 34) for row in order]
     widths = [TextPath((0, 0), name, size=6.5).get_extents().width * scale for name in names]

@@ -15,7 +15,9 @@ NEIGHBOURS = 15
 MIN_DISTANCE = 0.1
 
 
-def project(vectors: np.ndarray, method: Projection, seed: int) -> tuple[np.ndarray, float | None]:
+def project(
+    vectors: np.ndarray, method: Projection, seed: int, num_own: int | None = None
+) -> tuple[np.ndarray, float | None]:
     """Places on a plane of movies by their vectors.
 
     The plane is centred, and scaled to a mean squared distance of 1 from its centre.
@@ -24,6 +26,8 @@ def project(vectors: np.ndarray, method: Projection, seed: int) -> tuple[np.ndar
         vectors: [N, D]; a row of zeros has no place.
         method: PCA, or UMAP (McInnes, Healy & Melville 2018) of the same movies.
         seed: of UMAP.
+        num_own: with PCA the first so many (all by default) make the plane, and the others are
+            laid on it; UMAP has no plane that others could be laid on.
 
     Returns:
         float32 [N, 2], NaN for rows of zeros; and the share of the variance that the plane holds,
@@ -32,43 +36,46 @@ def project(vectors: np.ndarray, method: Projection, seed: int) -> tuple[np.ndar
     Raises:
         ConfigError: if UMAP is wanted and umap-learn isn't installed.
     """
-    rows = vectors.any(axis=1)
-    places = np.full((len(vectors), 2), np.nan, dtype=np.float32)
+    rows, share = np.asarray(vectors.any(axis=1)), None
+    num_own = int(rows[:num_own].sum())
     if method is Projection.PCA:
-        places[rows], share = _principal_plane(vectors[rows])
+        found, share = _principal_plane(vectors[rows], num_own)
     else:
-        places[rows], share = _umap_plane(vectors[rows], seed), None
-    return _scaled(places), share
+        found = _umap_plane(vectors[rows], seed)
+    places = np.full((len(vectors), 2), np.nan, dtype=np.float32)
+    places[rows] = _scaled(found, num_own)
+    return places, share
 
 
-def align(places: Mapping[Part, np.ndarray]) -> dict[Part, np.ndarray]:
+def align(places: Mapping[Part, np.ndarray], num_own: int | None = None) -> dict[Part, np.ndarray]:
     """The planes turned and mirrored to lie as near the first one as they can.
 
     Nothing within a plane changes by it. (Schönemann's orthogonal Procrustes problem, 1966.)
 
     Args:
         places: [N, 2] by part, of the same movies; NaN where a movie has no place.
+        num_own: how many, from the first on, are to lie near; all by default.
     """
     first = next(iter(places.values()))
-    return {part: _turned(own, first) for part, own in places.items()}
+    return {part: _turned(own, first, num_own) for part, own in places.items()}
 
 
-def _turned(places: np.ndarray, like: np.ndarray) -> np.ndarray:
-    shared = np.isfinite(places).all(axis=1) & np.isfinite(like).all(axis=1)
-    if places is like or not shared.any():
+def _turned(places: np.ndarray, like: np.ndarray, num_own: int | None) -> np.ndarray:
+    shared = np.flatnonzero(np.isfinite(places + like).all(axis=1)[:num_own])
+    if places is like or not len(shared):
         return places
     turn, _ = orthogonal_procrustes(places[shared].astype(np.float64), like[shared])
     return np.asarray(places @ turn, dtype=np.float32)
 
 
-def _principal_plane(vectors: np.ndarray) -> tuple[np.ndarray, float]:
+def _principal_plane(vectors: np.ndarray, num_own: int) -> tuple[np.ndarray, float]:
     from sklearn.decomposition import PCA
 
-    spread = float(vectors.var(axis=0, dtype=np.float64).sum())
-    if len(vectors) < 2 or spread < 1e-12:  # all in one place
+    own = vectors[:num_own]
+    if len(own) < 2 or float(own.var(axis=0, dtype=np.float64).sum()) < 1e-12:  # all in one place
         return np.zeros((len(vectors), 2), dtype=np.float32), 1.0
-    number = min(2, *vectors.shape)
-    pca = PCA(number, svd_solver="covariance_eigh").fit(vectors)
+    number = min(2, *own.shape)
+    pca = PCA(number, svd_solver="covariance_eigh").fit(own)
     places = np.zeros((len(vectors), 2), dtype=np.float32)
     places[:, :number] = pca.transform(vectors)
     return places, float(pca.explained_variance_ratio_.sum())
@@ -96,10 +103,10 @@ def _umap_plane(vectors: np.ndarray, seed: int) -> np.ndarray:
     return np.asarray(umap.fit_transform(vectors), dtype=np.float32)
 
 
-def _scaled(places: np.ndarray) -> np.ndarray:
-    known = places[np.isfinite(places).all(axis=1)]
-    if not len(known):
+def _scaled(places: np.ndarray, num_own: int) -> np.ndarray:
+    own = places[:num_own]
+    if not len(own):
         return places
-    centre = known.mean(axis=0)
-    size = np.sqrt(((known - centre) ** 2).sum(axis=1).mean())
+    centre = own.mean(axis=0)
+    size = np.sqrt(((own - centre) ** 2).sum(axis=1).mean())
     return np.asarray((places - centre) / max(float(size), 1e-12), dtype=np.float32)
