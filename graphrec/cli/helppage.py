@@ -1,16 +1,26 @@
-"""Help in plain text: quick to show, options under the headings of their groups."""
+"""Help and complaints in plain text: quick to show, options under the headings of their groups."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from typer import BadParameter
 from typer.core import TyperCommand
 
 _ARGUMENTS, _OPTIONS = "Arguments", "Options"
+_PREFIX = "Value error, "  # of the library that checks values
 
 
 class PlainHelp(TyperCommand):
     """A command whose help needs no `rich`, which takes longer to load than all of graphrec's."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the arguments; what is wrong with one is said in words of this program."""
+        try:
+            return super().parse_args(ctx, args)
+        except BadParameter as error:
+            error.message = error.message.removeprefix(_PREFIX)
+            raise
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the options, those without a `rich_help_panel` first, then group by group."""

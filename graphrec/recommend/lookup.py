@@ -189,7 +189,7 @@ def find_movie(movie: Any, lookup: TitleLookup, ids: IdMap) -> int:
         UnknownIdError: if no movie has it.
     """
     if not isinstance(movie, str):
-        return _row_of(movie, ids)
+        return _row_of(movie.movie_id if isinstance(movie, ById) else movie, ids)
     by_id: int | None = None
     with suppress(UnknownIdError):
         by_id = _row_of(movie.strip(), ids)

@@ -149,12 +149,7 @@ class Recommender:
             AmbiguousTitleError: if several movies have that title.
             UnknownIdError: if no movie has it.
         """
-        if not isinstance(movie, str):  # needs no titles
-            return self._row(movie.movie_id if isinstance(movie, ById) else movie)
         return find_movie(movie, self.lookup, self.movie_ids)
-
-    def _row(self, movie_id: Any) -> int:
-        return int(self.movie_ids.to_internal([movie_id])[0])
 
     def similar(
         self,
@@ -195,7 +190,7 @@ class Recommender:
         by = choice(Similarity, by, "by")
         if (movie is None) == (movie_id is None):
             raise ConfigError("name one movie: by title or by id.")
-        row = self.find(movie) if movie_id is None else self._row(movie_id)
+        row = self.find(movie if movie_id is None else ById(movie_id))
         found = closest(self.embeddings, row, k, by)
         table = movie_table(self.movies, self.num_new, found.rows, found.score).assign(
             **found.columns

@@ -227,7 +227,10 @@ ASKING_CASES: dict[str, tuple[tuple[object, ...], tuple[str, ...]]] = {
     "unknown movie id": (("similar", "--movie-id", 999), ("movie 999 is not in the data",)),
     "movie id is a word": (("similar", "--movie-id", "abc"), ("'abc'", "whole numbers")),
     "no list": (("similar", "odd story 1", "--k", 0), ("k is 0",)),
-    "unknown way": (("similar", "odd story 1", "--by", "magic"), ("magic",)),
+    "unknown way": (
+        ("similar", "odd story 1", "--by", "magic"),
+        ("Error: Invalid value for '--by': 'magic' is not one of 'both', 'company'",),
+    ),
     "unknown user": (("recommend", "--user", 999), ("user 999 is not in the data",)),
     "user id is a word": (("recommend", "--user", "bob"), ("'bob'", "whole numbers")),
     "nobody": (("recommend",), ("say for whom",)),

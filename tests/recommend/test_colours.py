@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -94,6 +96,16 @@ def test_dates_and_years_in_titles(movies: pd.DataFrame) -> None:
     assert (np.diff(by_date.movie_class) >= 0).all()
     assert by_date.colour.tolist() == by_title.colour.tolist()
     assert by_title.says == ("",) * 6
+
+
+def test_ranges_of_whole_numbers_hold_what_they_say() -> None:
+    years = np.random.default_rng(0).integers(1920, 2019, 300)
+    movies = pd.DataFrame({"movie_id": range(300), "title": [f"Story ({year})" for year in years]})
+    colours = colour_by(movies, "title", np.zeros(300))
+    ends = [tuple(map(int, name.split(" – "))) for name in colours.classes]
+    assert all(before[1] + 1 == after[0] for before, after in itertools.pairwise(ends))
+    for year, own in zip(years.tolist(), colours.movie_class.tolist(), strict=True):
+        assert ends[own][0] <= year <= ends[own][1]
 
 
 def test_popularity_of_movies_without_any_watch() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -178,14 +177,26 @@ def _by_number(column: str, numbers: np.ndarray, says: list[str]) -> Colouring:
 def _edges(numbers: np.ndarray) -> np.ndarray:
     """Numbers between which about as many movies lie, two or more; whole if they span enough."""
     cuts = np.unique(np.quantile(numbers, np.linspace(0, 1, NUM_STEPS + 1)))
-    if np.ptp(cuts) >= 10 * NUM_STEPS:
+    if _is_wide(cuts):
         cuts = np.unique(np.floor(cuts))
     return cuts if len(cuts) > 1 else np.array([cuts[0], cuts[0] + 1])
 
 
+def _is_wide(edges: np.ndarray) -> bool:
+    """Whether a scale spans so much that fractions say nothing."""
+    return bool(np.ptp(edges) >= 10 * NUM_STEPS)
+
+
 def _ranges(edges: np.ndarray) -> tuple[str, ...]:
-    shown = [short_number(edge) for edge in edges]
-    return tuple(f"{low} – {high}" for low, high in pairwise(shown))
+    """The classes in words; what lies on an edge is of the class above, but for the last edge.
+
+    >>> _ranges(np.array([1903.0, 1990.0, 1991.0, 2018.0]))
+    ('1903 – 1989', '1990', '1991 – 2018')
+    """
+    last = edges[1:] - _is_wide(edges)  # whole numbers up to the next edge
+    last[-1] = edges[-1]
+    ends = zip(map(short_number, edges[:-1]), map(short_number, last), strict=True)
+    return tuple(low if low == high else f"{low} – {high}" for low, high in ends)
 
 
 def shade(share: float) -> str:
