@@ -22,9 +22,11 @@ def printable(text: str) -> str:
 def short_number(value: float) -> str:
     """A number that is quickly read.
 
-    >>> [short_number(value) for value in (1995.0, 7.7, 62_300_000, 12_500, 0.25)]
-    ['1995', '7.7', '62.3M', '12.5k', '0.25']
+    >>> [short_number(value) for value in (1995.0, 7.7, 62_300_000, 999_999.99, 12_500, 0.25)]
+    ['1995', '7.7', '62.3M', '1M', '12.5k', '0.25']
     """
+    if abs(value) >= 1e4:
+        value = float(f"{value:.3g}")  # which may take it to the next unit
     for least, unit, letter in ((1e9, 1e9, "B"), (1e6, 1e6, "M"), (1e4, 1e3, "k")):
         if abs(value) >= least:
             return f"{value / unit:.3g}{letter}"

@@ -60,10 +60,15 @@ def main(
     _spare_collector()
 
 
+_MOST_NEW = 100_000  # objects that may be made until garbage is looked for
+
+
 def _spare_collector() -> None:
     """Keep the garbage collector from what imports make, which is much, and none of it garbage.
 
     Looking through it takes a quarter of a short command's time, half of that as Python ends.
     """
-    gc.set_threshold(100_000)
+    if gc.get_threshold()[0] >= _MOST_NEW:
+        return
+    gc.set_threshold(_MOST_NEW)
     atexit.register(gc.freeze)

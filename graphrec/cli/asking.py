@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +14,7 @@ from graphrec.cli.lists import show_movies, show_ways
 from graphrec.cli.naming import note, recommender_of, somebody_who_likes
 from graphrec.console import friendly, hint, say, show_json
 from graphrec.errors import ConfigError, DataError
-from graphrec.output import check_folder, whole
+from graphrec.output import check_place, whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -189,15 +190,17 @@ def _check_output(path: Path) -> None:
     """Fail before the work if no lists may be written there: only earlier ones are replaced."""
     if path.suffix not in (".csv", ".parquet"):
         raise ConfigError(f"--output {path}: the file must end in .csv or .parquet.")
-    check_folder(path)
+    check_place(path)
     if path.exists() and not _holds_lists(path):
         raise DataError(f"{path} holds no earlier recommendations; give --output another name.")
 
 
 def _holds_lists(path: Path) -> bool:
     """Whether a file has the columns that recommendations are written with, or is empty."""
-    if not path.is_file() or not path.stat().st_size:
-        return path.is_file()
+    if not path.is_file() or not os.access(path, os.R_OK):
+        return False
+    if not path.stat().st_size:
+        return True
     if path.suffix == ".csv":
         with path.open(encoding="utf-8", errors="replace") as file:
             columns = set(file.readline(1000).strip().split(","))
@@ -207,7 +210,7 @@ def _holds_lists(path: Path) -> bool:
 
         try:
             columns = set(pq.read_schema(path).names)
-        except pa.ArrowException:
+        except (pa.ArrowException, OSError):  # no Parquet file, or a damaged one
             return False
     return _LISTED <= columns <= _LISTED | {"user_id", "new"}
 

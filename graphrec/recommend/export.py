@@ -15,7 +15,7 @@ from graphrec import __version__
 from graphrec.choices import ExportPart, Part, choice
 from graphrec.data.tables import MOVIE, TITLE
 from graphrec.errors import ConfigError, DataError
-from graphrec.output import check_folder, whole
+from graphrec.output import check_place, is_unfinished, whole
 from graphrec.recommend.artefact import Artefact
 from graphrec.recommend.vectors import unit_parts
 
@@ -107,7 +107,7 @@ def check_export(path: str | Path) -> None:
             " then it is a folder for TensorBoard's projector."
         )
     if path.suffix:
-        check_folder(path)
+        check_place(path)
     if path.exists() and not _is_export(path):
         raise DataError(f"{path} is not an export of graphrec; give --output another name.")
 
@@ -204,7 +204,8 @@ def _write_folder(vectors: Vectors, folder: Path) -> None:
         }
     )
     lines = ["\t".join(_HEADER), *(f"{i}\t{t}\t{w}" for i, t, w in about.to_numpy(object))]
-    with whole(folder / METADATA_TSV) as part:  # first: by it an unfinished export is known
+    (folder / VECTORS_TSV).unlink(missing_ok=True)  # never beside another model's metadata
+    with whole(folder / METADATA_TSV) as part:
         part.write_bytes(("\n".join(lines) + "\n").encode())
     numbers = pd.DataFrame(vectors.movie)
     with whole(folder / VECTORS_TSV) as part:
@@ -258,17 +259,17 @@ def _is_export(path: Path) -> bool:
 
     try:
         return MARK.encode() in (pq.read_schema(path).metadata or {})
-    except pa.ArrowException:
+    except (pa.ArrowException, OSError):  # no Parquet file, or a damaged one
         return False
 
 
 def _is_export_folder(path: Path) -> bool:
     if not path.is_dir() or path.suffix:
         return False
-    names = {inner.name for inner in path.iterdir()}
+    names = {inner.name for inner in path.iterdir() if not is_unfinished(inner.name)}
     if not names:
         return True
-    if not {METADATA_TSV} <= names <= {VECTORS_TSV, METADATA_TSV, f".{VECTORS_TSV}.part"}:
+    if not {METADATA_TSV} <= names <= {VECTORS_TSV, METADATA_TSV}:
         return False
     with (path / METADATA_TSV).open(encoding="utf-8", errors="replace") as file:
         return file.readline().rstrip("\n") == "\t".join(_HEADER)

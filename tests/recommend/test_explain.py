@@ -138,7 +138,8 @@ def test_users_of_a_new_users_split_are_folded_in(make: Make) -> None:
         assert "first edge" in explained.notes[-1]
     both, why = recommender.explain_similarity(1, 3), recommender.similar(movie_id=1, k=40)["why"]
     place = recommender.similar(movie_id=1, k=40)["movie_id"].tolist().index(3)
-    assert f"{both.shared} viewer" in why[place]  # both count those whom the model learned from
+    # both count those whom the model has learned from
+    assert f"; {both.shared} viewer" in f"; {why[place]}"
 
 
 def test_movies_that_nobody_has_watched(make: Make) -> None:

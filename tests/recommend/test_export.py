@@ -185,14 +185,32 @@ def test_an_earlier_export_is_replaced_and_nothing_else(
             check_export(other)
 
 
-def test_an_export_that_was_cut_off_is_made_anew(artefact: Artefact, tmp_path: Path) -> None:
+@pytest.mark.parametrize("left", [(), ("metadata.tsv",), ("metadata.tsv", "vectors.tsv")])
+def test_an_export_that_was_cut_off_is_made_anew(
+    artefact: Artefact, tmp_path: Path, left: tuple[str, ...]
+) -> None:
+    folder = tmp_path / "folder"
+    export(artefact, folder)
+    for inner in folder.iterdir():
+        if inner.name not in left:
+            inner.unlink()
+    (folder / ".graphrec-123.part").write_text("half")
+    export(artefact, folder)
+    assert {"metadata.tsv", "vectors.tsv"} < {inner.name for inner in folder.iterdir()}
+
+
+def test_vectors_are_never_beside_another_models_metadata(
+    artefact: Artefact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     export(artefact, tmp_path / "folder")
-    (tmp_path / "folder" / "vectors.tsv").rename(tmp_path / "folder" / ".vectors.tsv.part")
-    export(artefact, tmp_path / "folder")
-    assert {inner.name for inner in (tmp_path / "folder").iterdir()} == {
-        "vectors.tsv",
-        "metadata.tsv",
-    }
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pd.DataFrame, "to_csv", full)
+    with pytest.raises(DataError, match="could not be written: No space left"):
+        export(artefact, tmp_path / "folder")
+    assert [inner.name for inner in (tmp_path / "folder").iterdir()] == ["metadata.tsv"]
 
 
 def test_what_can_not_be_written(artefact: Artefact, tmp_path: Path) -> None:

@@ -28,7 +28,8 @@ OTHER = "#8c9099"
 NUM_STEPS, NUM_SHADES = 6, 60
 MOST_CLASSES = 24
 _LABELS = (ColumnKind.MULTI_LABEL, ColumnKind.CATEGORY)
-_NUMBERS = (ColumnKind.NUMBER, ColumnKind.LOG_NUMBER, ColumnKind.DATE, ColumnKind.TITLE_YEAR)
+_YEARS = (ColumnKind.DATE, ColumnKind.TITLE_YEAR)
+_NUMBERS = (ColumnKind.NUMBER, ColumnKind.LOG_NUMBER, *_YEARS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,13 +96,14 @@ def colour_by(movies: pd.DataFrame, column: str, watches: np.ndarray) -> Colouri
                 f"there is no column {column!r} to colour by; there are {listed(known)}, and"
                 f" {WATCHES}."
             )
-        return _by_number(WATCHES, watches.astype(float), [""] * len(watches))
+        return _by_number(WATCHES, watches.astype(float), [""] * len(watches), is_year=False)
     finding, values = find_kind(column, movies[column]), as_values(movies[column])
     if finding.kind in _LABELS:
         return _by_label(column, labels_of(finding, values))
     if finding.kind in _NUMBERS:
         says = [_said(column, cell, finding) for cell in values]
-        return _by_number(column, _numbers(values, finding), says)
+        is_year = finding.kind in _YEARS
+        return _by_number(column, _numbers(values, finding), says, is_year=is_year)
     raise ConfigError(
         f"{column!r} can't be coloured by ({finding.reason}); take a column of labels, categories,"
         f" numbers or dates, or {WATCHES}."
@@ -157,12 +159,15 @@ def _by_label(column: str, labels: list[list[str]]) -> Colouring:
     return Colouring(column, classes, palette, own_class, members, colour, False, _joined(labels))
 
 
-def _by_number(column: str, numbers: np.ndarray, says: list[str]) -> Colouring:
+def _by_number(column: str, numbers: np.ndarray, says: list[str], *, is_year: bool) -> Colouring:
     """Colours by quantiles, so that few movies far out don't take most of the scale."""
     known = np.isfinite(numbers)
     if not known.any():
         raise ConfigError(f"{column!r} holds no numbers to colour by.")
-    edges = _edges(numbers[known])
+    own = numbers[known]
+    is_wide = np.ptp(own) >= 10 * NUM_STEPS  # fractions then say nothing
+    is_whole = bool(is_year or is_wide or (own % 1 == 0).all())
+    edges = _edges(own, is_whole)
     steps = len(edges) - 1
     share = np.interp(numbers, edges, np.linspace(0, 1, steps + 1))
     step = np.searchsorted(edges[1:-1], numbers, side="right")
@@ -171,29 +176,23 @@ def _by_number(column: str, numbers: np.ndarray, says: list[str]) -> Colouring:
     palette = tuple(shade((place + 0.5) / steps) for place in range(steps))
     colour = np.array([shade(value) if np.isfinite(value) else OTHER for value in share])
     words = tuple(says)
-    return Colouring(column, _ranges(edges), palette, step, members, colour, True, words)
+    return Colouring(column, _ranges(edges, is_whole), palette, step, members, colour, True, words)
 
 
-def _edges(numbers: np.ndarray) -> np.ndarray:
-    """Numbers between which about as many movies lie, two or more; whole if they span enough."""
-    cuts = np.unique(np.quantile(numbers, np.linspace(0, 1, NUM_STEPS + 1)))
-    if _is_wide(cuts):
-        cuts = np.unique(np.floor(cuts))
+def _edges(numbers: np.ndarray, is_whole: bool) -> np.ndarray:
+    """Numbers between which about as many movies lie, two or more."""
+    cuts = np.quantile(numbers, np.linspace(0, 1, NUM_STEPS + 1))
+    cuts = np.unique(np.floor(cuts) if is_whole else cuts)
     return cuts if len(cuts) > 1 else np.array([cuts[0], cuts[0] + 1])
 
 
-def _is_wide(edges: np.ndarray) -> bool:
-    """Whether a scale spans so much that fractions say nothing."""
-    return bool(np.ptp(edges) >= 10 * NUM_STEPS)
-
-
-def _ranges(edges: np.ndarray) -> tuple[str, ...]:
+def _ranges(edges: np.ndarray, is_whole: bool) -> tuple[str, ...]:
     """The classes in words; what lies on an edge is of the class above, but for the last edge.
 
-    >>> _ranges(np.array([1903.0, 1990.0, 1991.0, 2018.0]))
+    >>> _ranges(np.array([1903.0, 1990.0, 1991.0, 2018.0]), True)
     ('1903 – 1989', '1990', '1991 – 2018')
     """
-    last = edges[1:] - _is_wide(edges)  # whole numbers up to the next edge
+    last = edges[1:] - is_whole  # whole numbers go up to the one before the next edge
     last[-1] = edges[-1]
     ends = zip(map(short_number, edges[:-1]), map(short_number, last), strict=True)
     return tuple(low if low == high else f"{low} – {high}" for low, high in ends)

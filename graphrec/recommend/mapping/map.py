@@ -15,7 +15,7 @@ from graphrec.choices import Part, Projection, choice
 from graphrec.data.tables import MOVIE, TITLE
 from graphrec.errors import ConfigError, DataError
 from graphrec.model.embeddings import Embeddings
-from graphrec.output import check_folder, whole
+from graphrec.output import check_place, whole
 from graphrec.recommend.lookup import TitleLookup, spoken
 from graphrec.recommend.mapping import SOFTWARE
 from graphrec.recommend.mapping.colours import Colouring, colour_by, default_column, labels_in_words
@@ -172,7 +172,7 @@ def check_output(path: Path) -> None:
     """
     if path.suffix not in ENDINGS:
         raise ConfigError(f"{path}: a map's name must end in {', '.join(ENDINGS)}.")
-    check_folder(path)
+    check_place(path)
     if path.exists() and not _is_map(path):
         raise DataError(f"{path} is not an earlier map; give --output another name.")
 
