@@ -19,7 +19,7 @@ from graphrec import Recommender
 from graphrec.choices import Part, Similarity
 from graphrec.errors import ConfigError, DataError
 from graphrec.recommend.mapping.map import MovieMap, make_map
-from graphrec.recommend.mapping.picture import place_labels, short_title
+from graphrec.recommend.mapping.picture import _short_names, place_labels, short_title
 from graphrec.recommend.vectors import nearest
 
 DATA = {"name": "folder/evens and odds", "has_titles": True, "simulated": False, "movies": 32}
@@ -198,6 +198,12 @@ def test_labels_keep_clear_of_each_other() -> None:
         assert max(right, top) <= 400
         for other in boxes[:number]:
             assert right <= other[0] or other[2] <= left or top <= other[1] or other[3] <= bottom
+
+
+def test_movies_of_the_same_title_have_their_year() -> None:
+    titles = ["Halloween (1978)", "Alien (1979)", "Halloween (a.k.a. H) (2018)", "Halloween"]
+    names = _short_names(titles, np.array([2, 1, 0, 3]))
+    assert names == ["Halloween (2018)", "Alien", "Halloween (1978)", "Halloween"]
 
 
 def test_short_titles() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import re
 import textwrap
+from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +27,7 @@ SIZE, DPI, NOTEBOOK_DPI = (9.0, 6.6), 300, 140  # inches, dots an inch
 MOST_LABELS = 32
 _TRIED = 150  # the most watched movies that labels are looked for
 _AREA = (2.0, 70.0)  # of a point in square points, fewest watches to most
+_YEAR = re.compile(r"\(\d{4}\)$")
 _OF_PART = {
     Part.BOTH: "by company and metadata",
     Part.COMPANY: "by the company they keep",
@@ -133,7 +136,7 @@ def _draw_labels(axes: Axes, drawn: MovieMap, part: Part, scale: float) -> None:
     order = np.argsort(-drawn.watches, kind="stable")[:_TRIED]
     order = order[np.isfinite(drawn.layouts[part][order, 0])]
     points = axes.transData.transform(drawn.layouts[part][order])
-    names = [_cut(short_title(drawn.title[row]), 34) for row in order]
+    names = _short_names(drawn.title, order)
     widths = [TextPath((0, 0), name, size=6.5).get_extents().width * scale for name in names]
     gaps = (np.sqrt(areas(drawn.watches)[order] / np.pi) + 1.5) * scale
     frame = axes.get_window_extent()
@@ -149,6 +152,19 @@ def _draw_labels(axes: Axes, drawn: MovieMap, part: Part, scale: float) -> None:
     for row, (left, bottom) in boxes.items():
         x, y = axes.transData.inverted().transform((left, bottom + 3.75 * scale))
         axes.text(x, y, names[row], path_effects=halo, **options)
+
+
+def _short_names(titles: Sequence[str], rows: np.ndarray) -> list[str]:
+    """Short titles of some movies; where another movie has the same, with the year."""
+    count = Counter(map(short_title, titles))
+    names = []
+    for row in rows:
+        name, year = short_title(titles[row]), _YEAR.search(titles[row])
+        if year and count[name] > 1:
+            names.append(f"{_cut(name, 27)} {year.group()}")
+        else:
+            names.append(_cut(name, 34))
+    return names
 
 
 def short_title(title: str) -> str:
