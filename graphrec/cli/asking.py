@@ -78,6 +78,10 @@ def similar(
         show_json({"movie": asked, "similar": table.to_dict("records"), **shared})
         return
     say(f"Closest to {recommender.lookup.show(row)}:")
+    if by not in (Similarity.METADATA, Similarity.FEATURES) and (
+        recommender.embeddings.is_foretold(row)
+    ):
+        note("Nobody has watched it: its company is what its metadata let expect.")
     if by is Similarity.ALL:
         show_ways(table)
         return
@@ -105,7 +109,9 @@ def recommend(
     include_seen: Annotated[bool, typer.Option(help="Watched movies may come up too.")] = False,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Write a .csv or .parquet file instead."),
+        typer.Option(
+            "--output", "-o", help="Write ids, ranks and scores to a .csv or .parquet file instead."
+        ),
     ] = None,
     model: options.ModelDir = options.DEFAULT_MODEL,
     as_json: options.AsJson = False,

@@ -31,9 +31,9 @@ def explain(
     user: Annotated[str | None, typer.Option(help="Whose score: a user's id.")] = None,
     likes: options.Likes = None,
     with_movies: options.WithMovies = None,
-    k: Annotated[int, typer.Option(help="Rows of each table.")] = 10,
+    k: Annotated[int, typer.Option(help="Rows of each table; --json has all.")] = 10,
     paths: Annotated[
-        int, typer.Option(help="Watched movies to show paths through, 0 for none.")
+        int, typer.Option(help="Watched movies to show paths through, 0 for none; --json has all.")
     ] = 5,
     model: options.ModelDir = options.DEFAULT_MODEL,
     as_json: options.AsJson = False,

@@ -47,7 +47,10 @@ def show_ways(table: pd.DataFrame) -> None:
     places = zip(range(1, k + 1), *marked.values(), strict=True)
     show_table(["", *(f"  {way}" for way in marked)], list(places))
     if table["company_alone"].any():
-        typer.echo(f"{ALONE} found by company alone: in no list by {_others(list(lists))}.")
+        typer.echo(
+            f"{ALONE} found by company alone: it has viewers, and is in no list by"
+            f" {_others(list(lists))}."
+        )
     if len(lists) > 1:
         typer.echo()
         _show_overlap(overlap(table), k)

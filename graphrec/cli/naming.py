@@ -41,7 +41,7 @@ def movies_named(
 
 def somebody_who_likes(recommender: Recommender, titles: Sequence[str]) -> list[ById]:
     """What a new user likes; says which movies are meant."""
-    liked = movies_named(recommender, titles)
+    liked = list(dict.fromkeys(movies_named(recommender, titles)))
     shown = (recommender.lookup.show(recommender.find(movie)) for movie in liked)
     say(f"For somebody who likes {', '.join(shown)}:")
     return liked

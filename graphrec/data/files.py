@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -24,8 +25,11 @@ _NO_NAME = re.compile(r"(Unnamed: \d+)?")
 
 
 def warn(sentence: str) -> None:
-    """Tell a notebook user of a repair."""
-    warnings.warn(sentence, DataWarning, stacklevel=4)
+    """Tell a notebook user of a repair, at the line of theirs that led to it."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "graphrec":
+        level, frame = level + 1, frame.f_back
+    warnings.warn(sentence, DataWarning, stacklevel=level)
 
 
 def read_frame(

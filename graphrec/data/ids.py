@@ -51,9 +51,14 @@ class IdMap:
         """Internal rows of external ids, shape [len(values)].
 
         Raises:
-            UnknownIdError: naming the first id that isn't in the map.
+            UnknownIdError: naming the first id that isn't in the map, or if one can't be an id.
         """
-        rows = self.find(values)
+        try:
+            rows = self.find(values)
+        except TypeError:
+            raise UnknownIdError(
+                f"a {self.noun} id is one number or one text; {values!r} holds something else."
+            ) from None
         if (rows == MISSING).any():
             unknown = np.asarray(values, dtype=object)[rows == MISSING]
             raise UnknownIdError(

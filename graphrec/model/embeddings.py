@@ -102,6 +102,11 @@ class Embeddings:
         """ln of each movie's watches, 0 for none. [M]"""
         return log_popularity(self.degree)
 
+    def is_foretold(self, row: int) -> bool:
+        """Whether a movie's company is what its metadata let expect, as nobody has watched it."""
+        described = len(self.of_features) and self.features[row].any()
+        return bool(described and not self.degree[row])
+
     def foretold(self, start: int = 0) -> Embeddings:
         """With what company may be expected to say of movies from a row on without watches."""
         kinship = Kinship.of(self.features, self.degree, start)

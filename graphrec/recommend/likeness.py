@@ -101,7 +101,8 @@ def _check(cosines: dict[Similarity, np.ndarray], by: Similarity) -> None:
 def _each(cosines: dict[Similarity, np.ndarray], watched: np.ndarray, row: int, k: int) -> Closest:
     """Every way's list under the other's: its name, places from 1, and what company alone found.
 
-    That is a movie which people have watched, and which no list by metadata or features holds.
+    That is a movie which no list by metadata or features holds, if people have watched both it and
+    the one in question: what company is foretold says nothing that metadata don't.
     """
     ways = [way for way in ORDER if way in cosines and cosines[way].any()]
     if not set(SIDES) <= set(ways):
@@ -114,7 +115,7 @@ def _each(cosines: dict[Similarity, np.ndarray], watched: np.ndarray, row: int, 
     columns = {
         "by": np.array([way.value for way, found in lists.items() for _ in found], dtype=object),
         "rank": np.concatenate([np.arange(1, len(found) + 1) for found in lists.values()]),
-        "company_alone": np.isin(rows, alone) & bool(others),
+        "company_alone": np.isin(rows, alone) & bool(others) & watched[row],
     }
     scores = [cosines[way][found] for way, found in lists.items()]
     return Closest(rows, np.concatenate(scores), columns)

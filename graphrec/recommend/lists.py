@@ -88,7 +88,9 @@ def several(values: Any) -> list[Any]:
     return [values] if isinstance(values, str) or np.isscalar(values) else list(values)
 
 
-def check_k(k: int) -> None:
-    """Fail if a list is to hold nothing."""
+def check_k(k: Any) -> None:
+    """Fail if k isn't a length that a list can have."""
+    if isinstance(k, bool) or not isinstance(k, (int, np.integer)):
+        raise ConfigError(f"k is {k!r}; it must be a whole number.")
     if k < 1:
         raise ConfigError(f"k is {k}; it must be 1 or more.")

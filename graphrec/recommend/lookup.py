@@ -179,7 +179,7 @@ class ById:
     movie_id: Any
 
 
-def find_movie(movie: Any, lookup: TitleLookup, ids: IdMap) -> int:
+def find_movie(movie: Any, lookup: TitleLookup, ids: IdMap, *, has_titles: bool = True) -> int:
     """The internal row of a movie given by title or by id.
 
     Text is a title, or an id where ids are text and no title is exactly the same.
@@ -195,10 +195,15 @@ def find_movie(movie: Any, lookup: TitleLookup, ids: IdMap) -> int:
         by_id = _row_of(movie.strip(), ids)
     try:
         match = lookup.find(movie)
-    except (UnknownIdError, AmbiguousTitleError):
-        if by_id is None:
+    except (UnknownIdError, AmbiguousTitleError) as error:
+        if by_id is not None:
+            return by_id
+        if has_titles or isinstance(error, AmbiguousTitleError):
             raise
-        return by_id
+        raise UnknownIdError(
+            f"{movie!r} is not known: this model's movies have no titles, only ids,"
+            f" {ids.examples()}."
+        ) from None
     return match.row if match.is_exact or by_id is None else by_id
 
 

@@ -54,7 +54,7 @@ def reasons(
     Such as ``Crime, Thriller; 1995, runtime 170 and 176; 34 viewers, 6 by chance``: labels that
     both have, rarest first; the closest numbers; texts that are alike; and how many known viewers
     the two share, beside how many they would by chance, d_a d_b / U. A side that has nothing to say
-    is left out.
+    is left out; of a movie that nobody has watched it says ``no known viewers``.
 
     Args:
         encoder: as training fitted it.
@@ -160,15 +160,19 @@ def _same_meaning(column: FittedColumn, block: np.ndarray) -> list[list[_Piece]]
 
 
 def _viewers(known: Interactions, num_movies: int, row: int, others: np.ndarray) -> list[str]:
-    """How many viewers the movies share with one, where both have any."""
+    """How many viewers the movies share with one, where both have any; and which have none."""
+    if not len(known):
+        return [""] * len(others)
     is_viewer = np.zeros(known.num_users, dtype=bool)
     is_viewer[known.viewers(row)] = True
     degree = np.bincount(known.movie, minlength=num_movies)
     shared = np.bincount(known.movie[is_viewer[known.user]], minlength=num_movies)
     chance = degree[row] * degree / max(np.count_nonzero(known.user_degree()), 1)
+    counts = zip(shared[others].tolist(), chance[others].tolist(), strict=True)
+    said = [_counted(*pair) if degree[row] else "" for pair in counts]
     return [
-        _counted(int(shared[other]), float(chance[other])) if chance[other] else ""
-        for other in others
+        text if degree[other] else "no known viewers"
+        for text, other in zip(said, others, strict=True)
     ]
 
 

@@ -149,7 +149,7 @@ class Recommender:
             AmbiguousTitleError: if several movies have that title.
             UnknownIdError: if no movie has it.
         """
-        return find_movie(movie, self.lookup, self.movie_ids)
+        return find_movie(movie, self.lookup, self.movie_ids, has_titles=self.has_titles)
 
     def similar(
         self,
@@ -268,7 +268,7 @@ class Recommender:
             ConfigError, DataError: if the arguments don't go together, or can't be used.
         """
         if (user is None) == (history is None):
-            raise ConfigError("say for whom to explain: for a user or a history, and not for both.")
+            raise ConfigError("say for whom to explain, in one way: by a user or by a history.")
         who = self._audience(None if user is None else [user], history, ratings, warn)
         row = None if user is None else int(self.user_ids.to_internal([user])[0])
         return self._explainer.score(who, row, self.find(movie))

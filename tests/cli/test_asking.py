@@ -62,7 +62,8 @@ def test_what_company_alone_found_has_a_sign(capsys: pytest.CaptureFixture[str])
     _, first, second, legend, *_ = capsys.readouterr().out.splitlines()
     assert first.split() == ["1", "*", "Heat", "Heat", "Heat"]
     assert "*" not in second
-    assert legend == "* found by company alone: in no list by metadata or features."
+    assert legend.startswith("* found by company alone: it has viewers, and is in no list by ")
+    assert legend.endswith(" by metadata or features.")
 
 
 class _Terminal(io.StringIO):
@@ -111,6 +112,8 @@ def test_made_up_titles_are_not_shown_beside_their_ids(untitled: Path) -> None:
         "title"
         in json.loads(run("recommend", "--user", 3, "--json", "--model", untitled).stdout)[0]
     )
+    lost = run("similar", "Heat", "--model", untitled).stderr
+    assert "'Heat' is not known: this model's movies have no titles, only ids, such as" in lost
 
 
 @pytest.mark.parametrize(("by", "words"), [("metadata", "metadata part"), ("features", "metadata")])

@@ -115,8 +115,9 @@ def test_repairs_are_told() -> None:
     build_graph(pd.concat([RATINGS, RATINGS]), MOVIES[:2], note=notes.append)
 
     assert len(notes) == 2
-    with pytest.warns(DataWarning, match="1 rated movies are not in the movies table"):
+    with pytest.warns(DataWarning, match="1 rated movies are not in the movies table") as told:
         build_graph(RATINGS, MOVIES[:2])
+    assert {warning.filename for warning in told} == {__file__}  # the user's line, not graphrec's
 
 
 def test_unusable_tables_are_data_errors() -> None:

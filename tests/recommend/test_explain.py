@@ -305,7 +305,7 @@ def test_rank_is_the_place_in_the_list(plain: Recommender) -> None:
 def test_wrong_questions(plain: Recommender) -> None:
     with pytest.raises(ConfigError, match="for whom"):
         plain.explain(1)
-    with pytest.raises(ConfigError, match="not for both"):
+    with pytest.raises(ConfigError, match="in one way"):
         plain.explain(1, user=1, history=[2])
     with pytest.raises(ConfigError, match="ratings go with a history"):
         plain.explain(1, user=1, ratings=[2])

@@ -90,6 +90,12 @@ def test_what_company_alone_found_has_been_watched(fitted: Fitted) -> None:
     assert np.diag(shared).tolist() == [2, 2, 2, 2]
 
 
+def test_company_that_is_foretold_finds_nothing(fitted: Fitted) -> None:
+    """Nobody has watched the movie itself: company then repeats what metadata say."""
+    found = closest(_embeddings(fitted), 2, 2, Similarity.ALL)
+    assert not found.columns["company_alone"].any()
+
+
 def test_a_movie_of_which_nothing_is_known_is_like_none(fitted: Fitted) -> None:
     nothing = _embeddings(fitted)
     for vectors in (nothing.movie, nothing.movie_metadata):  # features are the latter

@@ -177,7 +177,7 @@ def test_model_without_metadata(recommender: Recommender, tmp_path: Path) -> Non
 
 
 def test_what_can_not_be_written(drawn: MovieMap, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"map\.svg: a map's name must end in \.html, \.png"):
+    with pytest.raises(ConfigError, match=r"map\.svg: a map's name must end in \.html or \.png"):
         drawn.save(tmp_path / "map.svg")
     with pytest.raises(ConfigError, match="by is 'magic'"):
         drawn.save(tmp_path / "map.png", by="magic")

@@ -185,6 +185,8 @@ def test_a_movie_without_watches_is_told(page: Page) -> None:
     find(page, "later")
     expect(page.locator("#card-watches")).to_contain_text("foretold from its metadata")
     expect(page.locator("#classes button").last).to_contain_text("no known watches")
+    page.locator("#card li").first.get_by_role("button").click()
+    assert "Later (1999) no known watches" in page.locator("#card li").all_inner_texts()
 
 
 def test_mouse_and_keys_move_the_map(page: Page) -> None:

@@ -111,6 +111,13 @@ def test_wrong_questions(recommender: Recommender) -> None:
         recommender.similar("xyzzy")
     with pytest.raises(ConfigError, match="k is 0; it must be 1 or more"):
         recommender.similar("odd story 1", k=0)
+    for k in (2.5, "5", True, None):
+        with pytest.raises(ConfigError, match="it must be a whole number"):
+            recommender.recommend([1], k=k)  # type: ignore[arg-type]
+    with pytest.raises(UnknownIdError, match="a movie id is one number or one text"):
+        recommender.similar(["odd story 1"])
+    with pytest.raises(UnknownIdError, match="a user id is one number or one text"):
+        recommender.explain(1, user=[3])
     with pytest.raises(ConfigError, match="not both"):
         recommender.recommend([1], history=[1])
     with pytest.raises(ConfigError, match="at least one movie"):

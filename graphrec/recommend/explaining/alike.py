@@ -9,6 +9,8 @@ import pandas as pd
 
 from graphrec.data.interactions import Interactions
 from graphrec.data.tables import USER
+from graphrec.graph.columns import ColumnKind
+from graphrec.graph.encoders import FittedColumn
 from graphrec.graph.features import FeatureEncoder, with_plain_names
 from graphrec.recommend.explaining.given import Given, shares
 
@@ -73,7 +75,7 @@ def features_of(
     cells = with_plain_names(movies).iloc[list(rows)]
     table = pd.DataFrame(
         [
-            (column.name, *_cells(cells, column.name), float(block.sum()))
+            (_called(column), *_cells(cells, column.name), float(block.sum()))
             for column, block in zip(encoder.used, blocks, strict=False)
         ],
         columns=["column", "first", "second", "features"],
@@ -83,6 +85,12 @@ def features_of(
         "features": float(left @ right / length) if features.shape[1] else float("nan"),
         "columns": _largest_first(table, "features"),
     }
+
+
+def _called(column: FittedColumn) -> str:
+    """A column's name; of titles nothing counts but the year."""
+    kind = column.finding.kind
+    return kind.value if kind is ColumnKind.TITLE_YEAR else column.name
 
 
 def _cells(movies: pd.DataFrame, column: str) -> list[Any]:

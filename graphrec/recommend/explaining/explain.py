@@ -136,7 +136,7 @@ class Explainer:
                 on_pair(
                     self.mixture,
                     [
-                        (title, self._is_foretold(row))
+                        (title, self.embeddings.is_foretold(row))
                         for title, row in zip(titles, rows, strict=True)
                         if not self.embeddings.degree[row]
                     ],
@@ -177,10 +177,6 @@ class Explainer:
 
     def _is_in_graph(self, asker: Asker) -> bool:
         return asker.row is not None and bool(self.known.user_degree()[asker.row])
-
-    def _is_foretold(self, row: int) -> bool:
-        """Whether the metadata of a movie say what its company would be, had it any."""
-        return self.mixture.metadata is not None and bool(self.embeddings.features[row].any())
 
     def _given_by(self, part: str) -> Given:
         if part not in self._given:
@@ -229,7 +225,7 @@ class Explainer:
             watches=len(asker.movies),
             folded=not self._is_in_graph(asker),
             cold=not self.embeddings.degree[row],
-            foretold=self._is_foretold(row),
+            foretold=self.embeddings.is_foretold(row),
             num_layers=self.num_layers,
             num_paths=num_paths,
         )

@@ -173,7 +173,8 @@ class SimilarityExplanation:
         first, second = self.num_viewers
         expected = f"{self.expected:,.1f}" if self.expected >= 0.1 else f"{self.expected:.1g}"
         return (
-            f"{self.shared:,} users watched both; by chance it would be {expected}"
+            f"{self.shared:,} user{'s' * (self.shared != 1)} watched both; by chance it would be"
+            f" {expected}"
             f" ({first:,} x {second:,} viewers / {self.num_users:,} users)."
         )
 

@@ -24,7 +24,7 @@ def on_score(
         watches: movies that the user has watched.
         folded: whether the user is folded in by these.
         cold: whether nobody has watched the movie.
-        foretold: whether its metadata then say what its company may be.
+        foretold: whether its metadata then tell its company.
         num_layers: of the model.
         num_paths: from the user to the movie.
     """
@@ -33,7 +33,10 @@ def on_score(
     elif folded:
         yield "This user has no embedding of their own: all comes from what they have watched."
     if cold and foretold:
-        yield "Nobody has watched this movie: its company is what its metadata let expect."
+        yield (
+            "Nobody has watched this movie: its company is what its metadata let expect, and so is"
+            " its popularity."
+        )
     elif cold:
         yield "Nobody has watched this movie, so nothing is known of its company."
     elif mixture.id is None:

@@ -171,7 +171,7 @@ def check_output(path: Path) -> None:
         DataError: if something else lies there, or there is no such folder.
     """
     if path.suffix not in ENDINGS:
-        raise ConfigError(f"{path}: a map's name must end in {', '.join(ENDINGS)}.")
+        raise ConfigError(f"{path}: a map's name must end in {' or '.join(ENDINGS)}.")
     check_place(path)
     if path.exists() and not _is_map(path):
         raise DataError(f"{path} is not an earlier map; give --output another name.")

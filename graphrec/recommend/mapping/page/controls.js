@@ -130,6 +130,7 @@ function showCard() {
     const button = element("button", data.titles[other], { type: "button" });
     button.addEventListener("click", () => select(other, { fly: true }));
     line.append(button);
+    if (isForetold(other)) line.append(element("span", ` ${data.foretoldName}`));
     return line;
   }));
 }

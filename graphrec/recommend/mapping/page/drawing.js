@@ -178,9 +178,17 @@ function ring(row, gap, line) {
 
 const short = (title) => title.replace(/ \([^()]*\)/g, "") || title; // without year and other names
 const widths = new Map();
+let bearers = null; // how many movies have each short title
+
+function labelOf(row) {
+  bearers ??= data.titles.map(short).reduce((found, text) => found.set(text, (found.get(text) ?? 0) + 1), new Map());
+  const text = short(data.titles[row]);
+  const year = data.titles[row].match(/ \(\d{4}\)$/);
+  return year && bearers.get(text) > 1 ? text + year[0] : text;
+}
 
 function labelBox(row, taken) {
-  const text = short(data.titles[row]);
+  const text = labelOf(row);
   if (!widths.has(text)) widths.set(text, context.measureText(text).width);
   const [w, h, gap] = [widths.get(text), 14, radiusOf(row) + 4];
   const [sx, sy] = [toScreenX(x[row]), toScreenY(y[row])];

@@ -42,7 +42,9 @@ function boxOf(layout) {
   const along = (axis) => {
     const values = layout[axis].filter((value) => !Number.isNaN(value)).sort();
     const at = (share) => values[Math.round(share * (values.length - 1))] ?? 0;
-    return [at(0.002), at(0.998)];
+    const [low, high] = [at(0.002), at(0.998)];
+    const spare = (high - low) / 4; // for those further out, but not for one that is far away
+    return [Math.max(at(0), low - spare), Math.min(at(1), high + spare)];
   };
   return [...along("x"), ...along("y")];
 }
