@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 from graphrec.errors import DataError
 
@@ -31,7 +32,7 @@ def whole(path: Path) -> Iterator[Path]:
     Until then the old one stays. A link stays one: what it points to is written.
     """
     path = Path(os.path.realpath(path))
-    unfinished = path.with_name(f".graphrec-{os.getpid()}.part")
+    unfinished = path.with_name(f".graphrec-{uuid4().hex}.part")
     try:
         yield unfinished
         if path.exists():
