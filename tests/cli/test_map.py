@@ -49,7 +49,7 @@ def test_with_new_movies(model_folder: Path, tmp_path: Path) -> None:
 
 def test_mistakes_are_one_sentence(model_folder: Path, tmp_path: Path) -> None:
     for arguments, words in (
-        (["-o", tmp_path / "map.svg"], "must end in .html, .png, .csv"),
+        (["-o", tmp_path / "map.svg"], "must end in .html or .png or .csv"),
         (["-o", tmp_path / "m.csv", "--color", "nonsense"], "no column 'nonsense' to colour by"),
     ):
         done = run("map", "--model", model_folder, *arguments)
