@@ -21,7 +21,7 @@ from torch import Tensor
 from torch_geometric.data import HeteroData
 
 import graphrec
-from graphrec.graph.build import RATES, REV_RATES
+from graphrec.graph import RATES, REV_RATES
 from graphrec.model.network import GraphModel
 from graphrec.model.propagation import LightGCN
 from graphrec.model.states import NodeStates
@@ -65,7 +65,7 @@ def _draw(rng: np.random.Generator, count: int, number: int) -> np.ndarray:
 def graph_from_keys(keys: np.ndarray, num_users: int, num_movies: int) -> HeteroData:
     """The graph of the edges user * num_movies + movie, int64 [E], ascending and distinct.
 
-    What `graphrec.graph.build.graph_from_dataset` makes, without features, titles and ids. One
+    What `graphrec.graph.graph_from_dataset` makes, without features, titles and ids. One
     number per edge can be sorted in place, which spares several arrays of the graph's size.
     """
     graph = HeteroData()

@@ -13,7 +13,7 @@ from torch_geometric.data import HeteroData
 from torch_geometric.nn.models import LightGCN as PyGLightGCN
 
 from benchmarks.common import make_model
-from graphrec.graph.build import RATES, REV_RATES, normalized_adjacency
+from graphrec.graph import RATES, REV_RATES, normalized_adjacency
 from graphrec.model.losses import bpr_loss
 
 BATCH = 2048

@@ -36,7 +36,7 @@ from benchmarks.common import facts, make_model, power_law_graph, say, show_fact
 from benchmarks.common import write_json as write
 from graphrec import ModelConfig, TrainConfig, fit, make_split
 from graphrec.data.dataset import make_dataset
-from graphrec.graph.build import RATES, normalized_adjacency
+from graphrec.graph import RATES, normalized_adjacency
 from graphrec.model.sampling import WatchLists
 from graphrec.train.estimate import peak_memory
 from graphrec.train.loop import Loop

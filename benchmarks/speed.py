@@ -57,7 +57,7 @@ from benchmarks.peers import (
     coo,
 )
 from graphrec import load_dataset, make_split
-from graphrec.graph.build import RATES
+from graphrec.graph import RATES
 from graphrec.model.propagation import spread
 
 GOWALLA = 29_858, 40_981, 810_000  # users, movies, edges of the usual benchmark set

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from graphrec.data.tables import read_movies, read_ratings
     from graphrec.errors import GraphrecError
     from graphrec.evaluate.report import evaluate_ranking
-    from graphrec.graph.build import build_graph, normalized_adjacency
-    from graphrec.graph.views import to_networkx
+    from graphrec.graph import build_graph, normalized_adjacency, to_networkx
     from graphrec.recommend.recommender import Recommender
     from graphrec.recommend.saving import save_model
     from graphrec.train.config import ModelConfig, TrainConfig
@@ -34,16 +33,16 @@ _HOMES = {
     "ModelConfig": "graphrec.train.config",
     "Recommender": "graphrec.recommend.recommender",
     "TrainConfig": "graphrec.train.config",
-    "build_graph": "graphrec.graph.build",
+    "build_graph": "graphrec.graph",
     "evaluate_ranking": "graphrec.evaluate.report",
     "fit": "graphrec.train.trainer",
     "load_dataset": "graphrec.data.sources",
     "make_split": "graphrec.data.split",
-    "normalized_adjacency": "graphrec.graph.build",
+    "normalized_adjacency": "graphrec.graph",
     "read_movies": "graphrec.data.tables",
     "read_ratings": "graphrec.data.tables",
     "save_model": "graphrec.recommend.saving",
-    "to_networkx": "graphrec.graph.views",
+    "to_networkx": "graphrec.graph",
 }
 
 __all__ = [

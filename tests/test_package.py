@@ -12,7 +12,7 @@ import pytest
 import graphrec
 
 PACKAGE = Path(graphrec.__file__).parent
-FLOORS = ("data", "graph", "model", "evaluate", "train", "recommend", "study", "cli")
+FLOORS = ("data", "features", "graph", "model", "evaluate", "train", "recommend", "study", "cli")
 # may be imported from anywhere
 GROUND = {"graphrec"} | {
     f"graphrec.{name}" for name in ("choices", "errors", "notebook", "output", "plain", "style")
@@ -53,6 +53,7 @@ def _floor(module: str) -> int:
 
 def _modules() -> list[tuple[str, Path]]:
     files = [path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE]
+    files.append(PACKAGE / "graph.py")
     return [
         (".".join(("graphrec", *path.relative_to(PACKAGE).with_suffix("").parts)), path)
         for path in files

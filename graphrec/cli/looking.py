@@ -27,7 +27,7 @@ def inspect(
 
         graphrec data inspect --data ml-latest-small --json
     """
-    from graphrec.graph.describe import describe
+    from graphrec.features.describe import describe
 
     dataset = tables.load()
     facts = describe(dataset)

@@ -17,7 +17,7 @@ from torch_geometric.sampler import (
 )
 
 from graphrec.errors import ConfigError
-from graphrec.graph.build import RATES, REV_RATES
+from graphrec.graph import RATES, REV_RATES
 
 _ALL = -1
 _Nodes = dict[str, list[Tensor]]  # by hop
@@ -37,7 +37,7 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]  # torch-geometric is
     generator as it stood, so leave ``num_workers`` at 0.
 
     Args:
-        graph: as `graphrec.graph.build.graph_from_dataset` returns it, of the training part.
+        graph: as `graphrec.graph.graph_from_dataset` returns it, of the training part.
         fanout: neighbours to keep of each node, the seeds' first, one number per layer; -1 for all.
         generator: on the CPU; where all the randomness comes from.
 
@@ -45,7 +45,7 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]  # torch-geometric is
         ConfigError: if `fanout` is empty or holds 0 or a number below -1.
 
     >>> import pandas as pd
-    >>> from graphrec.graph.build import build_graph
+    >>> from graphrec.graph import build_graph
     >>> graph = build_graph(pd.DataFrame({"user": [0, 0, 1, 1], "movie": [0, 1, 1, 2]}))
     >>> sampler = NeighbourSampler(graph, [-1, 1], torch.Generator().manual_seed(0))
     >>> drawn = sampler.sample({"user": torch.tensor([1])})

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from graphrec.choices import Layers
-from graphrec.graph.build import RATES, REV_RATES
+from graphrec.graph import RATES, REV_RATES
 from graphrec.model.embeddings import PartEmbeddings
 from graphrec.model.folding import DOUBT, fold_in, given_to_new_users
 from graphrec.model.neighbours import NeighbourSampler

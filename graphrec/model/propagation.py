@@ -67,7 +67,7 @@ class LightGCN(nn.Module):
     """LightGCN's layers over one graph, with no parameters of their own.
 
     Args:
-        adjacency: as `graphrec.graph.build.normalized_adjacency` returns it.
+        adjacency: as `graphrec.graph.normalized_adjacency` returns it.
         num_layers: 0 to 4; 0 leaves the state as it is.
     """
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch_geometric.nn import SAGEConv
 
 from graphrec.choices import Layers
-from graphrec.graph.build import csr_tensor
+from graphrec.graph import csr_tensor
 from graphrec.model.folding import power_of
 from graphrec.model.propagation import spread
 
@@ -88,7 +88,7 @@ class GraphSAGE(nn.Module):
     step that of a plain mean. Lengths are normalised by the cosine in loss and ranking.
 
     Args:
-        adjacency: as `graphrec.graph.build.normalized_adjacency` returns it; only which edges there
+        adjacency: as `graphrec.graph.normalized_adjacency` returns it; only which edges there
             are is read.
         num_users: U, the first nodes.
         embedding_dim: D.

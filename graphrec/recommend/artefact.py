@@ -19,7 +19,7 @@ from graphrec.data.interactions import Interactions
 from graphrec.data.split import Split
 from graphrec.data.tables import MOVIE, USER
 from graphrec.errors import ArtefactError
-from graphrec.graph.features import FeatureEncoder
+from graphrec.features.matrix import FeatureEncoder
 from graphrec.model.embeddings import Embeddings
 
 if TYPE_CHECKING:

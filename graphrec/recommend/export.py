@@ -220,8 +220,7 @@ def _cell(value: Any) -> str:
 def _write_graph(artefact: Artefact, path: Path) -> tuple[int, int]:
     import networkx as nx
 
-    from graphrec.graph.build import graph_from_dataset
-    from graphrec.graph.views import to_networkx
+    from graphrec.graph import graph_from_dataset, to_networkx
 
     dataset, split = artefact.dataset()
     picture = to_networkx(graph_from_dataset(dataset, artefact.encoder(), rows=split.known))

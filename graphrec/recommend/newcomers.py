@@ -16,8 +16,8 @@ from graphrec.choices import Layers
 from graphrec.data.files import Note
 from graphrec.data.tables import MOVIE, RATING, TITLE, USER, like_ids, read_movies, read_ratings
 from graphrec.errors import ConfigError, DataError
-from graphrec.graph.features import FeatureEncoder
-from graphrec.graph.newcomers import check_new_metadata
+from graphrec.features.matrix import FeatureEncoder
+from graphrec.features.new_movies import check_new_metadata
 from graphrec.model.embeddings import Embeddings
 from graphrec.model.folding import fold_in, power_of
 from graphrec.recommend.lists import Audience, several

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from graphrec.data.interactions import Interactions
-from graphrec.graph.columns import ColumnKind, as_values
-from graphrec.graph.encoders import FittedColumn, labels_of, numbers_of
-from graphrec.graph.features import FeatureEncoder, with_plain_names
+from graphrec.features.columns import ColumnKind, as_values
+from graphrec.features.encoders import FittedColumn, labels_of, numbers_of
+from graphrec.features.matrix import FeatureEncoder, with_plain_names
 from graphrec.plain import short_number
 
 MOST_LABELS = 3

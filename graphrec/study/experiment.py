@@ -16,7 +16,7 @@ from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split, make_split
 from graphrec.errors import ConfigError
 from graphrec.evaluate.classical import EASE_MAX_MOVIES, Classical
-from graphrec.graph.leaks import ColumnAudit, find_leaks
+from graphrec.features.leaks import ColumnAudit, find_leaks
 from graphrec.study.arms import Arm, Group, choose_arms
 from graphrec.study.places import PLACES, find_places, measure
 from graphrec.study.settings import StudySettings

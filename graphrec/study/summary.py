@@ -13,7 +13,7 @@ from graphrec import __version__
 from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split
 from graphrec.evaluate.significance import holm, paired_bootstrap, seed_interval
-from graphrec.graph.leaks import ColumnAudit
+from graphrec.features.leaks import ColumnAudit
 from graphrec.plain import plain
 from graphrec.study.arms import Arm, Group
 from graphrec.study.places import BUCKETS, PLACES, find_places

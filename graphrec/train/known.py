@@ -12,8 +12,8 @@ from torch import Tensor
 from torch_geometric.data import HeteroData
 
 from graphrec.data.dataset import Dataset
-from graphrec.graph.build import RATES, graph_from_dataset, normalized_adjacency
-from graphrec.graph.features import FeatureEncoder, fit_features
+from graphrec.features.matrix import FeatureEncoder, fit_features
+from graphrec.graph import RATES, graph_from_dataset, normalized_adjacency
 from graphrec.model.popularity import expected_log_popularity, log_popularity
 from graphrec.model.sampling import WatchLists
 

@@ -16,7 +16,7 @@ from graphrec.data.split import Split
 from graphrec.errors import ConfigError
 from graphrec.evaluate.ranking import Scorer
 from graphrec.evaluate.scorers import Mixture, model_scorer
-from graphrec.graph.features import FeatureEncoder
+from graphrec.features.matrix import FeatureEncoder
 from graphrec.model.embeddings import Embeddings, PartEmbeddings
 from graphrec.model.spectral import SpectralPart, SpectralSettings
 from graphrec.train.choosing import choose_spectral

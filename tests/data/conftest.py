@@ -7,10 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
-
-settings.register_profile("patient", deadline=None)  # the first call of a library can be slow
-settings.load_profile("patient")
 
 Write = Callable[..., Path]
 

@@ -13,7 +13,7 @@ from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split
 from graphrec.evaluate.baselines import ItemKNN, Popularity, fit_baselines, metadata_knn
 from graphrec.evaluate.ranking import Scorer, rank
-from graphrec.graph.features import fit_features
+from graphrec.features.matrix import fit_features
 from graphrec.train.trainer import Fitted
 
 World = tuple[Dataset, Split]

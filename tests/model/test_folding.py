@@ -9,7 +9,7 @@ import scipy.sparse as sp
 import torch
 
 from graphrec.choices import Layers
-from graphrec.graph.build import RATES, build_graph, normalized_adjacency
+from graphrec.graph import RATES, build_graph, normalized_adjacency
 from graphrec.model.folding import fold_in, given_to_new_users, power_of
 from graphrec.model.network import GraphModel
 from graphrec.model.propagation import LightGCN

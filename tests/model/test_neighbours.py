@@ -24,8 +24,8 @@ from torch_geometric.utils import trim_to_layer
 
 from graphrec import load_dataset, make_split
 from graphrec.errors import ConfigError
-from graphrec.graph.build import RATES, REV_RATES, graph_from_dataset
-from graphrec.graph.features import fit_features
+from graphrec.features.matrix import fit_features
+from graphrec.graph import RATES, REV_RATES, graph_from_dataset
 from graphrec.model.neighbours import NeighbourSampler, draw_subsets
 
 NUM_USERS, NUM_MOVIES = 9, 7

@@ -9,14 +9,14 @@ import torch
 from torch_geometric.nn import LightGCN as PygLightGCN
 
 from graphrec.data.dataset import make_dataset
-from graphrec.graph.build import (
+from graphrec.features.matrix import FeatureEncoder
+from graphrec.graph import (
     RATES,
     REV_RATES,
     build_graph,
     graph_from_dataset,
     normalized_adjacency,
 )
-from graphrec.graph.features import FeatureEncoder
 from graphrec.model.propagation import LightGCN, propagate
 
 

@@ -12,7 +12,7 @@ from torch_geometric.data import HeteroData
 from torch_geometric.nn import SAGEConv
 
 from graphrec.choices import NodeState
-from graphrec.graph.build import RATES, REV_RATES, build_graph, normalized_adjacency
+from graphrec.graph import RATES, REV_RATES, build_graph, normalized_adjacency
 from graphrec.model.folding import fold_in
 from graphrec.model.neighbours import NeighbourSampler
 from graphrec.model.network import GraphModel

@@ -17,7 +17,7 @@ from graphrec.data.dataset import Dataset, make_dataset
 from graphrec.data.split import Split, make_split
 from graphrec.errors import ConfigError, UnknownIdError
 from graphrec.evaluate.scorers import Mixture, RankingRule
-from graphrec.graph.features import fit_features
+from graphrec.features.matrix import fit_features
 from graphrec.recommend.artefact import WEIGHTS
 from graphrec.recommend.explaining.alike import features_of
 from graphrec.recommend.explaining.explanation import Explanation

@@ -10,7 +10,7 @@ import pytest
 
 from graphrec.data.ids import IdMap
 from graphrec.data.interactions import Interactions
-from graphrec.graph.features import fit_features
+from graphrec.features.matrix import fit_features
 from graphrec.recommend.reasons import reasons
 from graphrec.recommend.recommender import Recommender
 

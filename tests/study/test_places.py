@@ -17,7 +17,7 @@ from graphrec.data.split import Split, make_split
 from graphrec.errors import ConfigError
 from graphrec.evaluate.baselines import Popularity
 from graphrec.evaluate.report import evaluate_ranking
-from graphrec.graph.build import RATES
+from graphrec.graph import RATES
 from graphrec.study.places import BUCKETS, FEWEST_MOVIES, find_places, measure
 from graphrec.train.known import Known
 

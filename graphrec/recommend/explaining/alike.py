@@ -9,9 +9,9 @@ import pandas as pd
 
 from graphrec.data.interactions import Interactions
 from graphrec.data.tables import USER
-from graphrec.graph.columns import ColumnKind
-from graphrec.graph.encoders import FittedColumn
-from graphrec.graph.features import FeatureEncoder, with_plain_names
+from graphrec.features.columns import ColumnKind
+from graphrec.features.encoders import FittedColumn
+from graphrec.features.matrix import FeatureEncoder, with_plain_names
 from graphrec.recommend.explaining.given import Given, shares
 
 Pair = tuple[int, int]

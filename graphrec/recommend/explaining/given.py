@@ -10,7 +10,7 @@ from torch import Tensor
 
 from graphrec.choices import Layers, NodeState
 from graphrec.data.interactions import Interactions
-from graphrec.graph.build import bare_graph, normalized_adjacency
+from graphrec.graph import bare_graph, normalized_adjacency
 from graphrec.model.network import GraphModel, layers_over
 from graphrec.model.states import NodeStates
 from graphrec.recommend.artefact import WEIGHTS, Artefact

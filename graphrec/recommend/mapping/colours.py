@@ -11,8 +11,8 @@ import pandas as pd
 from graphrec.data.names import listed
 from graphrec.data.tables import MOVIE
 from graphrec.errors import ConfigError
-from graphrec.graph.columns import ColumnKind, Finding, as_values, find_kind
-from graphrec.graph.encoders import labels_of, numbers_of
+from graphrec.features.columns import ColumnKind, Finding, as_values, find_kind
+from graphrec.features.encoders import labels_of, numbers_of
 from graphrec.plain import short_number
 
 WATCHES = "watches"

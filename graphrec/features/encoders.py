@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from graphrec.graph.columns import (
+from graphrec.features.columns import (
     LARGEST,
     ColumnKind,
     Finding,

@@ -43,10 +43,10 @@ from graphrec.choices import SplitKind
 from graphrec.data.dataset import Dataset
 from graphrec.data.interactions import Interactions
 from graphrec.data.split import Split
-from graphrec.graph.columns import ColumnKind, as_values, title_years, to_dates, to_numbers
-from graphrec.graph.correlation import Correlation, correlate_block, correlate_numbers
-from graphrec.graph.encoders import FittedColumn, encode_column, hat_functions
-from graphrec.graph.features import FeatureEncoder, fit_features, with_plain_names
+from graphrec.features.columns import ColumnKind, as_values, title_years, to_dates, to_numbers
+from graphrec.features.correlation import Correlation, correlate_block, correlate_numbers
+from graphrec.features.encoders import FittedColumn, encode_column, hat_functions
+from graphrec.features.matrix import FeatureEncoder, fit_features, with_plain_names
 
 WATCHED = 0.65  # rank correlation with the watches, from which a column looks like a count of them
 RATED = 0.6  # ... with the mean ratings, like an average of them

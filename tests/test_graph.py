@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,15 +17,16 @@ from torch_geometric.nn.conv.gcn_conv import gcn_norm
 
 from graphrec.data.dataset import Dataset, make_dataset
 from graphrec.errors import DataError, DataWarning
-from graphrec.graph.build import (
+from graphrec.features.matrix import fit_features
+from graphrec.graph import (
     RATES,
     REV_RATES,
     build_graph,
     csr_tensor,
     graph_from_dataset,
     normalized_adjacency,
+    to_networkx,
 )
-from graphrec.graph.features import fit_features
 
 RATINGS = pd.DataFrame(
     {
@@ -241,3 +243,37 @@ def test_the_real_graph(movielens_folder: Path) -> None:
     assert graph["movie"].x.shape[0] == graph["movie"].num_nodes
     assert torch.isfinite(graph["movie"].x).all()
     assert torch.isfinite(normalized_adjacency(graph).values()).all()
+
+
+NX_RATINGS = pd.DataFrame(
+    {"userId": [1, 1, 2], "movieId": [1, 2, 2], "rating": [4.5, 3.0, 5.0], "ts": [30, 20, 10]}
+)
+NX_MOVIES = pd.DataFrame({"id": [1, 2, 3], "title": ["Heat", "It", "Alien"]})
+
+
+def test_nodes_go_by_the_user_s_own_ids() -> None:
+    picture = to_networkx(build_graph(NX_RATINGS, NX_MOVIES, note=[].append))
+
+    assert dict(picture.nodes(data=True)) == {
+        ("user", 1): {"bipartite": 0},
+        ("user", 2): {"bipartite": 0},
+        ("movie", 1): {"bipartite": 1, "title": "Heat"},
+        ("movie", 2): {"bipartite": 1, "title": "It"},
+        ("movie", 3): {"bipartite": 1, "title": "Alien"},
+    }
+    assert nx.is_bipartite(picture)
+    assert picture.degree[("movie", 3)] == 0
+
+
+def test_edges_carry_rating_and_time() -> None:
+    picture = to_networkx(build_graph(NX_RATINGS))
+
+    assert picture.number_of_edges() == 3
+    edge = picture.edges[("user", 1), ("movie", 2)]
+    assert edge == {"weight": 1.0, "rating": 3.0, "time": 20}
+
+
+def test_edges_without_rating_and_time() -> None:
+    picture = to_networkx(build_graph(NX_RATINGS[["userId", "movieId"]]))
+
+    assert set(picture.edges[("user", 2), ("movie", 2)]) == {"weight"}

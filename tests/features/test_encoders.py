@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from graphrec.graph.columns import ColumnKind
-from graphrec.graph.encoders import FittedColumn, encode_column, fit_column, hat_functions
+from graphrec.features.columns import ColumnKind
+from graphrec.features.encoders import FittedColumn, encode_column, fit_column, hat_functions
 
 FINITE = st.floats(-1e9, 1e9)
 

@@ -14,9 +14,9 @@ from graphrec.choices import SplitKind
 from graphrec.data.dataset import Dataset, make_dataset
 from graphrec.data.sources import load_dataset
 from graphrec.data.split import Split, make_split
-from graphrec.graph.correlation import correlate_block, correlate_numbers
-from graphrec.graph.features import fit_features
-from graphrec.graph.leaks import ColumnAudit, find_leaks
+from graphrec.features.correlation import correlate_block, correlate_numbers
+from graphrec.features.leaks import ColumnAudit, find_leaks
+from graphrec.features.matrix import fit_features
 
 SPLITS = [None, "random", "temporal", "leave-last-out"]
 SEEDS = range(5)

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphrec.errors import DataError
-from graphrec.graph.columns import ColumnKind
-from graphrec.graph.features import FeatureEncoder, fit_features
+from graphrec.features.columns import ColumnKind
+from graphrec.features.matrix import FeatureEncoder, fit_features
 
 MOVIES = pd.DataFrame(
     {

@@ -1,8 +1,9 @@
-"""Watches and features -> PyG's `HeteroData`, and its normalised adjacency."""
+"""Interactions and features -> PyG's `HeteroData`, its normalised adjacency, its networkx view."""
 
 from __future__ import annotations
 
-from typing import Any
+import warnings
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -13,7 +14,10 @@ from graphrec.data.dataset import Dataset, make_dataset
 from graphrec.data.files import Note, warn
 from graphrec.data.interactions import Interactions
 from graphrec.data.tables import read_movies, read_ratings
-from graphrec.graph.features import FeatureEncoder, fit_features
+from graphrec.features.matrix import FeatureEncoder, fit_features
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 RATES = ("user", "rates", "movie")
 REV_RATES = ("movie", "rev_rates", "user")
@@ -130,8 +134,6 @@ def normalized_adjacency(graph: HeteroData) -> Tensor:
 
 def csr_tensor(pointer: Tensor, column: Tensor, value: Tensor, size: tuple[int, int]) -> Tensor:
     """A sparse CSR tensor with int32 indices, half the memory traffic of int64."""
-    import warnings
-
     with warnings.catch_warnings():  # torch calls CSR a beta feature at its first use
         warnings.simplefilter("ignore", UserWarning)
         return torch.sparse_csr_tensor(
@@ -141,3 +143,35 @@ def csr_tensor(pointer: Tensor, column: Tensor, value: Tensor, size: tuple[int, 
             size=size,
             check_invariants=True,
         )
+
+
+def to_networkx(graph: HeteroData) -> nx.Graph[Any]:
+    """An undirected bipartite graph with the user's own ids.
+
+    Args:
+        graph: as `graphrec.build_graph` returns it.
+
+    Returns:
+        Nodes ``("user", user_id)`` with ``bipartite=0`` and ``("movie", movie_id)`` with
+        ``bipartite=1`` and ``title``; edges with ``weight`` and, where known, ``rating``, ``time``.
+
+    >>> import pandas as pd
+    >>> picture = to_networkx(build_graph(pd.DataFrame({"user": [1, 2], "movie": [5, 6]})))
+    >>> sorted(picture[("user", 1)])
+    [('movie', 5)]
+    """
+    import networkx as nx  # slow to load, and few ask for it
+
+    picture: nx.Graph[Any] = nx.Graph()
+    users = [("user", user_id) for user_id in graph["user"].user_id]
+    movies = [("movie", movie_id) for movie_id in graph["movie"].movie_id]
+    picture.add_nodes_from(users, bipartite=0)
+    for node, title in zip(movies, graph["movie"].title, strict=True):
+        picture.add_node(node, bipartite=1, title=title)
+    edges = graph[RATES]
+    names = {"edge_weight": "weight", "rating": "rating", "time": "time"}
+    present = {new: edges[old].tolist() for old, new in names.items() if old in edges}
+    for place, (user, movie) in enumerate(edges.edge_index.T.tolist()):
+        attributes = {name: values[place] for name, values in present.items()}
+        picture.add_edge(users[user], movies[movie], **attributes)
+    return picture

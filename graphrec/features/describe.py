@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from graphrec.data.dataset import Dataset
-from graphrec.graph.columns import as_values
-from graphrec.graph.features import fit_features
-from graphrec.graph.leaks import find_leaks
+from graphrec.features.columns import as_values
+from graphrec.features.leaks import find_leaks
+from graphrec.features.matrix import fit_features
 
 
 def describe(dataset: Dataset) -> dict[str, Any]:

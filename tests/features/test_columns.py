@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphrec.graph.columns import (
+from graphrec.features.columns import (
     ColumnKind,
     as_values,
     find_kind,

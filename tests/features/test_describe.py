@@ -9,7 +9,7 @@ import pandas as pd
 
 from graphrec.data.dataset import make_dataset, with_notes
 from graphrec.data.sources import load_dataset
-from graphrec.graph.describe import describe
+from graphrec.features.describe import describe
 
 RATINGS = pd.DataFrame(
     {

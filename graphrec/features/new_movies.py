@@ -11,9 +11,9 @@ import pandas as pd
 from graphrec.data.files import Note
 from graphrec.data.names import listed
 from graphrec.errors import DataError
-from graphrec.graph.columns import ColumnKind, as_values, to_labels
-from graphrec.graph.encoders import FittedColumn, readable
-from graphrec.graph.features import FeatureEncoder, with_plain_names
+from graphrec.features.columns import ColumnKind, as_values, to_labels
+from graphrec.features.encoders import FittedColumn, readable
+from graphrec.features.matrix import FeatureEncoder, with_plain_names
 
 _named = partial(listed, most=5)
 _LABELS = (ColumnKind.MULTI_LABEL, ColumnKind.CATEGORY)

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from graphrec.errors import DataError
-from graphrec.graph.columns import ColumnKind, Finding
-from graphrec.graph.encoders import FittedColumn, encode_column, fit_column
+from graphrec.features.columns import ColumnKind, Finding
+from graphrec.features.encoders import FittedColumn, encode_column, fit_column
 
 
 @dataclass(frozen=True, slots=True, eq=False)

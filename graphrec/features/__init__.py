@@ -1,0 +1,1 @@
+"""Metadata -> node features: column kinds, encoders, and the audit for leaks."""

@@ -1,1 +1,0 @@
-"""Metadata -> node features, watches -> edges: the bipartite user-movie graph."""
