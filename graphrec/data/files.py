@@ -1,11 +1,15 @@
-"""Any table file or data frame -> a pandas frame whose index is the row's place, for messages."""
+"""Any table file or data frame -> a pandas frame whose index is the row's number, for messages."""
 
 from __future__ import annotations
 
+import csv
+import gzip
+import io
 import os
 import re
 import sys
 import warnings
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,19 +17,29 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from graphrec.data.text import parse_table, read_utf8
 from graphrec.errors import DataError, DataWarning
 
 Note = Callable[[str], None]
 """Takes one sentence about a harmless repair."""
 
+Dtypes = Callable[[list[str]], dict[str, str]]
+"""Maps the column names to those that are read just as written, and as what."""
+
 TEXT_SUFFIXES = {".csv", ".tsv", ".txt", ".dat", ".data", ".item", ".psv"}
 PARQUET_SUFFIXES = {".parquet", ".pq"}
+SEPARATORS = (",", "\t", ";", "|")
+MISSING_VALUES = [
+    *("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "none", "\\N", "<NA>"),
+]
+_FIELD_MARK = "\x1f"  # stands for "::", which pandas' fast reader can't split on
+_HEAD = 65_536  # bytes looked at to tell the separator
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x19\x1b\x1c-\x1e]")
+_RAGGED = re.compile(r"Expected (\d+) fields in line (\d+), saw (\d+)")
 _NO_NAME = re.compile(r"(Unnamed: \d+)?")
 
 
 def warn(sentence: str) -> None:
-    """Tell a notebook user of a repair, at the line of theirs that led to it."""
+    """Warn with `DataWarning`, at the line of the caller's own code that led to the repair."""
     level, frame = 2, sys._getframe(1)
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "graphrec":
         level, frame = level + 1, frame.f_back
@@ -36,7 +50,7 @@ def read_frame(
     source: Any,
     *,
     called: str,
-    dtypes: Callable[[list[str]], dict[str, str]] = lambda _: {},
+    dtypes: Dtypes = lambda _: {},
     positions: list[str] | None = None,
     encoding: str | None = None,
     note: Note = warn,
@@ -50,7 +64,7 @@ def read_frame(
         dtypes: given the column names, those of a text file to be read just as written.
         positions: names of the columns, by position, for a text file without a header line.
         encoding: of a text file; UTF-8 by default, and Latin-1 where that fails.
-        note: told of each repair.
+        note: called with one sentence per repair.
 
     Returns:
         A frame of at least one row and one column, its columns named by distinct strings, its index
@@ -64,7 +78,7 @@ def read_frame(
         frame = _read_path(Path(name), dtypes, positions or [], encoding, note)
     else:
         frame, name = _from_native(source, called), called
-    frame = _with_plain_columns(frame, name, note)
+    frame = _with_clean_columns(frame, name, note)
     if not len(frame):
         raise DataError(f"{name}: the table has no rows.")
     if not len(frame.columns):
@@ -99,7 +113,7 @@ def _from_native(source: Any, called: str) -> pd.DataFrame:
 
 def _read_path(
     path: Path,
-    dtypes: Callable[[list[str]], dict[str, str]],
+    dtypes: Dtypes,
     positions: list[str],
     encoding: str | None,
     note: Note,
@@ -111,15 +125,15 @@ def _read_path(
         if suffix in PARQUET_SUFFIXES:
             return _read_parquet(path)
         if suffix in TEXT_SUFFIXES:
-            raw = read_utf8(path, encoding, note)
-            return parse_table(path, raw, dtypes=dtypes, positions=positions, note=note)
+            raw = _read_utf8(path, encoding, note)
+            return _parse_table(path, raw, dtypes=dtypes, positions=positions, note=note)
     except FileNotFoundError:
         raise DataError(f"{path} does not exist.") from None
     except MemoryError:
         raise DataError(f"{path} is too large for this machine's memory.") from None
     except OSError as error:
         raise DataError(f"{path}: can't be read: {error.strerror or error}.") from error
-    except ValueError as error:  # what pandas and the operating system say of odd content and names
+    except ValueError as error:  # pandas' and the operating system's, on odd content and names
         raise DataError(f"{path}: can't be read as a table: {error}.") from error
     raise DataError(
         f"{path}: unknown kind of file {suffix or 'without an ending'!r}; graphrec reads"
@@ -136,7 +150,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         raise DataError(f"{path}: can't be read as Parquet: {error}.") from error
 
 
-def _with_plain_columns(frame: pd.DataFrame, name: str, note: Note) -> pd.DataFrame:
+def _with_clean_columns(frame: pd.DataFrame, name: str, note: Note) -> pd.DataFrame:
     """Columns by distinct names, those without a name left out, a named index as columns."""
     index = [key for key in frame.index.names if key is not None and key not in frame.columns]
     frame = frame.reset_index(level=index) if index else frame
@@ -144,10 +158,188 @@ def _with_plain_columns(frame: pd.DataFrame, name: str, note: Note) -> pd.DataFr
     frame = frame.reset_index(drop=True)
     nameless = np.array([bool(_NO_NAME.fullmatch(column)) for column in frame.columns], dtype=bool)
     if nameless.any():
-        places = ", ".join(str(place + 1) for place in np.flatnonzero(nameless))
-        note(f"{name}: column {places} has no name; left out.")
+        positions = ", ".join(str(i + 1) for i in np.flatnonzero(nameless))
+        note(f"{name}: column {positions} has no name; left out.")
         frame = frame.loc[:, ~nameless]
     twice = frame.columns[frame.columns.duplicated()]
     if len(twice):
         raise DataError(f"{name}: two columns are named {twice[0]!r}; rename or delete one.")
     return frame
+
+
+def _read_utf8(path: Path, encoding: str | None, note: Note) -> bytes:
+    """The file's text as UTF-8 bytes without a byte order mark, unpacked if it is gzip.
+
+    Raises:
+        DataError: if the file is empty, damaged, not text, or not in the encoding that was named.
+    """
+    raw = path.read_bytes()
+    if raw.startswith(b"\x1f\x8b"):
+        try:
+            raw = gzip.decompress(raw)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise DataError(f"{path}: the gzip file is damaged or cut short ({error}).") from error
+    if not raw.lstrip():  # looks at no more than the blank start
+        raise DataError(f"{path} is empty.")
+    raw = _to_utf8(path, raw, encoding, note)
+    if b"\x00" in raw:
+        line = raw.count(b"\n", 0, raw.index(b"\x00")) + 1
+        raise DataError(
+            f"{path} is not a text file: line {line:,} holds a zero byte"
+            " (if it is UTF-16, say so with --encoding utf-16)."
+        )
+    return raw.removeprefix(b"\xef\xbb\xbf")
+
+
+def _to_utf8(path: Path, raw: bytes, encoding: str | None, note: Note) -> bytes:
+    if encoding is None and raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        encoding = "utf-16"
+    if encoding is not None:
+        try:
+            return raw.decode(encoding).encode("utf-8")
+        except (UnicodeError, LookupError) as error:
+            raise DataError(
+                f"{path}: can't be read as {encoding}: {error}; name another with --encoding."
+            ) from error
+    if raw.isascii():
+        return raw
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if _CONTROL.search(raw, 0, _HEAD):
+            raise DataError(f"{path} is not a text file; export the table as CSV.") from None
+        line = raw.count(b"\n", 0, error.start) + 1
+        note(
+            f"{path}: line {line:,} is not UTF-8; the file was read as Latin-1"
+            " (name another with --encoding if titles look wrong)."
+        )
+        return raw.decode("latin-1").encode("utf-8")
+    return raw
+
+
+def _parse_table(
+    path: Path,
+    raw: bytes,
+    *,
+    dtypes: Dtypes,
+    positions: list[str],
+    note: Note,
+) -> pd.DataFrame:
+    """Split the text into columns; a file without a header line gets the names of `positions`.
+
+    Args:
+        path: for messages.
+        raw: UTF-8.
+        dtypes: given the column names, those to be read just as written, and as what.
+        positions: names of the columns, by position, for a file without a header line.
+        note: called with one sentence per repair.
+
+    Raises:
+        DataError: naming the first line that doesn't fit.
+    """
+    head = [line for line in _head_lines(raw) if line.strip()][:20]
+    separator = _separator(head)
+    if separator == "::":
+        raw, separator = raw.replace(b"::", _FIELD_MARK.encode()), _FIELD_MARK
+        head = [line.replace("::", _FIELD_MARK) for line in head]
+    names, *rows = csv.reader(head, delimiter=separator)
+    names = [name.strip() for name in names]
+    has_header = not _looks_like_data(names)
+    if has_header:
+        _check_names(path, names)
+        if rows and len(rows[0]) == len(names) + 1 and not rows[0][-1].strip():
+            names.append("")  # rows that end with a separator
+    else:
+        names = _names_by_position(path, names, positions, note)
+    keep = dtypes(names)
+    frame = _read_csv(
+        path,
+        raw,
+        separator,
+        has_header=has_header,
+        names=[name or f"Unnamed: {i}" for i, name in enumerate(names)],
+        keep=keep,
+    )
+    return frame if has_header else frame[names[: len(positions)]]
+
+
+def _read_csv(
+    path: Path,
+    raw: bytes,
+    separator: str,
+    *,
+    has_header: bool,
+    names: list[str],
+    keep: dict[str, str],
+) -> pd.DataFrame:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            return pd.read_csv(
+                io.BytesIO(raw),
+                sep=separator,
+                header=0 if has_header else None,
+                names=names,
+                index_col=False,  # else a longer first row makes its first field the index
+                dtype=keep,
+                na_values={name: [""] if name in keep else MISSING_VALUES for name in names},
+                keep_default_na=False,
+                quoting=csv.QUOTE_NONE if separator == _FIELD_MARK else csv.QUOTE_MINIMAL,
+                low_memory=False,
+                encoding="utf-8",
+            )
+    except pd.errors.ParserWarning:
+        raise DataError(
+            f"{path}: the first data row has more fields than the header's {len(names)};"
+            " give every column a name, and quote fields that hold the separator."
+        ) from None
+    except pd.errors.ParserError as error:
+        raise DataError(_parser_sentence(path, str(error))) from error
+
+
+def _parser_sentence(path: Path, complaint: str) -> str:
+    if found := _RAGGED.search(complaint):
+        expected, line, seen = found.groups()
+        return (
+            f"{path}, line {int(line):,}: {seen} fields where {expected} are expected;"
+            " quote fields that hold the separator."
+        )
+    if "inside string" in complaint:
+        line = int(complaint.rsplit(" ", 1)[-1]) + 1
+        return f"{path}, line {line:,}: a quotation mark is opened and never closed."
+    return f"{path}: can't be read as a table: {complaint.strip()}."
+
+
+def _head_lines(raw: bytes) -> list[str]:
+    """The first lines, without the one that the look was cut at."""
+    lines = re.split(r"\r\n|\r|\n", raw[:_HEAD].decode("utf-8", errors="ignore"))
+    return lines[:-1] if len(raw) > _HEAD and len(lines) > 1 else lines
+
+
+def _separator(lines: list[str]) -> str:
+    """What stands in every one of the first lines, most often; a comma where nothing does."""
+    if all("::" in line for line in lines):
+        return "::"
+    counts = {mark: [line.count(mark) for line in lines] for mark in SEPARATORS}
+    return max(SEPARATORS, key=lambda mark: (min(counts[mark]), counts[mark][0]))
+
+
+def _looks_like_data(names: list[str]) -> bool:
+    """A first line whose first field is a number is data: no column is named 1."""
+    return names[0].lstrip("-").isdigit()
+
+
+def _check_names(path: Path, names: list[str]) -> None:
+    for i, name in enumerate(names):
+        if name and name in names[:i]:
+            raise DataError(f"{path}: two columns are named {name!r}; rename or delete one.")
+
+
+def _names_by_position(
+    path: Path, fields: list[str], positions: list[str], note: Note
+) -> list[str]:
+    extra = [f"column {i + 1}" for i in range(len(positions), len(fields))]
+    names = positions[: len(fields)]
+    dropped = f"; {len(extra)} more were left out" if extra else ""
+    note(f"{path}: no header line; its columns were taken to be {', '.join(names)}{dropped}.")
+    return names + extra

@@ -13,8 +13,7 @@ import pytest
 from graphrec.data import sources
 from graphrec.data.dataset import Dataset
 from graphrec.data.download import CHECKSUMS
-from graphrec.data.layouts import ML_100K_GENRES
-from graphrec.data.sources import NAMES, load_dataset, sample_folder
+from graphrec.data.sources import ML_100K_GENRES, NAMES, load_dataset, sample_folder
 from graphrec.errors import DataError
 
 Write = Callable[..., Path]

@@ -164,11 +164,14 @@ def test_rows_of_one_second_are_shuffled() -> None:
     assert len({rows[row][1] for row in split.test}) > 1
 
 
-def test_validation_looks_at_a_limited_number_of_users(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", [SplitKind.RANDOM, SplitKind.NONE])
+def test_validation_looks_at_a_limited_number_of_users(
+    kind: SplitKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(split_module, "MAX_VALID_USERS", 5)
     dataset = grid(20, 30)
 
-    split = make_split(dataset, SplitKind.RANDOM)
+    split = make_split(dataset, kind)
 
     assert np.count_nonzero(dataset.interactions.user_degree(split.valid)) == 5
 
@@ -199,41 +202,46 @@ def test_something_must_be_left_to_train_on() -> None:
         make_split(make_dataset(train, test=test))
 
 
-def worlds(users: int, *, given_test: bool) -> Dataset:
-    """Eight worlds of ten movies; everybody watches eight of each of two worlds."""
-    rng = np.random.default_rng(0)
-    rows = [
-        (user, int(10 * world + movie), 0)
-        for user in range(users)
-        for world in rng.permutation(8)[:2]
-        for movie in rng.permutation(10)[:8]
-    ]
-    return dataset_of(rows, given_test=given_test)
-
-
 @pytest.mark.parametrize(("given_test", "kind"), [(True, SplitKind.GIVEN), (False, SplitKind.NONE)])
-def test_validation_holds_out_neighbourhoods_where_it_cannot_imitate_the_test(
+def test_validation_is_a_random_tenth_of_each_user_s_training_rows(
     given_test: bool, kind: SplitKind
 ) -> None:
-    dataset = worlds(300, given_test=given_test)
+    pairs = [(user, movie, 0) for user in range(40) for movie in range(50)]
+    np.random.default_rng(0).shuffle(pairs)
+    dataset = dataset_of(pairs, given_test=given_test)
+    interactions = dataset.interactions
 
     split = make_split(dataset, kind)
 
-    edges = dataset.interactions
-    world = edges.movie[split.valid] // 10
-    counts = [np.bincount(world[edges.user[split.valid] == u]) for u in range(edges.num_users)]
-    assert np.mean([count.max() == count.sum() for count in counts if len(count)]) > 0.9
-    assert set(world.tolist()) == set(range(8))
-    assert abs(len(split.valid) / len(split.known) - split_module.NEIGHBOURHOOD_FRACTION) < 0.02
+    total, held_out = interactions.user_degree(split.known), interactions.user_degree(split.valid)
+    assert np.all(np.abs(held_out - 0.1 * total) < 1)
+    assert len(np.unique(interactions.movie[split.valid])) > 40
 
 
-def test_neighbourhoods_of_equally_like_movies_are_drawn_by_lot() -> None:
-    dataset = grid(60, 50)
+def test_given_and_none_validate_on_the_same_rows_as_a_random_split_would() -> None:
+    dataset = grid(20, 30)
+    rows = np.arange(len(dataset.interactions))
 
-    split = make_split(dataset, SplitKind.NONE)
+    split = make_split(dataset, SplitKind.NONE, seed=3)
 
-    assert np.all(dataset.interactions.movie_degree(split.train) > 0)
-    assert np.all(dataset.interactions.user_degree(split.valid) == 10)
+    expected = split_module._valid_rows(
+        dataset.interactions, SplitKind.RANDOM, rows, np.random.default_rng(3)
+    )
+    assert split.valid.tolist() == np.sort(expected).tolist()
+
+
+@pytest.mark.parametrize(
+    ("kind", "shown"),
+    [
+        (SplitKind.NONE, "Split('none': 1,800 train, 200 validation, 0 test rows)"),
+        (
+            SplitKind.NEW_USERS,
+            "Split('new-users': 1,280 train, 64 validation, 80 test, 576 history rows)",
+        ),
+    ],
+)
+def test_a_split_is_shown_in_one_line(kind: SplitKind, shown: str) -> None:
+    assert repr(make_split(grid(50, 40), kind)) == shown
 
 
 def _cold(split: Split, dataset: Dataset) -> np.ndarray:
