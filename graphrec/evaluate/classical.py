@@ -106,8 +106,10 @@ class EASE:
         """Solve for the weights; `l2` is lambda. Callers keep to `EASE_MAX_MOVIES`.
 
         Raises:
-            ConfigError: if `l2` is too small for the matrix to be inverted.
+            ConfigError: if `l2` is not above 0, or too small for the matrix to be inverted.
         """
+        if not l2 > 0:  # the matrix may then have no inverse, and rounding would hide it
+            raise ConfigError(f"EASE can't be solved with an L2 of {l2}; it must be above 0.")
         gram = (watched.T @ watched).toarray(order="F")
         gram[np.diag_indices_from(gram)] += l2
         factor, not_definite = lapack.spotrf(gram, overwrite_a=True)

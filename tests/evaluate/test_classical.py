@@ -157,9 +157,11 @@ def test_ease_by_hand() -> None:
     assert ease.score(np.array([2])).numpy() == pytest.approx(np.array([[0.5, 0]]))
 
 
-def test_ease_asks_for_a_larger_l2() -> None:
-    with pytest.raises(ConfigError, match="larger"):
-        EASE.fit(sp.csr_array(np.ones((2, 3), dtype=np.float32)), 0.0)
+@pytest.mark.parametrize("l2", [0.0, -1.0, float("nan")])
+def test_ease_needs_an_l2_above_0(l2: float) -> None:
+    watched = sp.csr_array(np.eye(3, dtype=np.float32))
+    with pytest.raises(ConfigError, match=rf"an L2 of {l2}; it must be above 0\."):
+        EASE.fit(watched, l2)
 
 
 def test_als_solves_its_normal_equations() -> None:
