@@ -149,8 +149,7 @@ class Seed:
         candidates = Candidates(warm, *foretell([by_id, foretold], none, self.known))
         little = replace(mixture, unwatched=0.0)
         for name, chosen in (
-            ("the same, company of new movies expected", replace(little, shrinkage=0.0)),
-            ("the same, company of little-known movies drawn to it", little),
+            ("the same, company of new movies expected", little),
             ("the same, new movies listed as often as looked for", mixture),
         ):
             yield name, candidates.scorer(chosen)

@@ -89,12 +89,3 @@ def test_help_does_not_load_torch_or_pandas() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert output.stdout.strip() == "[]"
-
-
-def test_files_are_short_enough_to_read() -> None:
-    long = {
-        str(path.relative_to(PACKAGE)): count
-        for path in PACKAGE.rglob("*.py")
-        if (count := len(path.read_text(encoding="utf-8").splitlines())) > 320
-    }
-    assert not long

@@ -41,6 +41,7 @@ def movielens_model(movielens_folder: Path, tmp_path_factory: pytest.TempPathFac
     return model
 
 
+@pytest.mark.slow
 def test_beats_the_baselines_on_movielens(movielens_model: Path) -> None:
     answer = json.loads(run("evaluate", "--model", movielens_model, "--json"))
     own = answer["metrics"]["ndcg@20"]
@@ -48,23 +49,26 @@ def test_beats_the_baselines_on_movielens(movielens_model: Path) -> None:
         assert own > metrics["ndcg@20"], name
 
 
+@pytest.mark.slow
 def test_movies_like_toy_story(movielens_model: Path) -> None:
     answer = json.loads(run("similar", "toy story", "--model", movielens_model, "--json"))
     titles = {movie["title"] for movie in answer["similar"]}
     assert len(titles & set(LIKE_TOY_STORY)) >= 3, titles
 
 
+@pytest.mark.slow
 def test_misspelt_title_on_movielens(movielens_model: Path) -> None:
     answer = json.loads(run("similar", "matrx", "--model", movielens_model, "--json"))
     assert answer["movie"]["title"] == "Matrix, The (1999)"
 
 
+@pytest.mark.slow
 def test_gowalla_recommendations_score_what_evaluate_says(
     gowalla_folder: Path, tmp_path: Path
 ) -> None:
     """Recall@20 recomputed from the written file and the given test part, by other means."""
     model, path = tmp_path / "model", tmp_path / "recs.csv"
-    small = ("--epochs", 1, "--embedding-dim", 8, "--num-layers", 1, "--batch-size", 8192)
+    small = ("--epochs", 1, "--embedding-dim", 8, "--spectral-dim", 32, "--batch-size", 8192)
     run("train", "--data", gowalla_folder, "--output", model, *small)
     run("recommend", "--model", model, "--users", "all", "--k", 20, "--output", path)
     recommended = pd.read_csv(path)

@@ -45,7 +45,6 @@ class Mixture:
     Attributes:
         id, metadata: rules of the learned parts; None where the model doesn't have the part.
         spectral_weight: of the spectral part (`graphrec.model.spectral`), 0 without one.
-        shrinkage: kappa of `trust_in_company`, where there is metadata to expect something from.
         unwatched: added to the scores of movies that nobody has watched. How much people look for
             what has just come out is in no watch of it, so validation must say; 0 where it holds no
             such movie.
@@ -54,7 +53,6 @@ class Mixture:
     id: RankingRule | None = None
     metadata: RankingRule | None = None
     spectral_weight: float = 0.0
-    shrinkage: float = 0.0
     unwatched: float = 0.0
 
     @classmethod
@@ -146,84 +144,12 @@ class SumScorer:
         return scores.cpu() if weight == 1 else scores.cpu().mul_(weight)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ExpectedScorer:
-    r"""What company says of each movie, drawn towards what its metadata lets expect.
-
-    Of a movie with few watches company can say little. For each user, the expected score is what a
-    straight line through the user's scores of all watched movies, company's over metadata's, gives
-    at the metadata's score of this one:
-
-    .. math:: \hat s_{ui} = \bar s^C_u + \max(0, \beta_u) (s^M_{ui} - \bar s^M_u), \qquad
-              s_{ui} = t_i s^C_{ui} + (1 - t_i) \hat s_{ui}
-
-    with line and means weighed by the trust t in movies that have watches. So a movie that few have
-    watched stands among the others where movies with such metadata usually stand.
-
-    Attributes:
-        company: scores by who watches.
-        metadata: scores by what movies are.
-        trust: t, float32 [M], 0 to 1.
-        watched: bool [M], the movies that have watches; not all without trust.
-    """
-
-    company: Scorer
-    metadata: Scorer
-    trust: Tensor
-    watched: Tensor
-
-    @property
-    def num_movies(self) -> int:
-        return self.company.num_movies
-
-    def score(self, users: np.ndarray) -> Tensor:
-        scores, mean, offset, slope = self.line(users)
-        return torch.lerp(offset.mul_(slope).add_(mean), scores, self.trust)
-
-    @property
-    def line_weight(self) -> Tensor:
-        """What each movie counts for line and means, [M]; sums to 1."""
-        weight = self.trust * self.watched
-        return weight / weight.sum()
-
-    def line(self, users: np.ndarray) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Each user's line: what it goes through, and how steep it is.
-
-        Shapes:
-            - returns company's scores [B, M], their mean [B, 1], how far metadata's scores are from
-              their mean [B, M], and the slope, 0 or above, [B, 1].
-        """
-        weight = self.line_weight
-        scores, by_metadata = self.company.score(users).cpu(), self.metadata.score(users).cpu()
-        mean, middle = (scores @ weight)[:, None], (by_metadata @ weight)[:, None]
-        by_metadata -= middle
-        slope = (
-            ((scores - mean) * by_metadata) @ weight / (by_metadata.square() @ weight).clamp(1e-12)
-        )
-        return scores, mean, by_metadata, slope.clamp(0)[:, None]
-
-
-def trust_in_company(degree: Tensor, shrinkage: float) -> Tensor:
-    r"""How far a movie's company is to be believed: :math:`t_i = d_i / (d_i + \kappa)`.
-
-    With kappa 0 fully. For a movie without watches it is 1: its company is already what its
-    metadata let expect (`graphrec.model.kinship`).
-
-    Args:
-        degree: watches of each movie, [M].
-        shrinkage: kappa, the number of watches that are believed by half.
-    """
-    degree = degree.float()
-    return torch.where(degree > 0, degree / (degree + shrinkage).clamp(min=1e-12), 1.0)
-
-
 def mixture_scorer(
     *,
     by_id: tuple[float, Scorer] | None = None,
     by_metadata: tuple[float, Scorer] | None = None,
     spectral: tuple[float, Scorer] | None = None,
     degree: Tensor,
-    shrinkage: float = 0.0,
     unwatched: float = 0.0,
 ) -> SumScorer:
     """The sum of those parts that there are, each with its weight.
@@ -231,17 +157,11 @@ def mixture_scorer(
     Args:
         by_id, by_metadata, spectral: weight and scorer of each part.
         degree: watches of each movie, [M].
-        shrinkage, unwatched: see `Mixture`.
+        unwatched: see `Mixture`.
     """
     shift = torch.where(degree == 0, unwatched, 0.0) if unwatched else None
-    company = [part for part in (by_id, spectral) if part is not None and part[0]]
-    if by_metadata is None or not by_metadata[0]:
-        return SumScorer(tuple(company), shift)
-    trust = trust_in_company(degree, shrinkage)
-    if bool((trust < 1).any()):
-        own = by_metadata[1]
-        company = [(w, ExpectedScorer(part, own, trust, degree > 0)) for w, part in company]
-    return SumScorer((*company, by_metadata), shift)
+    parts = (part for part in (by_id, spectral, by_metadata) if part is not None and part[0])
+    return SumScorer(tuple(parts), shift)
 
 
 def learned_part(
@@ -291,6 +211,5 @@ def model_scorer(
         by_metadata=by_metadata,
         spectral=(mixture.spectral_weight, SpectralScorer(embeddings.spectral, watched)),
         degree=torch.from_numpy(embeddings.degree),
-        shrinkage=mixture.shrinkage,
         unwatched=mixture.unwatched,
     )

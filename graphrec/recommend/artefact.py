@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from graphrec.evaluate.ranking import Scorer
 
 FORMAT = "graphrec-model"
-FORMAT_VERSION = 5
+FORMAT_VERSION = 6
 MANIFEST = "manifest.json"
 WEIGHTS, EMBEDDINGS = "weights.safetensors", "embeddings.safetensors"
 USERS, MOVIES, INTERACTIONS = "users.parquet", "movies.parquet", "interactions.parquet"

@@ -79,8 +79,7 @@ def score_share(
 ) -> float:
     r"""The metadata's share in how scores differ from movie to movie.
 
-    A score is the sum of both parts (before few watches are believed by part only), so its variance
-    over a user's movies splits exactly:
+    A score is the sum of both parts, so its variance over a user's movies splits exactly:
 
     .. math:: \mathrm{share}_p = \frac{\mathrm{cov}(s^p, s)}{\mathrm{var}(s)}, \qquad
               \sum_p \mathrm{share}_p = 1
@@ -97,25 +96,25 @@ def score_share(
 def metadata_shares(
     whole: Scorer,
     by_id: tuple[float, Scorer],
-    trust: np.ndarray,
+    rated: np.ndarray,
     users: np.ndarray,
     groups: Mapping[str, np.ndarray],
 ) -> dict[str, float | None]:
-    r"""How far scores lean on metadata among movies with few watches, and among those with many.
+    """The metadata's share in scores, as `score_share`, by the movies' number of ratings.
 
-    As `score_share`, by a model that believes few watches by part only: what is not
-    :math:`t_i s^{ID}_{ui}` is metadata's, what company is expected to say included.
+    The ID embedding of a movie without ratings is predicted from its metadata, so all of its score
+    is the metadata's.
 
     Args:
         whole: the model's scores.
         by_id: weight and scorer of the ID part.
-        trust: t, 0 for movies without watches, whose company is foretold from metadata. [M]
+        rated: which movies have ratings, bool [M].
         users: mean over these, int64.
         groups: movies to compare with each other, by name, bool [M]; None for one alone.
     """
     weight, scorer = by_id
     total = whole.score(users).cpu()
-    own = total - weight * torch.from_numpy(trust.astype(np.float32)) * scorer.score(users).cpu()
+    own = total - weight * torch.from_numpy(rated) * scorer.score(users).cpu()
     return {
         name: _share(own, total, movies) if movies.sum() > 1 else None
         for name, movies in groups.items()

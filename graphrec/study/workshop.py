@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-import torch
 
 from graphrec.choices import NodeState
 from graphrec.data.dataset import Dataset
@@ -16,13 +15,7 @@ from graphrec.errors import ConfigError
 from graphrec.evaluate.baselines import ItemKNN, Popularity, metadata_knn
 from graphrec.evaluate.classical import EASE, TRIALS, Classical, fit_classical
 from graphrec.evaluate.ranking import Scorer
-from graphrec.evaluate.scorers import (
-    EmbeddingScorer,
-    Mixture,
-    learned_part,
-    model_scorer,
-    trust_in_company,
-)
+from graphrec.evaluate.scorers import EmbeddingScorer, Mixture, learned_part, model_scorer
 from graphrec.model.embeddings import Embeddings
 from graphrec.model.spectral import SpectralPart
 from graphrec.study.arms import Arm, Features, Simple
@@ -216,10 +209,9 @@ def _shares(
 ) -> dict[str, float | None]:
     """The metadata's share in scores by movies' number of ratings."""
     assert mixture.id is not None
-    trust = trust_in_company(torch.from_numpy(degree), mixture.shrinkage).numpy() * (degree > 0)
     by_id = learned_part(embeddings, embeddings.user, "id", mixture.id)
     users = scored_users(len(embeddings.user))
-    return metadata_shares(scorer, by_id, trust, users, by_ratings(degree))
+    return metadata_shares(scorer, by_id, degree > 0, users, by_ratings(degree))
 
 
 def _change(features: Features, seed: int) -> Change | None:

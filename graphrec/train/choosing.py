@@ -13,7 +13,6 @@ EXPONENTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 COARSE_DIM = 256
 """Columns by which exponents are compared: far cheaper than all, and they rank alike."""
 SMALLEST_DIM = 8
-SHRINKAGES = (0.0, 0.5, 1.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,8 +67,7 @@ def _best_size(judge: Judge, settings: SpectralSettings, decomposition: Decompos
     """The best of one decomposition: half as many columns for as long as it helps."""
     dim, best = len(decomposition.singular), None
     while best is None or dim >= SMALLEST_DIM:
-        sized = [replace(settings, dim=dim, shrinkage=shrinkage) for shrinkage in SHRINKAGES]
-        leader = max((_try(judge, decomposition, s) for s in sized), key=lambda c: c.quality)
+        leader = _try(judge, decomposition, replace(settings, dim=dim))
         if best is not None and leader.quality <= best.quality:
             break
         best, dim = leader, dim // 2

@@ -25,8 +25,6 @@ from graphrec.train.learning import LearnedPart
 METADATA_SHARES = (0.02, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 """Of the metadata part beside the ID part, both scaled to the same spread over movies. Never 0:
 it says what to expect of movies that few have watched."""
-SHRINKAGES = (0.0, 1.0, 3.0, 10.0)
-"""Watches of a movie that its company is believed by half with."""
 SPECTRAL_SHARES = (0.0, 0.1, 0.15, 0.2, 0.3, 0.45, 0.7, 1.0, 1.5)  # of the learned scores' spread
 USUAL_METADATA_SHARE, USUAL_SPECTRAL_WEIGHT = 0.3, 0.1  # where there is nothing to choose by
 UNWATCHED_SHARES = tuple(np.linspace(-1, 3, 17).tolist())
@@ -40,9 +38,9 @@ def mix(
     """The best mixture of one or two learned parts and a spectral one, and its quality.
 
     First the share of the metadata part, then the weight of the spectral part, then the rule of the
-    first part once more, then how far the company of movies with few watches is believed. The
-    choice is made on movies that training has seen: others follow by what they are like. Last, if
-    validation holds such movies, how high they stand. The quality counts all.
+    first part once more. The choice is made on movies that training has seen: others follow by what
+    they are like. Last, if validation holds such movies, how high they stand. The quality counts
+    all.
 
     Args:
         judge: with the training watches that the parts have learned from.
@@ -60,8 +58,6 @@ def mix(
         mixture = candidates.best_share(mixture)
     if spectral.movie.shape[1]:
         mixture = candidates.best_with_spectral(mixture)
-    if len(parts) == 2:
-        mixture = candidates.best_shrinkage(mixture)
     everywhere = Candidates(judge, parts, spectral)
     if has_metadata and judge.has_unwatched:
         mixture = everywhere.with_right_share(mixture)
@@ -119,7 +115,6 @@ class Candidates:
             else self.part("metadata", mixture.metadata),
             spectral=(mixture.spectral_weight, SpectralScorer(self.spectral, self.judge.watched)),
             degree=self.degree,
-            shrinkage=mixture.shrinkage,
             unwatched=mixture.unwatched,
         )
 
@@ -159,15 +154,6 @@ class Candidates:
             best = int(self.judge.qualities(score).argmax())
         first, second = weights[best]
         return Mixture(replace(mixture.id, weight=first), replace(mixture.metadata, weight=second))
-
-    def best_shrinkage(self, mixture: Mixture) -> Mixture:
-        """How many watches make a movie's company as good as what its metadata lets expect."""
-        if not self.judge.can_judge:
-            return mixture
-        choices = [replace(mixture, shrinkage=shrinkage) for shrinkage in SHRINKAGES]
-        scorers = [self.scorer(choice) for choice in choices]
-        values = self.judge.qualities(lambda users: (s.score(users) for s in scorers))
-        return choices[int(values.argmax())]
 
     def best_with_spectral(self, mixture: Mixture) -> Mixture:
         """The best weight of the spectral part, then the best rule of the first part beside it."""

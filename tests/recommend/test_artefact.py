@@ -64,7 +64,7 @@ def test_gives_the_same_rankings_after_a_copy(model_folder: Path, copy: Path) ->
 
 def test_manifest_tells_what_happened(model_folder: Path, fitted: Fitted) -> None:
     manifest = json.loads((model_folder / MANIFEST).read_text(encoding="utf-8"))
-    assert manifest["format_version"] == 5
+    assert manifest["format_version"] == 6
     assert manifest["model"]["embedding_dim"] == 16
     assert manifest["training"]["stopped"] == fitted.stopped
     assert manifest["metrics"]["valid"]["ndcg@20"] == fitted.valid

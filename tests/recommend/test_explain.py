@@ -85,11 +85,9 @@ def _check_all(recommender: Recommender, users: list[int], movies: list[int]) ->
 MIXTURES = {
     "cosine": BOTH,
     "with spectral": replace(BOTH, spectral_weight=0.3),
-    "shrunk": replace(BOTH, shrinkage=10.0),
-    "shrunk with spectral": replace(BOTH, spectral_weight=0.3, shrinkage=3.0),
     "dot": Mixture(DOT, replace(DOT, weight=0.4)),
-    "dot, shrunk": Mixture(DOT, COSINE, spectral_weight=0.2, shrinkage=10.0),
-    "metadata alone counts": Mixture(replace(COSINE, weight=0.0), COSINE, shrinkage=3.0),
+    "dot and cosine": Mixture(DOT, COSINE, spectral_weight=0.2),
+    "metadata alone counts": Mixture(replace(COSINE, weight=0.0), COSINE),
 }
 
 
@@ -101,7 +99,7 @@ def test_adds_up_to_the_score_by_any_mixture(make: Make, mixture: Mixture) -> No
 @pytest.mark.parametrize("num_layers", [0, 1, 2])
 @pytest.mark.parametrize("layers", Layers)
 def test_adds_up_to_the_score_by_any_layers(make: Make, layers: Layers, num_layers: int) -> None:
-    mixture = replace(BOTH, spectral_weight=0.3, shrinkage=3.0)
+    mixture = replace(BOTH, spectral_weight=0.3)
     recommender = make(mixture, ModelConfig(8, layers=layers, num_layers=num_layers))
     _check_all(recommender, [3, 10], [2, 9, 16])
     explained = recommender.explain(2, user=10)
@@ -111,7 +109,7 @@ def test_adds_up_to_the_score_by_any_layers(make: Make, layers: Layers, num_laye
 
 @pytest.mark.parametrize("state", [NodeState.ID, NodeState.METADATA])
 def test_adds_up_to_the_score_by_one_part(make: Make, state: NodeState) -> None:
-    mixture = Mixture(**{state.value: COSINE}, spectral_weight=0.2, shrinkage=1.0)
+    mixture = Mixture(**{state.value: COSINE}, spectral_weight=0.2)
     recommender = make(mixture, ModelConfig(8, node_state=state))
     _check_all(recommender, [3, 10], [2, 9, 16])
     explained = recommender.explain(9, user=3)
@@ -143,7 +141,7 @@ def test_users_of_a_new_users_split_are_folded_in(make: Make) -> None:
 
 
 def test_movies_that_nobody_has_watched(make: Make) -> None:
-    mixture = replace(BOTH, spectral_weight=0.3, shrinkage=3.0, unwatched=0.7)
+    mixture = replace(BOTH, spectral_weight=0.3, unwatched=0.7)
     recommender = make(mixture, split=SplitKind.COLD_MOVIES)
     watched = np.asarray(recommender.watched.sum(axis=0)) > 0
     cold = recommender.movies["movie_id"].to_numpy()[~watched].tolist()
@@ -168,7 +166,7 @@ def test_added_movies(make: Make) -> None:
         {"movie_id": [100, 101], "title": ["New odd (1990)", "New even (1990)"]}
         | {"genres": ["Drama|War", "Comedy"]}
     )
-    mixture = replace(BOTH, spectral_weight=0.3, shrinkage=3.0, unwatched=0.4)
+    mixture = replace(BOTH, spectral_weight=0.3, unwatched=0.4)
     more = make(mixture).add_movies(new)
     _check_all(more, [1, 2], [100, 101, 5])
     liked = more.explain(5, history=[100, 7])
@@ -258,7 +256,7 @@ def test_own_part_of_lightgcn_is_the_users_state(make: Make, num_layers: int) ->
 
 
 def test_every_edge_of_every_path_is_in_the_training_graph(make: Make) -> None:
-    recommender = make(replace(BOTH, spectral_weight=0.3, shrinkage=3.0))
+    recommender = make(replace(BOTH, spectral_weight=0.3))
     dataset, split = recommender.artefact.dataset()
     edges = dataset.interactions
     known = set(zip(edges.user[split.known], edges.movie[split.known], strict=True))

@@ -81,6 +81,7 @@ def test_differences_are_those_of_the_figures(study: tuple[Study, Path]) -> None
             assert row["verdict"] == "tie"
 
 
+@pytest.mark.slow
 def test_stopped_anywhere_it_goes_on_to_the_same_results(
     study: tuple[Study, Path], world: Dataset, tmp_path: Path
 ) -> None:

@@ -45,17 +45,12 @@ def test_shares_of_a_score_add_up() -> None:
     assert 0.6 < one < 0.95  # about 2^2 / (1 + 2^2)
 
 
-def test_scores_lean_on_metadata_as_far_as_company_is_not_believed() -> None:
+def test_metadata_share_of_scores_by_number_of_ratings() -> None:
     company, metadata = torch.randn(2, 4, 90, generator=torch.Generator().manual_seed(0))
-    groups = {"none": np.arange(90) < 30, "half": (np.arange(90) // 30) == 1}
-    groups |= {"all": np.arange(90) >= 60, "one": np.arange(90) == 3}
-    trust = np.repeat([0.0, 0.5, 1.0], 30)
-    scores = torch.from_numpy(trust).float() * 2 * company + metadata
-    whole, by_id = FixedScorer(scores), (2.0, FixedScorer(company))
-    shares = metadata_shares(whole, by_id, trust, np.arange(4), groups)
+    groups = {"none": np.arange(90) < 30, "rated": np.arange(90) >= 30, "one": np.arange(90) == 3}
+    whole, by_id = FixedScorer(2 * company + metadata), (2.0, FixedScorer(company))
+    shares = metadata_shares(whole, by_id, np.arange(90) >= 30, np.arange(4), groups)
     assert shares["none"] == pytest.approx(1)
     assert shares["one"] is None
-    assert shares["half"] is not None
-    assert shares["all"] is not None
-    assert 0.35 < shares["half"] < 0.65  # 1 / (1 + 1)
-    assert 0.05 < shares["all"] < 0.35  # 1 / (1 + 2^2)
+    assert shares["rated"] is not None
+    assert 0.05 < shares["rated"] < 0.35  # 1 / (1 + 2^2)

@@ -9,16 +9,9 @@ import torch
 from torch import Tensor
 
 from graphrec.evaluate.ranking import Scorer
-from graphrec.evaluate.scorers import (
-    EmbeddingScorer,
-    ExpectedScorer,
-    Mixture,
-    SpectralScorer,
-    SumScorer,
-)
+from graphrec.evaluate.scorers import EmbeddingScorer, Mixture, SpectralScorer, SumScorer
 
 ID, SPECTRAL, METADATA = "id", "spectral", "metadata"
-_ONLY_USER = np.array([0])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,8 +40,7 @@ class Term:
         by_watch: what each watched movie adds, float64 [H].
         own: what the rest of the user's embedding adds.
         popularity: what the movie's popularity adds.
-        here: how much of the part's own score of the movie is in the score; the rest is of its mean
-            score, towards which the model draws what it says of movies with few watches.
+        here: the part's weight in the score.
     """
 
     by_watch: np.ndarray
@@ -60,14 +52,7 @@ class Term:
 def terms_of(
     scorer: SumScorer, mixture: Mixture, row: int, sums: dict[str, Sum]
 ) -> dict[str, Term]:
-    r"""The terms of one user's score of one movie; with `Mixture.unwatched` they add up to it.
-
-    Where company is drawn towards what metadata let expect (`ExpectedScorer`), a score is
-
-    .. math:: t_i s^C_{ui} + (1 - t_i) (\bar s^C_u + \beta_u (s^M_{ui} - \bar s^M_u))
-
-    and with the slope taken as it is, this is company's own scores, of this movie and on average,
-    plus metadata's, of this movie and less their average: what comes through one of them is its.
+    """The terms of one user's score of one movie; with `Mixture.unwatched` they add up to it.
 
     Args:
         scorer: of that user alone, as `model_scorer` makes it.
@@ -75,25 +60,8 @@ def terms_of(
         row: the movie.
         sums: the user's embeddings by part, of length 1 where the part's scores are cosines.
     """
-    names = _names(mixture)
-    here, mean = dict.fromkeys(names, 0.0), dict.fromkeys(names, 0.0)
-    parts: dict[str, Scorer] = {}
-    line_weight: Tensor | None = None
-    for name, (weight, part) in zip(names, scorer.parts, strict=True):
-        if isinstance(part, ExpectedScorer):
-            trust, slope = float(part.trust[row]), float(part.line(_ONLY_USER)[3])
-            doubt, line_weight, parts[name] = weight * (1 - trust), part.line_weight, part.company
-            here[name] += weight * trust
-            mean[name] += doubt
-            here[METADATA] += doubt * slope
-            mean[METADATA] -= doubt * slope
-        else:
-            here[name] += weight
-            parts[name] = part
-    return {
-        name: _term(sums[name], _movies(parts[name]), row, (here[name], mean[name]), line_weight)
-        for name in names
-    }
+    named = zip(_names(mixture), scorer.parts, strict=True)
+    return {name: _term(sums[name], _movies(part)[row], weight) for name, (weight, part) in named}
 
 
 def _names(mixture: Mixture) -> list[str]:
@@ -114,18 +82,8 @@ def _movies(part: Scorer) -> Tensor:
     return part.movie
 
 
-def _term(
-    user: Sum,
-    movies: Tensor,
-    row: int,
-    amounts: tuple[float, float],
-    line_weight: Tensor | None,
-) -> Term:
-    here, mean = amounts
-    direction = here * movies[row].double().numpy()
-    if line_weight is not None and mean:
-        direction = direction + mean * (line_weight @ movies).double().numpy()
-    vector, popularity = np.split(direction, [len(user.whole)])
+def _term(user: Sum, movie: Tensor, weight: float) -> Term:
+    vector, popularity = np.split(weight * movie.double().numpy(), [len(user.whole)])
     by_watch = user.added @ vector
     own = float(user.whole @ vector - by_watch.sum())
-    return Term(by_watch, own, float(popularity.sum()), here)
+    return Term(by_watch, own, float(popularity.sum()), weight)
