@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from graphrec.errors import GraphrecError
     from graphrec.evaluate.report import evaluate_ranking
     from graphrec.graph import build_graph, normalized_adjacency, to_networkx
+    from graphrec.recommend.estimator import GraphRecommender
     from graphrec.recommend.recommender import Recommender
     from graphrec.recommend.saving import save_model
     from graphrec.train.config import ModelConfig, TrainConfig
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "GraphRecommender": "graphrec.recommend.estimator",
     "GraphrecError": "graphrec.errors",
     "ModelConfig": "graphrec.train.config",
     "Recommender": "graphrec.recommend.recommender",
@@ -46,6 +48,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "GraphRecommender",
     "GraphrecError",
     "ModelConfig",
     "Recommender",

@@ -22,6 +22,7 @@ TOP = {"graphrec.console", "graphrec.grid"}  # the terminal's helpers: the comma
 
 def test_exported_names_are_these() -> None:
     assert graphrec.__all__ == [
+        "GraphRecommender",
         "GraphrecError",
         "ModelConfig",
         "Recommender",

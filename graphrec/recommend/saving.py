@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -23,10 +23,13 @@ from safetensors.numpy import save_file
 
 from graphrec import __version__
 from graphrec.data.dataset import Dataset
+from graphrec.data.ids import IdMap
 from graphrec.data.interactions import Interactions
 from graphrec.data.split import Split
 from graphrec.data.tables import USER
 from graphrec.errors import ArtefactError
+from graphrec.features.matrix import FeatureEncoder
+from graphrec.model.embeddings import Embeddings
 from graphrec.plain import plain
 from graphrec.recommend.artefact import (
     EMBEDDINGS,
@@ -96,13 +99,58 @@ def save_model(folder: str | Path, dataset: Dataset, split: Split, fitted: Fitte
             pd.DataFrame({USER: dataset.interactions.users.ids}).to_parquet(place / USERS)
             _storable(dataset.movies).to_parquet(place / MOVIES)
             _interactions_table(dataset.interactions, split).to_parquet(place / INTERACTIONS)
-            _write_json(place / MANIFEST, _manifest(place, dataset, split, fitted))
+            _write_json(place / MANIFEST, _manifest(dataset, split, fitted, place))
     except (OSError, ValueError) as error:  # the disk's complaints, and pyarrow's
         raise ArtefactError(f"{folder} could not be written: {error}.") from error
     return Artefact.open(folder)
 
 
-def _manifest(place: Path, dataset: Dataset, split: Split, fitted: Fitted) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class InMemory(Artefact):
+    """A trained model that was not saved, asked like one that was.
+
+    Attributes:
+        trained_on, parts: the data set and its split.
+        fitted: as `graphrec.fit` returns it.
+    """
+
+    trained_on: Dataset
+    parts: Split
+    fitted: Fitted
+
+    @classmethod
+    def of(cls, dataset: Dataset, split: Split, fitted: Fitted) -> InMemory:
+        """The model that training left."""
+        manifest = plain(_manifest(dataset, split, fitted))
+        return cls(Path("in memory"), manifest, dataset, split, fitted)
+
+    def arrays(self, name: str) -> dict[str, np.ndarray]:
+        return self.fitted.weights if name == WEIGHTS else {}
+
+    def embeddings(self) -> Embeddings:
+        return self.fitted.embeddings
+
+    def users(self) -> IdMap:
+        return self.trained_on.interactions.users
+
+    def movies(self) -> pd.DataFrame:
+        return self.trained_on.movies
+
+    def encoder(self) -> FeatureEncoder:
+        return self.fitted.encoder
+
+    def interactions(self, users: IdMap, movies: IdMap) -> tuple[Interactions, Split]:
+        del users, movies
+        return self.trained_on.interactions, self.parts
+
+    def dataset(self) -> tuple[Dataset, Split]:
+        return self.trained_on, self.parts
+
+
+def _manifest(
+    dataset: Dataset, split: Split, fitted: Fitted, place: Path | None = None
+) -> dict[str, Any]:
+    """What is told of a model; with its files' checksums if it lies in a folder."""
     interactions = dataset.interactions
     return {
         "format": FORMAT,
@@ -147,7 +195,7 @@ def _manifest(place: Path, dataset: Dataset, split: Split, fitted: Fitted) -> di
         },
         "files": {
             path.name: {"sha256": checksum(path), "bytes": path.stat().st_size}
-            for path in sorted(place.iterdir())
+            for path in sorted([] if place is None else place.iterdir())
         },
     }
 

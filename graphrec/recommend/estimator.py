@@ -1,0 +1,282 @@
+"""`GraphRecommender`: settings, `fit` and questions in memory, as scikit-learn has it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graphrec.choices import COLD_FRACTION
+from graphrec.data.dataset import Dataset
+from graphrec.data.files import warn
+from graphrec.data.sources import load_dataset
+from graphrec.data.split import Split, make_split
+from graphrec.errors import ConfigError
+from graphrec.recommend.artefact import Artefact
+from graphrec.recommend.recommender import Recommender
+from graphrec.recommend.saving import InMemory, save_model
+from graphrec.train.config import ModelConfig, TrainConfig
+
+if TYPE_CHECKING:
+    from graphrec.evaluate.report import Report
+
+_CONFIGS = (ModelConfig, TrainConfig)
+_DEFAULTS: dict[str, Any] = {
+    **{field.name: field.default for config in _CONFIGS for field in fields(config)},
+    "split": None,
+    "cold_fraction": COLD_FRACTION,
+    "ignore_columns": (),
+}
+_LEARNED = ("artefact", "movies", "movie_ids", "_before")
+
+
+class GraphRecommender(Recommender):
+    """A recommender in memory, with scikit-learn's manners.
+
+    Settings go into the constructor, `fit` returns the recommender itself, what was learned ends in
+    ``_``, and `get_params` and `set_params` work, so ``sklearn.base.clone`` does too.
+
+    Args:
+        settings: the fields of `ModelConfig` and `TrainConfig`, such as ``embedding_dim=64``,
+            ``num_layers=1``, ``loss="softmax"``, ``epochs=200``, ``seed=0``; beside them ``split``
+            (how the test part is held out, a `SplitKind` or its name; None for the default),
+            ``cold_fraction`` (for ``split="cold-movies"``), and ``ignore_columns`` (metadata
+            columns to leave out). They are checked by `fit`; an unknown name is refused at once.
+
+    Attributes:
+        user_vectors_, movie_vectors_: float32 [U, K] and [M, K]; inner products are scores.
+        validation_: ndcg@20 on the validation part; NaN where there was none.
+
+    Raises:
+        ConfigError: if there is no setting of some name.
+
+    Example::
+
+        model = graphrec.GraphRecommender(embedding_dim=64, seed=0)
+        model.fit("ratings.csv", "movies.csv")
+        model.similar("Heat")
+        model.recommend([42])
+        model.recommend(history=["Heat", "Alien"])
+        model.explain("Alien", user=42)
+        model.evaluate().metrics["ndcg@20"]
+        model.save("folder")
+        graphrec.GraphRecommender.load("folder")
+    """
+
+    __signature__ = inspect.Signature(
+        [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
+            for name, default in _DEFAULTS.items()
+        ]
+    )
+
+    def __init__(self, **settings: Any) -> None:
+        _check_names(settings)
+        self._settings: dict[str, Any] = _DEFAULTS | settings
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _LEARNED:
+            raise ConfigError("this GraphRecommender is not fitted yet; call fit first.")
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether it can be asked."""
+        return "artefact" in self.__dict__
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """All settings by name; `deep` changes nothing, as scikit-learn passes it."""
+        del deep
+        return dict(self._settings)
+
+    def set_params(self, **settings: Any) -> GraphRecommender:
+        """Change settings for the next `fit`; returns the recommender itself."""
+        _check_names(settings)
+        self._settings |= settings
+        return self
+
+    def __repr__(self) -> str:
+        own = self._settings.items()
+        changed = ", ".join(f"{name}={v!r}" for name, v in own if v != _DEFAULTS[name])
+        if not self.is_fitted:
+            return f"GraphRecommender({changed}), not fitted"
+        data = self.artefact.manifest["data"]
+        return (
+            f"GraphRecommender({changed}), fitted on {data['name']}: {data['users']:,} users,"
+            f" {data['movies']:,} movies"
+        )
+
+    def _repr_html_(self) -> str:
+        return super()._repr_html_() if self.is_fitted else f"<code>{self!r}</code>"
+
+    def fit(
+        self,
+        data: Any,
+        movies: Any = None,
+        *,
+        split: Split | None = None,
+        verbose: bool = True,
+    ) -> GraphRecommender:
+        """Train; what was learned before is forgotten.
+
+        Args:
+            data: a `Dataset` as `graphrec.load_dataset` returns it, or a ratings table, as path or
+                data frame.
+            movies: a movies table beside a ratings table.
+            split: as `graphrec.make_split` returns it, instead of the settings' ``split``.
+            verbose: whether a progress bar is shown, in a terminal or a notebook.
+
+        Raises:
+            ConfigError: if settings don't go together or with the data.
+            DataError: if a table can't be used.
+        """
+        from graphrec.train.trainer import fit  # loads torch
+
+        own = self._settings
+        model, train = (
+            config(**{field.name: own[field.name] for field in fields(config)})
+            for config in _CONFIGS
+        )
+        dataset = self._dataset(data, movies)
+        if split is None:
+            split = make_split(
+                dataset, own["split"], seed=own["seed"], cold_fraction=own["cold_fraction"]
+            )
+        with _progress(verbose) as callbacks:
+            ignored = tuple(own["ignore_columns"])
+            fitted = fit(dataset, split, model, train, ignore=ignored, **callbacks)  # type: ignore[arg-type]
+        self.__dict__ = {"_settings": own}
+        super().__init__(InMemory.of(dataset, split, fitted))
+        return self
+
+    @staticmethod
+    def _dataset(data: Any, movies: Any) -> Dataset:
+        if isinstance(data, Dataset):
+            if movies is not None:
+                raise ConfigError("a Dataset has its movies already; give them with ratings only.")
+            return data
+        return load_dataset(ratings=data, movies=movies)
+
+    def save(self, folder: str | Path) -> None:
+        """Write a model folder, which `load` and the command line read.
+
+        Raises:
+            ArtefactError: if it can't be written, or holds something else than a model.
+            ConfigError: if it was loaded from a folder, which can be copied instead.
+        """
+        if not isinstance(self.artefact, InMemory):
+            raise ConfigError(
+                f"this model is saved already, in {self.artefact.folder}; copy that folder."
+            )
+        save_model(folder, self.artefact.trained_on, self.artefact.parts, self.artefact.fitted)
+
+    @classmethod
+    def load(cls, folder: str | Path = "graphrec-model") -> GraphRecommender:
+        """Load a model that `save` or ``graphrec train`` wrote.
+
+        Raises:
+            ArtefactError: if there is none, or it is damaged or of another format.
+        """
+        artefact = Artefact.open(folder)
+        saved = {**artefact.manifest["model"], **artefact.manifest["training"]}
+        saved["split"] = artefact.manifest["split"]["kind"]
+        model = cls(**{name: saved[name] for name in _DEFAULTS if name in saved})
+        Recommender.__init__(model, artefact)
+        return model
+
+    @property
+    def validation_(self) -> float:
+        """ndcg@20 on the validation part; NaN where there was none."""
+        value = self.artefact.manifest["metrics"]["valid"]["ndcg@20"]
+        return float("nan") if value is None else float(value)
+
+    @cached_property
+    def _vectors(self) -> tuple[np.ndarray, np.ndarray]:
+        from graphrec.evaluate.scorers import Mixture
+        from graphrec.recommend.scoring import scoring_vectors
+
+        mixture = Mixture.from_dict(self.artefact.manifest["rule"])
+        return scoring_vectors(self.embeddings, self.watched, mixture)
+
+    @property
+    def user_vectors_(self) -> np.ndarray:
+        """The users' vectors, float32 [U, K]; an inner product with a movie's is the score."""
+        return self._vectors[0]
+
+    @property
+    def movie_vectors_(self) -> np.ndarray:
+        """The movies' vectors, float32 [M, K]."""
+        return self._vectors[1]
+
+    def score(self, user: Any, movie: Any) -> float:
+        """The score of one movie for one user of the tables.
+
+        Args:
+            user: id.
+            movie: title or id.
+
+        Raises:
+            UnknownIdError, AmbiguousTitleError: if one of them isn't known.
+        """
+        (row,) = self.user_ids.to_internal([user])
+        return float(self.user_vectors_[row] @ self.movie_vectors_[self.find(movie)])
+
+    def evaluate(self, ks: tuple[int, ...] = (5, 10, 20, 50)) -> Report:
+        """Rank all movies for the users of the test part, which `fit` has not looked at.
+
+        Args:
+            ks: lengths of the lists.
+
+        Raises:
+            ConfigError: if nothing was held out.
+        """
+        from graphrec.evaluate.report import evaluate_ranking
+
+        interactions, split = self._interactions
+        if not len(split.test):
+            raise ConfigError(
+                f"nothing was held out by split {split.kind}; fit with another one to evaluate."
+            )
+        audience = self._audience(None, None, None, warn)
+        scorer = self.artefact.scorer(
+            self.embeddings, audience.user, audience.user_metadata, audience.watched
+        )
+        return evaluate_ranking(scorer, interactions, known=split.shown, held_out=split.test, ks=ks)
+
+
+def _check_names(settings: dict[str, Any]) -> None:
+    for name in settings:
+        if name not in _DEFAULTS:
+            from rapidfuzz import process
+
+            nearest = process.extractOne(name, list(_DEFAULTS))
+            assert nearest is not None
+            raise ConfigError(f"there is no setting {name!r}; did you mean {nearest[0]!r}?")
+
+
+@contextmanager
+def _progress(verbose: bool) -> Iterator[dict[str, Any]]:
+    """Callbacks of `graphrec.fit` that move a bar, in a terminal or a notebook."""
+    if not verbose:
+        yield {}
+        return
+    from tqdm.auto import tqdm
+
+    with tqdm(disable=None, leave=False, unit=" epochs") as bar:
+
+        def on_stage(name: str, epochs: int | None) -> None:
+            bar.reset(total=epochs)
+            bar.set_description(name)
+
+        def on_batch(epoch: int, done: int, num_batches: int, loss: float) -> None:
+            if done == num_batches:
+                bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
+                bar.update(epoch - bar.n)
+
+        yield {"on_stage": on_stage, "on_batch": on_batch}

@@ -1,0 +1,107 @@
+"""`GraphRecommender`: scikit-learn's manners, and the same answers as a saved model."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+
+import graphrec
+from graphrec.data.dataset import Dataset
+from graphrec.data.split import Split, make_split
+from graphrec.errors import ConfigError
+
+SETTINGS = {"embedding_dim": 8, "spectral_dim": 8, "epochs": 4, "validate_every": 2, "seed": 0}
+
+
+@pytest.fixture(scope="module")
+def world(small_world: tuple[Dataset, Split]) -> Dataset:
+    return small_world[0]
+
+
+@pytest.fixture(scope="module")
+def model(world: Dataset) -> graphrec.GraphRecommender:
+    return graphrec.GraphRecommender(**SETTINGS).fit(world, verbose=False)
+
+
+def test_settings_are_kept_checked_and_cloned() -> None:
+    model = graphrec.GraphRecommender(embedding_dim=32)
+    assert model.get_params()["embedding_dim"] == 32
+    assert model.get_params()["num_layers"] == 1
+    assert repr(model) == "GraphRecommender(embedding_dim=32), not fitted"
+    assert model.set_params(loss="bpr") is model
+    assert clone(model).get_params() == model.get_params()
+    with pytest.raises(ConfigError, match="'embeding_dim'; did you mean 'embedding_dim'"):
+        graphrec.GraphRecommender(embeding_dim=3)
+    with pytest.raises(ConfigError, match="no setting 'losses'; did you mean 'loss'"):
+        model.set_params(losses="bpr")
+
+
+def test_must_be_fitted_first() -> None:
+    with pytest.raises(ConfigError, match="not fitted yet; call fit first"):
+        graphrec.GraphRecommender().similar("Heat")
+    assert not hasattr(graphrec.GraphRecommender(), "nonsense")
+
+
+def test_answers_as_it_does_when_saved_and_loaded(
+    model: graphrec.GraphRecommender, tmp_path: Path
+) -> None:
+    model.save(tmp_path / "model")
+    loaded = graphrec.GraphRecommender.load(tmp_path / "model")
+    for ask in (
+        lambda m: m.similar(movie_id=3),
+        lambda m: m.recommend([0, 5], k=5),
+        lambda m: m.recommend(history=[2, 4], k=5),
+        lambda m: m.explain(3, user=0).contributions,
+    ):
+        pd.testing.assert_frame_equal(ask(model), ask(loaded))
+    assert loaded.get_params()["embedding_dim"] == 8
+    assert loaded.evaluate().metrics == model.evaluate().metrics
+    with pytest.raises(ConfigError, match="saved already"):
+        loaded.save(tmp_path / "other")
+
+
+def test_every_way_to_a_score_says_the_same(model: graphrec.GraphRecommender) -> None:
+    """`score`, `recommend`, the sum of `explain` and the vectors' inner products."""
+    listed = model.recommend(k=32, filter_viewed=False).set_index(["user_id", "movie_id"])["score"]
+    products = model.user_vectors_ @ model.movie_vectors_.T
+    for user, movie in np.random.default_rng(0).integers([40, 32], size=(12, 2)).tolist():
+        score = model.score(user, movie)
+        assert listed[user, movie] == pytest.approx(score, abs=1e-5)
+        assert model.explain(movie, user=user).total == pytest.approx(score, abs=1e-5)
+        assert products[user, movie] == pytest.approx(score, abs=1e-5)
+
+
+def test_fit_replaces_what_was_learned(world: Dataset) -> None:
+    model = graphrec.GraphRecommender(**SETTINGS)
+    assert model.fit(world, verbose=False) is model
+    before = model.movie_vectors_
+    again = model.set_params(seed=1).fit(world, verbose=False).movie_vectors_
+    assert before.shape[0] == again.shape[0]
+    assert not np.array_equal(before, again)
+    assert 0 <= model.validation_ <= 1
+
+
+def test_from_tables_and_without_a_test_part() -> None:
+    ratings = pd.DataFrame(
+        [(user, movie) for user in range(12) for movie in range(user % 2, 12, 2) if user != movie],
+        columns=["user", "movie"],
+    )
+    movies = pd.DataFrame({"movie": range(12), "title": [f"Film {n}" for n in range(12)]})
+    model = graphrec.GraphRecommender(**SETTINGS, split="none").fit(ratings, movies, verbose=False)
+    assert "Film" in model.similar("Film 3", k=1)["title"].item()
+    with pytest.raises(ConfigError, match="nothing was held out by split none"):
+        model.evaluate()
+    with pytest.raises(ConfigError, match="has its movies already"):
+        model.fit(graphrec.load_dataset(ratings=ratings), movies)
+
+
+def test_takes_a_split(world: Dataset) -> None:
+    split = make_split(world, "none", seed=0)
+    model = graphrec.GraphRecommender(**SETTINGS).fit(world, split=split, verbose=False)
+    assert "fitted on" in repr(model)
+    assert not math.isinf(model.validation_)
