@@ -95,6 +95,6 @@ def test_files_are_short_enough_to_read() -> None:
     long = {
         str(path.relative_to(PACKAGE)): count
         for path in PACKAGE.rglob("*.py")
-        if (count := len(path.read_text(encoding="utf-8").splitlines())) > 320
+        if (count := len(path.read_text(encoding="utf-8").splitlines())) > 400
     }
     assert not long
