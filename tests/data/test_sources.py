@@ -24,7 +24,7 @@ DETAILS = "movieId,runtime\n10,170\n20,135\n"
 
 
 def edges(dataset: Dataset, rows: Any = slice(None)) -> list[tuple[Any, Any]]:
-    """The watches by the user's own ids."""
+    """The interactions by the user's own ids."""
     interactions = dataset.interactions
     users = interactions.users.to_external(interactions.user[rows])
     movies = interactions.movies.to_external(interactions.movie[rows])

@@ -155,7 +155,7 @@ def test_ignored_columns_and_a_fitted_encoder(sample: Dataset) -> None:
 
 
 def two_eras() -> tuple[Dataset, Split]:
-    """Films of 2000 and of 2010, watched in the year they came out; the split lies between."""
+    """Films of 2000 and of 2010, rated in the year they came out; the split lies between."""
     rng = np.random.default_rng(0)
     old = np.arange(120) < 60
     rows = [

@@ -118,7 +118,7 @@ def test_cells_of_another_type_are_named(
     with pytest.raises(DataError, match="'runtime' holds numbers, and 'long' in row 2 is not one"):
         recommender.add_movies(_new(**wrong))
     wrong = right | {"shown": ["soon", None]}
-    with pytest.raises(DataError, match="'shown' holds dates, and 'soon' in row 1 is none"):
+    with pytest.raises(DataError, match="'shown' holds dates, and 'soon' in row 1 is not one"):
         recommender.add_movies(_new(**wrong))
 
 
