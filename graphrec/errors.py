@@ -2,13 +2,13 @@
 
     GraphrecError              catch this one to catch them all
     ├── DataError              a file, table, column or row that can't be used as it is
-    │   ├── UnknownIdError     a user or movie that the tables don't hold
+    │   ├── UnknownIdError     a user or movie that isn't in the tables
     │   └── AmbiguousTitleError  a title that several movies have
     ├── DownloadError          a named data set that couldn't be fetched whole
     ├── ConfigError            settings that don't go together
     └── ArtefactError          a saved model that is missing, damaged or from a newer graphrec
 
-Each message is one sentence for the person who gave the input: what is wrong, where, what to do.
+Each message is one sentence for whoever gave the input: what is wrong, where, what to do.
 The command line prints it and exits with code 2.
 """
 

@@ -29,7 +29,7 @@ def build_graph(ratings: Any, movies: Any = None, *, note: Note = warn) -> Heter
     Args:
         ratings: path or data frame, as for `graphrec.read_ratings`.
         movies: path or data frame, as for `graphrec.read_movies`; without it no movie has features.
-        note: told of each repair.
+        note: called with one sentence per repair.
 
     Returns:
         Node types ``user`` (``num_nodes``, ``user_id``) and ``movie`` (``x`` [M, F] float32,
@@ -57,9 +57,9 @@ def build_graph(ratings: Any, movies: Any = None, *, note: Note = warn) -> Heter
 def graph_from_dataset(
     dataset: Dataset, encoder: FeatureEncoder, *, rows: np.ndarray | None = None
 ) -> HeteroData:
-    """The graph over some rows of the interactions (all by default), nodes always all.
+    """The graph of some rows of the interactions (all by default), over all users and movies.
 
-    Giving only the training rows keeps held-out watches out of message passing.
+    With the training rows only, no held-out interaction takes part in message passing.
     """
     interactions = dataset.interactions if rows is None else dataset.interactions.only(rows)
     graph = bare_graph(interactions)
@@ -72,7 +72,7 @@ def graph_from_dataset(
 
 
 def bare_graph(interactions: Interactions) -> HeteroData:
-    """The graph of some watches with nothing known of its nodes: numbers of nodes, and edges."""
+    """The graph of some interactions without ids and features: numbers of nodes, and edges."""
     order = np.lexsort((interactions.movie, interactions.user))
     user = torch.from_numpy(interactions.user[order].astype(np.int64))
     movie = torch.from_numpy(interactions.movie[order].astype(np.int64))
@@ -146,32 +146,33 @@ def csr_tensor(pointer: Tensor, column: Tensor, value: Tensor, size: tuple[int, 
 
 
 def to_networkx(graph: HeteroData) -> nx.Graph[Any]:
-    """An undirected bipartite graph with the user's own ids.
+    """An undirected bipartite networkx graph of the tables' own ids.
 
     Args:
         graph: as `graphrec.build_graph` returns it.
 
     Returns:
         Nodes ``("user", user_id)`` with ``bipartite=0`` and ``("movie", movie_id)`` with
-        ``bipartite=1`` and ``title``; edges with ``weight`` and, where known, ``rating``, ``time``.
+        ``bipartite=1`` and ``title``; edges with ``weight`` and, where there are any, ``rating``
+        and ``time``.
 
     >>> import pandas as pd
-    >>> picture = to_networkx(build_graph(pd.DataFrame({"user": [1, 2], "movie": [5, 6]})))
-    >>> sorted(picture[("user", 1)])
+    >>> result = to_networkx(build_graph(pd.DataFrame({"user": [1, 2], "movie": [5, 6]})))
+    >>> sorted(result[("user", 1)])
     [('movie', 5)]
     """
     import networkx as nx  # slow to load, and few ask for it
 
-    picture: nx.Graph[Any] = nx.Graph()
+    result: nx.Graph[Any] = nx.Graph()
     users = [("user", user_id) for user_id in graph["user"].user_id]
     movies = [("movie", movie_id) for movie_id in graph["movie"].movie_id]
-    picture.add_nodes_from(users, bipartite=0)
+    result.add_nodes_from(users, bipartite=0)
     for node, title in zip(movies, graph["movie"].title, strict=True):
-        picture.add_node(node, bipartite=1, title=title)
+        result.add_node(node, bipartite=1, title=title)
     edges = graph[RATES]
     names = {"edge_weight": "weight", "rating": "rating", "time": "time"}
     present = {new: edges[old].tolist() for old, new in names.items() if old in edges}
-    for place, (user, movie) in enumerate(edges.edge_index.T.tolist()):
-        attributes = {name: values[place] for name, values in present.items()}
-        picture.add_edge(users[user], movies[movie], **attributes)
-    return picture
+    for i, (user, movie) in enumerate(edges.edge_index.T.tolist()):
+        attributes = {name: values[i] for name, values in present.items()}
+        result.add_edge(users[user], movies[movie], **attributes)
+    return result

@@ -50,6 +50,8 @@ def inspect(
 
 
 def _shown(fact: object) -> str:
+    if isinstance(fact, bool):
+        return "yes" if fact else "no"
     return f"{fact:,}" if isinstance(fact, int) else str(fact)
 
 

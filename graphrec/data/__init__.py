@@ -1,1 +1,1 @@
-"""Tables in, integers out: ids, interactions, splits and the places that data comes from."""
+"""Reading of tables and named data sets, ids, interactions and splits."""

@@ -1,4 +1,4 @@
-"""Cells of the ratings table: ids, ratings and times in their natural type, the bad ones named."""
+"""Cells of the ratings table as ids, ratings and times; bad cells are named in errors."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def without_id(ids: pd.Series[Any]) -> np.ndarray:
 
 
 def natural_ids(ids: pd.Series[Any]) -> pd.Series[Any]:
-    """Ids as whole numbers if every one of them is written as one, else as text unchanged.
+    """Ids as whole numbers if each is written as one, else as text unchanged.
 
-    ``"007"`` stays text: as a number it would no longer be the user's own id. ``"7.0"``, which is
-    what pandas writes for ids beside an empty cell, is 7.
+    ``"007"`` stays text: as a number it would be another id. ``"7.0"``, which is what pandas writes
+    for ids beside an empty cell, is 7.
     """
     if pd.api.types.is_integer_dtype(ids) and not _overflows(ids):
         return ids.astype(np.int64)
@@ -55,9 +55,9 @@ def natural_ids(ids: pd.Series[Any]) -> pd.Series[Any]:
     return pd.Series(values[codes], index=ids.index, name=ids.name, dtype=values.dtype)
 
 
-def like_ids(ids: pd.Series[Any], model: pd.Series[Any]) -> pd.Series[Any]:
-    """The same ids as text if `model`'s are text, so that 1 and "1" meet."""
-    if model.dtype.kind in "iu" or ids.dtype.kind not in "iu":
+def like_ids(ids: pd.Series[Any], other: pd.Series[Any]) -> pd.Series[Any]:
+    """The same ids as text if `other`'s are text, so that 1 and "1" match."""
+    if other.dtype.kind in "iu" or ids.dtype.kind not in "iu":
         return ids
     codes, distinct = pd.factorize(ids)
     texts = np.array([str(value) for value in distinct], dtype=object)
@@ -68,11 +68,11 @@ def with_ids(table: pd.DataFrame, name: str, key: str, column: str, note: Note) 
     """Leave out rows without an id (counted) and give ids their natural type.
 
     Args:
-        table: indexed by the rows' places in the file.
+        table: indexed by the rows' numbers in the file.
         name: of the table, for messages.
-        key: the part that the column plays.
-        column: its own name.
-        note: told of what was left out.
+        key: the usual name of the column, its name in `table`.
+        column: its name in the file.
+        note: called with a sentence on what was left out.
 
     Raises:
         DataError: if no row has an id, or one can't be an id.
@@ -102,7 +102,7 @@ def as_ratings(values: pd.Series[Any], name: str, column: str) -> pd.Series[Any]
     """
     numbers = _numbers(values)
     with np.errstate(invalid="ignore"):
-        bad = (np.isnan(numbers) & _given(values)) | (np.abs(numbers) > _LARGEST_FLOAT32)
+        bad = (np.isnan(numbers) & _filled(values)) | (np.abs(numbers) > _LARGEST_FLOAT32)
     if bad.any():
         raise _bad_cell(values, bad, name, column, "which is not a number")
     return pd.Series(numbers.astype(np.float32), index=values.index)
@@ -111,7 +111,7 @@ def as_ratings(values: pd.Series[Any], name: str, column: str) -> pd.Series[Any]
 def as_seconds(values: pd.Series[Any], name: str, column: str, note: Note) -> pd.Series[Any] | None:
     """Seconds since 1970 from seconds, milliseconds, microseconds, nanoseconds, or dates.
 
-    Rows without a time are taken as the earliest: they never count as somebody's latest watch.
+    Rows without a time are taken as the earliest: they are never a user's latest interaction.
 
     Returns:
         int64, or None if no row has a time.
@@ -119,22 +119,22 @@ def as_seconds(values: pd.Series[Any], name: str, column: str, note: Note) -> pd
     Raises:
         DataError: naming the first row that holds no time.
     """
-    given = _given(values)
-    if not given.any():
+    filled = _filled(values)
+    if not filled.any():
         note(f"{name}: no row has a time in column {column!r}; the column was left out.")
         return None
-    seconds = _seconds(values, given)
-    bad = given & ~(np.abs(seconds) < _YEAR_10000)
+    seconds = _seconds(values, filled)
+    bad = filled & ~(np.abs(seconds) < _YEAR_10000)
     if bad.any():
         what = "which is neither seconds since 1970 nor a date like 2024-05-31"
         raise _bad_cell(values, bad, name, column, what)
-    if not given.all():
-        first = row_name(name, values.index[~given][0])
+    if not filled.all():
+        first = row_name(name, values.index[~filled][0])
         note(
-            f"{name}: {(~given).sum():,} rows without a time were taken as the earliest"
+            f"{name}: {(~filled).sum():,} rows without a time were taken as the earliest"
             f" (first: {first})."
         )
-        seconds = np.where(given, seconds, seconds[given].min())
+        seconds = np.where(filled, seconds, seconds[filled].min())
     return pd.Series(seconds.astype(np.int64), index=values.index)
 
 
@@ -149,13 +149,13 @@ def _check_exact(ids: pd.Series[Any], name: str, column: str) -> None:
         raise _bad_cell(ids, large, name, column, what)
 
 
-def _given(values: pd.Series[Any]) -> np.ndarray:
-    """Which cells hold anything at all."""
-    given = values.notna().to_numpy(dtype=bool)
+def _filled(values: pd.Series[Any]) -> np.ndarray:
+    """Which cells are not empty."""
+    filled = values.notna().to_numpy(dtype=bool)
     if values.dtype.kind == "O":
         texts = values.map(str) if values.dtype == object else values  # else categories or text
-        given = given & ~texts.astype(str).str.strip().isin(_NO_ID).to_numpy(dtype=bool)
-    return given
+        filled = filled & ~texts.astype(str).str.strip().isin(_NO_ID).to_numpy(dtype=bool)
+    return filled
 
 
 def _numbers(values: pd.Series[Any]) -> np.ndarray:
@@ -163,22 +163,22 @@ def _numbers(values: pd.Series[Any]) -> np.ndarray:
     if values.dtype.kind in "mMc":
         return np.full(len(values), np.nan)
     if not pd.api.types.is_numeric_dtype(values):
-        values = pd.to_numeric(values.astype(object).map(_plain), errors="coerce")
+        values = pd.to_numeric(values.astype(object).map(_stripped), errors="coerce")
     return values.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
-def _plain(value: Any) -> Any:
+def _stripped(value: Any) -> Any:
     """Text without spaces around it; None for what is neither text nor number."""
     if isinstance(value, str):
         return value.strip()
     return value if np.isscalar(value) else None
 
 
-def _seconds(values: pd.Series[Any], given: np.ndarray) -> np.ndarray:
+def _seconds(values: pd.Series[Any], filled: np.ndarray) -> np.ndarray:
     """float64, NaN where a cell isn't what most cells are: a number or a date."""
     numbers = _numbers(values)
-    usable = numbers[given & ~np.isnan(numbers)]
-    if 2 * len(usable) < given.sum():
+    usable = numbers[filled & ~np.isnan(numbers)]
+    if 2 * len(usable) < filled.sum():
         return _seconds_of_dates(values)
     unit = 1000.0 ** int(np.searchsorted(_UNIT_STEPS, np.median(np.abs(usable))))
     seconds: np.ndarray = np.floor(numbers / unit)
@@ -196,10 +196,10 @@ def _seconds_of_dates(values: pd.Series[Any]) -> np.ndarray:
 def _bad_cell(
     values: pd.Series[Any], bad: np.ndarray, name: str, column: str, what: str
 ) -> DataError:
-    place = int(np.flatnonzero(bad)[0])
-    cell = values.iloc[place]
+    first = int(np.flatnonzero(bad)[0])
+    cell = values.iloc[first]
     shown = repr(cell) if isinstance(cell, str) else str(cell)
     others = f" ({bad.sum():,} such rows)" if bad.sum() > 1 else ""
     return DataError(
-        f"{row_name(name, values.index[place])}: column {column!r} holds {shown}, {what}{others}."
+        f"{row_name(name, values.index[first])}: column {column!r} holds {shown}, {what}{others}."
     )

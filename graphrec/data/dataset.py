@@ -1,4 +1,4 @@
-"""Ratings and movies brought together: one integer world, with what was repaired on the way."""
+"""Ratings and movies joined by integer rows, with a note of each repair."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from graphrec.data.tables import MOVIE, RATING, TIMESTAMP, TITLE, USER, like_ids
 from graphrec.errors import DataError
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Dataset:
-    """Everything that graphrec knows before it learns.
+    """The tables as training takes them.
 
     Attributes:
-        name: what the person called it.
-        interactions: all watches, of the given test part too.
+        name: as the user gave it.
+        interactions: all of them, those of the test part too.
         movies: one row per internal movie, in that order: ``movie_id``, ``title``, metadata.
-        has_titles: False if the titles were made up from the ids.
-        given_test: rows of `interactions` that the data set itself holds out, or None.
+        has_titles: False if the titles were generated from the ids.
+        given_test: rows of `interactions` that are the data set's own test part, or None.
         notes: one sentence per repair.
-        simulated: True if the viewers are not real people.
+        simulated: True if the users are not real people.
     """
 
     name: str
@@ -35,6 +35,13 @@ class Dataset:
     given_test: np.ndarray | None = None
     notes: tuple[str, ...] = ()
     simulated: bool = False
+
+    def __repr__(self) -> str:
+        edges = self.interactions
+        return (
+            f"Dataset({self.name!r}: {len(edges):,} interactions of {edges.num_users:,} users and"
+            f" {edges.num_movies:,} movies, {self.metadata.shape[1]} metadata columns)"
+        )
 
     @property
     def metadata(self) -> pd.DataFrame:
@@ -52,37 +59,40 @@ def make_dataset(
 ) -> Dataset:
     """Join tables as `read_ratings` and `read_movies` return them.
 
-    Movies of the ratings that the movies table doesn't know are kept with missing metadata; movies
-    nobody rated are kept without edges. Both are counted in a note.
+    Rated movies that the movies table lacks are kept, with missing metadata; movies without ratings
+    are kept without interactions. Both are counted in a note.
 
     Args:
         ratings: ``user_id``, ``movie_id`` and perhaps ``rating``, ``timestamp``.
         movies: ``movie_id`` and perhaps ``title`` and metadata.
-        test: ratings held out by the data set itself.
+        test: the data set's own test part, like `ratings`.
+        name: for messages and reports.
+        note: called with one sentence per repair.
 
     Raises:
         DataError: if there is one user or one movie only, or if the two tables share no movie.
     """
-    everything, given = (ratings, None) if test is None else _with_test(ratings, test, note)
+    everything, given_test = (ratings, None) if test is None else _with_test(ratings, test, note)
     if movies is not None:
-        everything, movies = _meet(everything, movies, note)
+        everything, movies = _align(everything, movies, note)
     users = IdMap.from_values(everything[USER], noun="user")
     ids = [everything[MOVIE]] if movies is None else [everything[MOVIE], movies[MOVIE]]
-    known = IdMap.from_values(*ids, noun="movie")
-    for noun, count in (("user", len(users)), ("movie", len(known))):
+    movie_ids = IdMap.from_values(*ids, noun="movie")
+    for noun, count in (("user", len(users)), ("movie", len(movie_ids))):
         if count < 2:
             raise DataError(f"{name}: there is one {noun} only; a graph needs at least two.")
-    table, has_titles = _movie_table(known, movies)
-    return Dataset(name, _interactions(users, known, everything), table, has_titles, given)
+    table, has_titles = _movie_table(movie_ids, movies)
+    interactions = _interactions(users, movie_ids, everything)
+    return Dataset(name, interactions, table, has_titles, given_test)
 
 
 def with_notes(dataset: Dataset, notes: list[str], *, simulated: bool = False) -> Dataset:
-    """The same data set with the story of its repairs."""
+    """The same data set with the notes of its repairs."""
     return replace(dataset, notes=tuple(notes), simulated=simulated)
 
 
 def _interactions(users: IdMap, movies: IdMap, table: pd.DataFrame) -> Interactions:
-    def own(column: str, dtype: type[np.generic]) -> np.ndarray | None:
+    def values(column: str, dtype: type[np.generic]) -> np.ndarray | None:
         return table[column].to_numpy(dtype, copy=True) if column in table else None
 
     return Interactions(
@@ -90,8 +100,8 @@ def _interactions(users: IdMap, movies: IdMap, table: pd.DataFrame) -> Interacti
         movies,
         user=users.to_internal(table[USER]).astype(np.int32),
         movie=movies.to_internal(table[MOVIE]).astype(np.int32),
-        rating=own(RATING, np.float32),
-        timestamp=own(TIMESTAMP, np.int64),
+        rating=values(RATING, np.float32),
+        timestamp=values(TIMESTAMP, np.int64),
     )
 
 
@@ -102,7 +112,9 @@ def _with_test(
     for key in (USER, MOVIE):
         test = test.assign(**{key: like_ids(test[key], train[key])})
         train = train.assign(**{key: like_ids(train[key], test[key])})
-    shared = [column for column in train.columns if column in test.columns]  # no half-known times
+    shared = [
+        column for column in train.columns if column in test.columns
+    ]  # times that half the rows lack are no use
     both = pd.concat([train[shared], test[shared]], ignore_index=True)
     seen = both.duplicated([USER, MOVIE]).to_numpy()[len(train) :]
     if seen.all():
@@ -113,7 +125,7 @@ def _with_test(
     return both, np.arange(len(train), len(both))
 
 
-def _meet(
+def _align(
     ratings: pd.DataFrame, movies: pd.DataFrame, note: Note
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Bring both tables' movie ids to one type and count who is missing where."""
@@ -133,16 +145,16 @@ def _meet(
         )
     unrated = ~movies[MOVIE].isin(rated)
     if unrated.any():
-        note(f"{unrated.sum():,} movies have no ratings; kept, and judged by their metadata alone.")
+        note(f"{unrated.sum():,} movies have no ratings; kept, and ranked by their metadata alone.")
     return ratings, movies
 
 
-def _movie_table(known: IdMap, movies: pd.DataFrame | None) -> tuple[pd.DataFrame, bool]:
-    table = pd.DataFrame({MOVIE: known.ids})
+def _movie_table(ids: IdMap, movies: pd.DataFrame | None) -> tuple[pd.DataFrame, bool]:
+    table = pd.DataFrame({MOVIE: ids.ids})
     if movies is not None:
-        table = movies.set_index(MOVIE).reindex(known.index).rename_axis(MOVIE).reset_index()
+        table = movies.set_index(MOVIE).reindex(ids.index).rename_axis(MOVIE).reset_index()
     has_titles = TITLE in table
-    made_up = "movie " + table[MOVIE].astype(str)
-    titles = table[TITLE].where(table[TITLE].notna(), made_up) if has_titles else made_up
+    generated = "movie " + table[MOVIE].astype(str)
+    titles = table[TITLE].where(table[TITLE].notna(), generated) if has_titles else generated
     rest = table.drop(columns=[MOVIE, TITLE], errors="ignore")
     return pd.concat([table[[MOVIE]], titles.astype(str).rename(TITLE), rest], axis=1), has_titles

@@ -1,4 +1,4 @@
-"""MovieLens archives fetched once: checksum, progress bar, cache, and no half-made folder."""
+"""MovieLens archives, downloaded once into a cache, verified by checksum, unpacked whole."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from graphrec.errors import DownloadError
 
 BASE_URL = "https://files.grouplens.org/datasets/movielens/"
 CHECKSUMS: dict[str, str | None] = {
-    "ml-latest-small": None,  # GroupLens renews it in place: checked against the .md5 beside it
+    "ml-latest-small": None,  # GroupLens updates it in place: checked against its .md5 file
     "ml-1m": "md5:c4d9eecfca2ab87c1945afe126590906",
     "ml-20m": "md5:cd245b17a1ae2cc31bb14903e1204af3",
     "ml-25m": "md5:6b51fb2759a8657d3bfcbfc42b592ada",
@@ -41,7 +41,7 @@ def fetch(name: str, *, cache: Path | None = None, base_url: str | None = None) 
 
     Raises:
         DownloadError: if the archive can't be fetched, its checksum is wrong, or it isn't safe to
-            unpack. Nothing is left in the cache that would be taken for a whole data set.
+            unpack. The cache never holds a part of a data set.
     """
     cache = cache or cache_folder()
     folder = cache / name
@@ -50,8 +50,8 @@ def fetch(name: str, *, cache: Path | None = None, base_url: str | None = None) 
     url = (base_url or os.environ.get("GRAPHREC_MOVIELENS_URL") or BASE_URL).rstrip("/")
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=cache) as place:
-            archive = _download(f"{url}/{name}.zip", CHECKSUMS[name], Path(place))
+        with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=cache) as temporary:
+            archive = _download(f"{url}/{name}.zip", CHECKSUMS[name], Path(temporary))
             _unpack(archive, name, folder)
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise DownloadError(
@@ -61,22 +61,22 @@ def fetch(name: str, *, cache: Path | None = None, base_url: str | None = None) 
     return folder
 
 
-def _download(url: str, checksum: str | None, place: Path) -> Path:
-    """The archive in `place`, once its checksum is right; the whole place goes away later."""
+def _download(url: str, checksum: str | None, folder: Path) -> Path:
+    """The archive in `folder`, once its checksum is right."""
     if checksum is None:
-        published = _retrieve(f"{url}.md5", None, place)
+        published = _retrieve(f"{url}.md5", None, folder)
         checksum = f"md5:{_md5_in(published.read_text(encoding='latin-1'))}"
-    return _retrieve(url, checksum, place)
+    return _retrieve(url, checksum, folder)
 
 
-def _retrieve(url: str, checksum: str | None, place: Path) -> Path:
+def _retrieve(url: str, checksum: str | None, folder: Path) -> Path:
     import pooch
 
     pooch.get_logger().setLevel("ERROR")
     downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=30)
     file = url.rsplit("/", 1)[-1]
     try:
-        return Path(pooch.retrieve(url, checksum, fname=file, path=place, downloader=downloader))
+        return Path(pooch.retrieve(url, checksum, fname=file, path=folder, downloader=downloader))
     except ValueError as error:
         if "does not match" in str(error):
             raise ValueError("the file that came has a wrong checksum") from error
@@ -86,7 +86,7 @@ def _retrieve(url: str, checksum: str | None, place: Path) -> Path:
 def _md5_in(text: str) -> str:
     """The digest in ``MD5 (file) = digest`` or ``digest  file``."""
     for word in text.split():
-        if len(word) == 32 and all(letter in "0123456789abcdef" for letter in word.lower()):
+        if len(word) == 32 and all(character in "0123456789abcdef" for character in word.lower()):
             return word.lower()
     raise ValueError("the published checksum is not an MD5 digest")
 

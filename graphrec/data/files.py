@@ -61,7 +61,7 @@ def read_frame(
         source: path of a CSV, TSV, ``::``-separated or Parquet file (gzip too), or any data frame
             that narwhals understands.
         called: the table's name in messages if it is a data frame.
-        dtypes: given the column names, those of a text file to be read just as written.
+        dtypes: maps the column names of a text file to those to be read just as written.
         positions: names of the columns, by position, for a text file without a header line.
         encoding: of a text file; UTF-8 by default, and Latin-1 where that fails.
         note: called with one sentence per repair.
@@ -87,7 +87,7 @@ def read_frame(
 
 
 def row_name(frame_name: str, row: Any) -> str:
-    """How a person finds a row: the file's or frame's first row of data is row 1."""
+    """A row in a message: the first row of data, below any header, is row 1."""
     return f"{frame_name}, data row {int(row) + 1:,}"
 
 
@@ -230,7 +230,7 @@ def _parse_table(
     Args:
         path: for messages.
         raw: UTF-8.
-        dtypes: given the column names, those to be read just as written, and as what.
+        dtypes: maps the column names to those to be read just as written, and as what.
         positions: names of the columns, by position, for a file without a header line.
         note: called with one sentence per repair.
 
@@ -317,7 +317,7 @@ def _head_lines(raw: bytes) -> list[str]:
 
 
 def _separator(lines: list[str]) -> str:
-    """What stands in every one of the first lines, most often; a comma where nothing does."""
+    """What every one of the first lines holds, most often; a comma where nothing does."""
     if all("::" in line for line in lines):
         return "::"
     counts = {mark: [line.count(mark) for line in lines] for mark in SEPARATORS}

@@ -1,4 +1,4 @@
-"""A file that only names movies: a table with a movie id column, or one id a line."""
+"""A list of movies: a table with a movie id column, or one id a line."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from graphrec.errors import DataError
 
 
 def read_movie_ids(path: Path, *, note: Note = warn) -> pd.Series[Any]:
-    """The movie ids that a file names, each once.
+    """The movie ids in a file, each once.
 
     Args:
         path: a table as for `graphrec.read_movies`, or a text file with one id a line.
-        note: told of each repair.
+        note: called with one sentence per repair.
 
     Raises:
-        DataError: if the file isn't there or names no movie.
+        DataError: if the file isn't there or holds no movie id.
     """
     words = _words(path)
     is_header = bool(words) and match(words[:1], NAMES_IN_MOVIES[MOVIE]) is not None
@@ -31,7 +31,7 @@ def read_movie_ids(path: Path, *, note: Note = warn) -> pd.Series[Any]:
 
 
 def _words(path: Path) -> list[str]:
-    """The lines of a text file; none of any other, whose fault `read_movies` tells."""
+    """The lines of a text file; none of any other, for which `read_movies` says what is wrong."""
     if path.suffix.lower() in PARQUET_SUFFIXES:
         return []
     try:
@@ -39,5 +39,5 @@ def _words(path: Path) -> list[str]:
     except (OSError, UnicodeDecodeError):
         return []
     if not text.strip():
-        raise DataError(f"{path} names no movie.")
+        raise DataError(f"{path} holds no movie id.")
     return [] if "\x00" in text else [line.strip() for line in text.splitlines() if line.strip()]

@@ -1,4 +1,4 @@
-"""Who watched what: the edges of the graph as frozen integer arrays."""
+"""Interactions of users and movies, the edges of the graph, as frozen integer arrays."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     import scipy.sparse as sp
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Interactions:
-    """User-movie edges, one row per watch, no pair twice.
+    """User-movie pairs, one row each, no pair twice.
 
     Attributes:
         users: ids of all users, U of them.
-        movies: ids of all movies, M of them, watched or not.
-        user: internal user of each edge, int32, shape [E].
-        movie: internal movie of each edge, int32, shape [E].
-        rating: of each edge, float32, shape [E], NaN where not known; None if there are none.
+        movies: ids of all movies, M of them, with interactions or without.
+        user: internal user of each row, int32, shape [E].
+        movie: internal movie of each row, int32, shape [E].
+        rating: float32, shape [E], NaN where missing; None if there are none.
         timestamp: seconds since 1970, int64, shape [E]; None if there are none.
     """
 
@@ -41,6 +41,12 @@ class Interactions:
     def __len__(self) -> int:
         return len(self.user)
 
+    def __repr__(self) -> str:
+        size = f"{len(self):,} of {self.num_users:,} users and {self.num_movies:,} movies"
+        columns = {"rating": self.rating, "timestamp": self.timestamp}
+        present = [name for name, values in columns.items() if values is not None]
+        return f"Interactions({size}{', with ' * bool(present)}{' and '.join(present)})"
+
     @property
     def num_users(self) -> int:
         return len(self.users)
@@ -51,18 +57,18 @@ class Interactions:
 
     @property
     def density(self) -> float:
-        """Share of all user-movie pairs that are edges, 0 to 1."""
+        """Fraction of all user-movie pairs that are here, 0 to 1."""
         return len(self) / max(1, self.num_users * self.num_movies)
 
     def only(self, rows: np.ndarray) -> Interactions:
-        """The edges of some rows; the users and the movies stay all."""
+        """Those of some rows; all users and movies stay."""
         rating = None if self.rating is None else self.rating[rows]
         timestamp = None if self.timestamp is None else self.timestamp[rows]
         edges = self.user[rows], self.movie[rows], rating, timestamp
         return Interactions(self.users, self.movies, *edges)
 
     def viewers(self, movie: int) -> np.ndarray:
-        """Who has watched a movie, int64 [V], sorted; nobody one that isn't among the movies."""
+        """Users of a movie, int64 [V], sorted; none if it isn't among the movies."""
         return np.sort(self.user[self.movie == movie]).astype(np.int64)
 
     def to_csr(
@@ -70,9 +76,9 @@ class Interactions:
     ) -> sp.csr_array:
         """The users x movies matrix of ones over `rows` (all by default), indices sorted.
 
-        With more than the own movies the columns of the others are empty.
+        Where `num_movies` exceeds the number of movies, the columns beyond are empty.
         """
-        import scipy.sparse as sp  # slow to load, and looking up who has watched needs none
+        import scipy.sparse as sp  # slow to load, and `viewers` does without
 
         user = self.user if rows is None else self.user[rows]
         movie = self.movie if rows is None else self.movie[rows]
@@ -83,11 +89,11 @@ class Interactions:
         return matrix
 
     def movie_degree(self, rows: np.ndarray | None = None) -> np.ndarray:
-        """Watches per movie over `rows` (all by default), int64, shape [M]."""
+        """Interactions per movie over `rows` (all by default), int64, shape [M]."""
         movie = self.movie if rows is None else self.movie[rows]
         return np.bincount(movie, minlength=self.num_movies)
 
     def user_degree(self, rows: np.ndarray | None = None) -> np.ndarray:
-        """Watches per user over `rows` (all by default), int64, shape [U]."""
+        """Interactions per user over `rows` (all by default), int64, shape [U]."""
         user = self.user if rows is None else self.user[rows]
         return np.bincount(user, minlength=self.num_users)

@@ -1,4 +1,4 @@
-"""Which column plays which part: the names that tables use, and the person's own."""
+"""Which column of a table is which: the usual names, and those that the user gives."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from graphrec.errors import DataError
 
 USER, MOVIE, RATING, TIMESTAMP, TITLE = "user_id", "movie_id", "rating", "timestamp", "title"
 
-KNOWN_NAMES: dict[str, tuple[str, ...]] = {
+COLUMN_NAMES: dict[str, tuple[str, ...]] = {
     USER: ("user_id", "user", "uid", "viewer_id", "viewer", "customer_id", "member_id"),
     MOVIE: ("movie_id", "movie", "item_id", "item", "iid", "film_id", "film", "mid"),
     RATING: ("rating", "ratings", "stars", "score", "rate"),
     TIMESTAMP: ("timestamp", "time", "ts", "date", "datetime", "rated_at", "watched_at"),
     TITLE: ("title", "movie_title", "film_title", "name", "movie_name", "film_name"),
 }
-"""Names of each part, whatever their case and punctuation (``userId`` is ``user_id``)."""
+"""Usual names of each column, in any case and punctuation (``userId`` is ``user_id``)."""
 
-NAMES_IN_MOVIES = KNOWN_NAMES | {MOVIE: (*KNOWN_NAMES[MOVIE], "id")}
+NAMES_IN_MOVIES = COLUMN_NAMES | {MOVIE: (*COLUMN_NAMES[MOVIE], "id")}
 """The same for a movies table, where ``id`` can only be the movie's."""
 
 OPTION = {
@@ -35,15 +35,15 @@ OPTION = {
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What a person said about the tables, and where their repairs are told.
+class ReadOptions:
+    """What the user says about the tables, and where notes of repairs go.
 
     Attributes:
-        columns: the tables' own names of parts, such as ``{"user_id": "viewer"}``.
+        columns: names of columns that aren't usual, such as ``{"user_id": "viewer"}``.
         encoding: of text files.
-        note: told of each repair.
-        shared: True if `columns` is for several tables, any of which may lack one.
-        used: the parts of `columns` that some table has.
+        note: called with one sentence per repair.
+        shared: True if `columns` is for several tables, which needn't all have every one.
+        used: the keys of `columns` that some table has.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -67,20 +67,20 @@ class Reading:
 def find_columns(
     frame: pd.DataFrame,
     frame_name: str,
-    reading: Reading,
+    options: ReadOptions,
     *,
     required: tuple[str, ...],
     optional: tuple[str, ...],
-    names: Mapping[str, tuple[str, ...]] = KNOWN_NAMES,
+    names: Mapping[str, tuple[str, ...]] = COLUMN_NAMES,
 ) -> dict[str, str]:
-    """Which column of the frame plays which part, by `names` or by the person's own.
+    """The frame's column of each part, by the user's `columns` or else by `names`.
 
     Raises:
         DataError: if a required part or a named column is missing, or one is named twice.
     """
     parts = (*required, *optional)
     columns = list(frame.columns)
-    found = _named_columns(columns, frame_name, reading, parts)
+    found = _named_columns(columns, frame_name, options, parts)
     for part in parts:
         if part not in found:
             column = match(columns, names[part], taken=found.values())
@@ -94,20 +94,20 @@ def find_columns(
 def parts_in(
     columns: list[str],
     parts: tuple[str, ...],
-    reading: Reading,
-    names: Mapping[str, tuple[str, ...]] = KNOWN_NAMES,
+    options: ReadOptions,
+    names: Mapping[str, tuple[str, ...]] = COLUMN_NAMES,
 ) -> set[str]:
-    """The columns that may play one of these parts."""
-    chosen = {reading.columns.get(part) for part in parts}
+    """The columns that may be one of these parts."""
+    chosen = {options.columns.get(part) for part in parts}
     chosen |= {match(columns, names[part]) for part in parts}
     return {column for column in chosen if column in columns}
 
 
-def match(columns: list[str], known: tuple[str, ...], taken: Iterable[str] = ()) -> str | None:
-    """The first column that goes by one of the known names."""
+def match(columns: list[str], names: tuple[str, ...], taken: Iterable[str] = ()) -> str | None:
+    """The column of the first of the names that some column has, in any case and punctuation."""
     free = [column for column in columns if column not in set(taken)]
     by_simple_name = {_simple(column): column for column in reversed(free)}
-    return next((by_simple_name[_simple(k)] for k in known if _simple(k) in by_simple_name), None)
+    return next((by_simple_name[key] for key in map(_simple, names) if key in by_simple_name), None)
 
 
 def listed(columns: list[str], most: int = 12) -> str:
@@ -121,13 +121,13 @@ def _simple(name: str) -> str:
 
 
 def _named_columns(
-    columns: list[str], frame_name: str, reading: Reading, parts: tuple[str, ...]
+    columns: list[str], frame_name: str, options: ReadOptions, parts: tuple[str, ...]
 ) -> dict[str, str]:
-    """The columns that the person named themselves."""
+    """The columns that the user has named."""
     found: dict[str, str] = {}
     for part in parts:
-        wanted = reading.columns.get(part)
-        if wanted is None or (reading.shared and wanted not in columns):
+        wanted = options.columns.get(part)
+        if wanted is None or (options.shared and wanted not in columns):
             continue
         if wanted not in columns:
             raise DataError(
@@ -136,20 +136,20 @@ def _named_columns(
             )
         if wanted in found.values():
             raise DataError(
-                f"{frame_name}: column {wanted!r} is named for two parts; check {OPTION[part]}."
+                f"{frame_name}: column {wanted!r} is given twice; check {OPTION[part]}."
             )
         found[part] = wanted
-        reading.used.add(part)
+        options.used.add(part)
     return found
 
 
-def _not_found(columns: list[str], frame_name: str, part: str, known: tuple[str, ...]) -> str:
+def _not_found(columns: list[str], frame_name: str, part: str, names: tuple[str, ...]) -> str:
     if len(columns) == 1:
         return (
             f"{frame_name}: there is one column only, {columns[0]!r}; columns are separated by a"
             " comma, tab, semicolon, | or ::."
         )
     return (
-        f"{frame_name}: no column for {part} (looked for {', '.join(known[:4])}, ...); it has"
+        f"{frame_name}: no column for {part} (looked for {', '.join(names[:4])}, ...); it has"
         f" {listed(columns)}. Name it with {OPTION[part]}, or add a header line if there is none."
     )

@@ -14,7 +14,7 @@ from graphrec.data.cells import natural_ids
 from graphrec.data.dataset import Dataset, make_dataset, with_notes
 from graphrec.data.download import CHECKSUMS, fetch
 from graphrec.data.files import PARQUET_SUFFIXES, TEXT_SUFFIXES, Note
-from graphrec.data.names import MOVIE, TITLE, USER, Reading
+from graphrec.data.names import MOVIE, TITLE, USER, ReadOptions
 from graphrec.data.tables import join_details, movies_of, ratings_of
 from graphrec.errors import DataError
 
@@ -48,8 +48,8 @@ def load_dataset(
         ratings: a ratings table (path or frame), instead of `data`.
         movies: a movies table that goes with `ratings` or with a folder that has none.
         details: another metadata table, joined by movie id.
-        columns: unusual column names, see `read_ratings`.
-        min_rating: drop watches rated lower.
+        columns: names of columns that aren't usual, see `read_ratings`.
+        min_rating: drop interactions rated lower.
         encoding: of the text files.
 
     Raises:
@@ -57,15 +57,15 @@ def load_dataset(
         DownloadError: if a named data set can't be fetched.
     """
     notes: list[str] = []
-    reading = Reading(columns or {}, encoding, notes.append, shared=True)
-    table, movie_table, test = _read_tables(data, ratings, movies, min_rating, reading)
+    options = ReadOptions(columns or {}, encoding, notes.append, shared=True)
+    table, movie_table, test = _read_tables(data, ratings, movies, min_rating, options)
     if details is not None:
         if movie_table is None:
             movie_table = table[[MOVIE]].drop_duplicates().reset_index(drop=True)
         called = str(details) if isinstance(details, (str, os.PathLike)) else "details"
-        more = movies_of(details, reading)
+        more = movies_of(details, options)
         movie_table = join_details(movie_table, more, name=called, note=notes.append)
-    reading.check_used()
+    options.check_used()
     name = "tables" if data is None else str(data)
     dataset = make_dataset(table, movie_table, test=test, name=name, note=notes.append)
     simulated = data is not None and _is_sample(str(data))
@@ -80,25 +80,29 @@ def sample_folder() -> Path:
 
 
 def _read_tables(
-    data: str | Path | None, ratings: Any, movies: Any, min_rating: float | None, reading: Reading
+    data: str | Path | None,
+    ratings: Any,
+    movies: Any,
+    min_rating: float | None,
+    options: ReadOptions,
 ) -> tuple[pd.DataFrame, pd.DataFrame | None, pd.DataFrame | None]:
-    """Ratings, movies and given test part of whatever the person named."""
+    """Ratings, movies and the data set's own test part, if any."""
     if data is not None and ratings is not None:
         raise DataError("give either --data or --ratings, not both.")
     table: pd.DataFrame
     movie_table = test = None
     if ratings is not None:
-        table = ratings_of(ratings, reading, min_rating)
+        table = ratings_of(ratings, options, min_rating)
     elif data is None or not str(data):
         raise DataError("say what to read: --data NAME_OR_FOLDER, or --ratings FILE.")
     else:
         folder = _folder(str(data))
         try:
-            table, test = _read_folder_ratings(folder, min_rating, reading)
-            movie_table = None if movies is not None else _read_folder_movies(folder, reading)
+            table, test = _read_folder_ratings(folder, min_rating, options)
+            movie_table = None if movies is not None else _read_folder_movies(folder, options)
         except OSError as error:
             raise DataError(f"{folder}: can't be read: {error.strerror or error}.") from error
-    return table, movie_table if movies is None else movies_of(movies, reading), test
+    return table, movie_table if movies is None else movies_of(movies, options), test
 
 
 def _folder(data: str) -> Path:
@@ -119,28 +123,28 @@ def _is_sample(data: str) -> bool:
 
 
 def _read_folder_ratings(
-    folder: Path, min_rating: float | None, reading: Reading
+    folder: Path, min_rating: float | None, options: ReadOptions
 ) -> tuple[pd.DataFrame, pd.DataFrame | None]:
-    """Ratings and, where the folder has one, the test part, in any known layout."""
+    """Ratings and, where the folder has one, the test part, in any supported layout."""
     if (folder / "train.txt").is_file() and (folder / "test.txt").is_file():
         if min_rating is not None:
             raise DataError(f"{folder}: train.txt holds no ratings, so --min-rating can't be used.")
-        train = _read_adjacency(folder / "train.txt", reading.note)
-        return train, _read_adjacency(folder / "test.txt", reading.note)
+        train = _read_adjacency(folder / "train.txt", options.note)
+        return train, _read_adjacency(folder / "test.txt", options.note)
     file = folder / "u.data" if (folder / "u.data").is_file() else _table_file(folder, "ratings")
     if file is None:
         raise DataError(
             f"{folder} holds no ratings: looked for ratings.csv, ratings.dat, u.data, or train.txt"
             " with test.txt. Name the files with --ratings and --movies."
         )
-    return ratings_of(file, reading, min_rating), None
+    return ratings_of(file, options, min_rating), None
 
 
-def _read_folder_movies(folder: Path, reading: Reading) -> pd.DataFrame | None:
+def _read_folder_movies(folder: Path, options: ReadOptions) -> pd.DataFrame | None:
     if (folder / "u.data").is_file() and (folder / "u.item").is_file():
         return _read_ml_100k_movies(folder / "u.item")
     file = _table_file(folder, "movies")
-    return None if file is None else movies_of(file, reading)
+    return None if file is None else movies_of(file, options)
 
 
 def _table_file(folder: Path, stem: str) -> Path | None:
@@ -184,7 +188,7 @@ def _read_adjacency(path: Path, note: Note) -> pd.DataFrame:
 
 
 def _read_ml_100k_movies(path: Path) -> pd.DataFrame:
-    """``u.item``: id, title, release date, two columns of no use, and a flag per genre.
+    """``u.item``: id, title, release date, two columns that aren't used, and a flag per genre.
 
     Raises:
         DataError: if the file isn't in that format.
@@ -214,5 +218,5 @@ def _read_ml_100k_movies(path: Path) -> pd.DataFrame:
 def _distinct(table: pd.DataFrame, path: Path, note: Note) -> pd.DataFrame:
     repeated = table.duplicated()
     if repeated.any():
-        note(f"{path}: {repeated.sum():,} pairs stand there twice; counted once.")
+        note(f"{path}: {repeated.sum():,} pairs are repeated; counted once.")
     return table[~repeated].reset_index(drop=True)

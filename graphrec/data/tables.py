@@ -16,7 +16,7 @@ from graphrec.data.names import (
     TIMESTAMP,
     TITLE,
     USER,
-    Reading,
+    ReadOptions,
     find_columns,
     listed,
     parts_in,
@@ -45,14 +45,14 @@ def read_ratings(
     encoding: str | None = None,
     note: Note = warn,
 ) -> pd.DataFrame:
-    """Read who watched what.
+    """Read the interactions, with ratings and times if there are any.
 
     Args:
         source: path (CSV, TSV, ``::``-separated ``.dat``, Parquet; gzip too) or any data frame.
-        columns: the table's own names where unusual, e.g. ``{"user_id": "viewer"}``.
+        columns: names of columns that aren't usual, e.g. ``{"user_id": "viewer"}``.
         min_rating: drop rows rated lower than this, and rows without a rating.
         encoding: of a text file; UTF-8 by default, Latin-1 where that fails.
-        note: told of each repair in one sentence; warns with `DataWarning` by default.
+        note: called with one sentence per repair; warns with `DataWarning` by default.
 
     Returns:
         Columns ``user_id``, ``movie_id`` and, where the table has them, ``rating`` (float32) and
@@ -66,7 +66,7 @@ def read_ratings(
     0        7         1
     1        7         2
     """
-    return ratings_of(source, Reading(columns or {}, encoding, note), min_rating)
+    return ratings_of(source, ReadOptions(columns or {}, encoding, note), min_rating)
 
 
 def read_movies(
@@ -76,13 +76,13 @@ def read_movies(
     encoding: str | None = None,
     note: Note = warn,
 ) -> pd.DataFrame:
-    """Read what is known of each movie: an id, a title if there is one, and any other columns.
+    """Read the movies' metadata: an id, a title if there is one, and any other columns.
 
     Args:
         source: path or data frame, as for `read_ratings`.
-        columns: the table's own names where unusual, e.g. ``{"movie_id": "code"}``.
+        columns: names of columns that aren't usual, e.g. ``{"movie_id": "code"}``.
         encoding: of a text file.
-        note: told of each repair.
+        note: called with one sentence per repair.
 
     Returns:
         ``movie_id`` first, then ``title`` where there is one, then the metadata columns unchanged.
@@ -90,21 +90,21 @@ def read_movies(
     Raises:
         DataError: if no column holds the movie's id.
     """
-    return movies_of(source, Reading(columns or {}, encoding, note))
+    return movies_of(source, ReadOptions(columns or {}, encoding, note))
 
 
-def ratings_of(source: Any, reading: Reading, min_rating: float | None = None) -> pd.DataFrame:
-    """`read_ratings` with what the person said in one object."""
-    note = reading.note
+def ratings_of(source: Any, options: ReadOptions, min_rating: float | None = None) -> pd.DataFrame:
+    """`read_ratings` with its options in one object."""
+    note = options.note
     frame, name = read_frame(
         source,
         called="the ratings table",
-        dtypes=lambda names: dict.fromkeys(parts_in(names, (USER, MOVIE), reading), "str"),
+        dtypes=lambda names: dict.fromkeys(parts_in(names, (USER, MOVIE), options), "str"),
         positions=[USER, MOVIE, RATING, TIMESTAMP],
-        encoding=reading.encoding,
+        encoding=options.encoding,
         note=note,
     )
-    found = find_columns(frame, name, reading, required=(USER, MOVIE), optional=(RATING, TIMESTAMP))
+    found = find_columns(frame, name, options, required=(USER, MOVIE), optional=(RATING, TIMESTAMP))
     table = pd.DataFrame({key: frame[column] for key, column in found.items()})
     for key in (USER, MOVIE):
         table = with_ids(table, name, key, found[key], note)
@@ -114,32 +114,32 @@ def ratings_of(source: Any, reading: Reading, min_rating: float | None = None) -
         seconds = as_seconds(table.pop(TIMESTAMP), name, found[TIMESTAMP], note)
         table = table if seconds is None else table.assign(**{TIMESTAMP: seconds})
     if min_rating is not None:
-        table = _drop_weak(table, name, min_rating, note)
+        table = _drop_low(table, name, min_rating, note)
     return _latest_of_duplicates(table, name, note)
 
 
-def movies_of(source: Any, reading: Reading) -> pd.DataFrame:
-    """`read_movies` with what the person said in one object."""
+def movies_of(source: Any, options: ReadOptions) -> pd.DataFrame:
+    """`read_movies` with its options in one object."""
     frame, name = read_frame(
         source,
         called="the movies table",
         dtypes=lambda names: dict.fromkeys(
-            parts_in(names, (MOVIE, TITLE), reading, NAMES_IN_MOVIES), "str"
+            parts_in(names, (MOVIE, TITLE), options, NAMES_IN_MOVIES), "str"
         ),
         positions=[MOVIE, TITLE, "genres"],
-        encoding=reading.encoding,
-        note=reading.note,
+        encoding=options.encoding,
+        note=options.note,
     )
     found = find_columns(
-        frame, name, reading, required=(MOVIE,), optional=(TITLE,), names=NAMES_IN_MOVIES
+        frame, name, options, required=(MOVIE,), optional=(TITLE,), names=NAMES_IN_MOVIES
     )
-    table = _with_metadata(frame, name, found, reading.note)
-    table = with_ids(table, name, MOVIE, found[MOVIE], reading.note)
+    table = _with_metadata(frame, name, found, options.note)
+    table = with_ids(table, name, MOVIE, found[MOVIE], options.note)
     if TITLE in table:
         table = table.assign(**{TITLE: _as_titles(table[TITLE])})
     repeated = table[MOVIE].duplicated()
     if repeated.any():
-        reading.note(
+        options.note(
             f"{name}: {repeated.sum():,} rows repeat a movie id; the first of each was kept."
         )
     return table[~repeated].reset_index(drop=True)
@@ -150,7 +150,8 @@ def join_details(
 ) -> pd.DataFrame:
     """Add the columns of another metadata table, matched by movie id.
 
-    Movies without a row there have missing values; rows of unknown movies are counted and left out.
+    Movies without a row there have missing values; rows of movies that `movies` lacks are counted
+    and left out.
 
     Raises:
         DataError: if the two tables share no movie.
@@ -164,18 +165,18 @@ def join_details(
     unknown = ~details[MOVIE].isin(movies[MOVIE])
     if unknown.all():
         raise DataError(
-            f"{name}: none of its movie ids (such as {details[MOVIE].iloc[0]}) is known (ids are"
-            f" such as {movies[MOVIE].iloc[0]}); check --movie-column."
+            f"{name}: none of its movie ids (such as {details[MOVIE].iloc[0]}) is in the"
+            f" movies table (such as {movies[MOVIE].iloc[0]}); check --movie-column."
         )
     if unknown.any():
-        note(f"{name}: {unknown.sum():,} rows are of movies that no other table knows; left out.")
+        note(f"{name}: {unknown.sum():,} rows are of movies that no other table has; left out.")
     return movies.merge(details, on=MOVIE, how="left")
 
 
 def _with_metadata(
     frame: pd.DataFrame, name: str, found: Mapping[str, str], note: Note
 ) -> pd.DataFrame:
-    """The found columns by the names of their parts, then the rest."""
+    """The found columns under their usual names, then the rest."""
     rest = [column for column in frame.columns if column not in found.values()]
     hidden = [column for column in rest if column in found]
     for column in hidden:
@@ -190,18 +191,18 @@ def _as_titles(titles: pd.Series[Any]) -> pd.Series[Any]:
     return texts.where(titles.notna().to_numpy() & (texts != "").to_numpy(), None)
 
 
-def _drop_weak(table: pd.DataFrame, name: str, min_rating: float, note: Note) -> pd.DataFrame:
+def _drop_low(table: pd.DataFrame, name: str, min_rating: float, note: Note) -> pd.DataFrame:
     if RATING not in table:
         raise DataError(f"{name}: --min-rating needs a rating column, and there is none.")
-    strong = table[RATING] >= min_rating
-    if not strong.any():
+    high = table[RATING] >= min_rating
+    if not high.any():
         raise DataError(f"{name}: no row is rated {min_rating:g} or more; lower --min-rating.")
-    if not strong.all():
+    if not high.all():
         note(
-            f"{name}: {(~strong).sum():,} of {len(table):,} rows are not rated"
+            f"{name}: {(~high).sum():,} of {len(table):,} rows are not rated"
             f" {min_rating:g} or more; dropped."
         )
-    return table[strong]
+    return table[high]
 
 
 def _latest_of_duplicates(table: pd.DataFrame, name: str, note: Note) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""What kind of metadata a column holds, found from its values and shown to the user."""
+"""The kind of each metadata column, found from its values and shown to the user."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 DATE_FORMATS = ("ISO8601", "%d-%b-%Y", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%B %d, %Y", "%d %B %Y")
-SEPARATORS = {"|": 0.01, ";": 0.1, ",": 0.3}  # share of rows that must hold it
-HEAVY_TAIL = 30  # the 99th percentile over the 10th: money is far above, minutes far below
+SEPARATORS = {"|": 0.01, ";": 0.1, ",": 0.3}  # fraction of the rows that must contain it
+HEAVY_TAIL = 30  # 99th percentile over the 10th; money is far above it, minutes far below
 NO_VALUE = {"", "(no genres listed)", "unknown", "n/a", "na", "none", "null", "nan", "\\n"}
 _YEAR_IN_TITLE = re.compile(r"\((\d{4})(?:[-–]\d{0,4})?\)\s*$")
 _NUMBER = re.compile(
@@ -24,8 +24,8 @@ _NUMBER = re.compile(
     r"(e[-+]?\d+)?\s*[$€£¥]?",
     re.IGNORECASE,
 )
-LARGEST = 1e30  # a number beyond it measures nothing and would only overflow
-_SAMPLE = 5_000  # rows looked at to tell the kind
+LARGEST = 1e30  # larger numbers can't be measurements and would overflow
+_SAMPLE = 5_000  # rows looked at to find the kind
 
 
 class ColumnKind(StrEnum):
@@ -44,14 +44,14 @@ class ColumnKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a column was understood to be.
+    """The kind that was found for a column.
 
     Attributes:
         kind: how it will be encoded.
         reason: why, in a few words.
         separator: between the labels of a multi-label column.
         date_format: of a date column, as pandas names it.
-        zero_is_missing: True where 0 stands for "not known", as in tables of budgets.
+        zero_is_missing: True where 0 means "missing", as in tables of budgets.
     """
 
     kind: ColumnKind
@@ -62,7 +62,7 @@ class Finding:
 
 
 def find_kind(name: str, column: pd.Series[Any]) -> Finding:
-    """Tell what a column holds from its name and (a sample of) its values.
+    """Find a column's kind from its name and (a sample of) its values.
 
     >>> find_kind("genres", pd.Series(["Action|Comedy", "Drama", "Action"])).kind.value
     'multi-label'
@@ -82,7 +82,7 @@ def find_kind(name: str, column: pd.Series[Any]) -> Finding:
 
 
 def as_values(column: pd.Series[Any]) -> pd.Series[Any]:
-    """The column with every form of "missing" as missing, and written-out lists as lists."""
+    """The column with any spelling of "missing" as missing, and lists written as text as lists."""
     if column.dtype.kind == "m":
         column = column.dt.total_seconds()
     if pd.api.types.is_datetime64_any_dtype(column) or column.dtype == bool:
@@ -151,7 +151,7 @@ def _list_or_value(value: Any) -> Any:
 
 
 def _read_text(text: str) -> Any:
-    """None for a way to say "missing"; ``["a", "b"]``, ``['a']`` or TMDB's records as a list."""
+    """None for a spelling of "missing"; ``["a", "b"]``, ``['a']`` or TMDB's records as a list."""
     if text.lower() in NO_VALUE:
         return None
     if text[0] + text[-1] not in ("[]", "{}"):
@@ -215,7 +215,7 @@ def _kind_of_numbers(name: str, values: pd.Series[Any]) -> Finding:
     positive = values[values > 0]
     zero_is_missing = bool((values == 0).mean() > 0.02 and positive.quantile(0.1) >= 1_000)
     heavy = (values >= 0).all() and positive.quantile(0.99) > HEAVY_TAIL * positive.quantile(0.1)
-    reason = ("heavy tail" if heavy else "numbers") + "; 0 means not known" * zero_is_missing
+    reason = ("heavy tail" if heavy else "numbers") + "; 0 means missing" * zero_is_missing
     kind = ColumnKind.LOG_NUMBER if heavy else ColumnKind.NUMBER
     return Finding(kind, reason, zero_is_missing=zero_is_missing)
 

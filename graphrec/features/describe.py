@@ -1,4 +1,4 @@
-"""What was understood of a data set, in words and counts."""
+"""A data set in counts, with the kind found for each metadata column."""
 
 from __future__ import annotations
 
@@ -17,23 +17,24 @@ def describe(dataset: Dataset) -> dict[str, Any]:
     """Counts, the kind found for each metadata column, and the repairs.
 
     Returns:
-        Values fit for JSON: ``name``, ``viewers``, ``watches``, ``users``, ``movies``, ``density``
-        in percent, ``watches_per_user`` and ``watches_per_movie`` (fewest, median, most),
-        ``ratings``, ``times``, ``test_part``, ``columns`` (a dict for each, with ``leak``: why it
-        looks computed from the watches, empty if it doesn't) and ``notes``.
+        Values fit for JSON: ``name``, ``simulated`` (whether the users are), ``interactions``,
+        ``users``, ``movies``, ``density`` in percent, ``interactions_per_user`` and
+        ``interactions_per_movie`` (fewest, most, median), ``ratings``, ``times``, ``test_part``,
+        ``columns`` (a dict for each, with ``leak``: why it looks computed from the interactions,
+        empty if it doesn't) and ``notes``.
     """
     interactions = dataset.interactions
     encoder = fit_features(dataset.metadata)
     return {
         "name": dataset.name,
-        "viewers": "simulated" if dataset.simulated else "as given",
-        "watches": len(interactions),
+        "simulated": dataset.simulated,
+        "interactions": len(interactions),
         "users": interactions.num_users,
         "movies": interactions.num_movies,
         "density": f"{interactions.density:.3%}",
-        "watches_per_user": _spread(interactions.user_degree()),
-        "watches_per_movie": _spread(interactions.movie_degree()),
-        "ratings": _range(interactions.rating),
+        "interactions_per_user": _range(interactions.user_degree()),
+        "interactions_per_movie": _range(interactions.movie_degree()),
+        "ratings": _rating_range(interactions.rating),
         "times": _period(interactions.timestamp),
         "test_part": _test_part(dataset),
         "columns": [
@@ -57,13 +58,13 @@ def _missing(column: pd.Series[Any]) -> str:
     return f"{as_values(column).isna().mean():.1%}"
 
 
-def _spread(degree: np.ndarray) -> str:
+def _range(degree: np.ndarray) -> str:
     return f"{degree.min():,} to {degree.max():,}, median {np.median(degree):,.0f}"
 
 
-def _range(rating: np.ndarray | None) -> str:
+def _rating_range(rating: np.ndarray | None) -> str:
     if rating is None or np.isnan(rating).all():
-        return "none; each row is a watch"
+        return "none; each row is an interaction"
     return f"{np.nanmin(rating):g} to {np.nanmax(rating):g}, mean {np.nanmean(rating):.2f}"
 
 
@@ -75,4 +76,4 @@ def _period(timestamp: np.ndarray | None) -> str:
 
 
 def _test_part(dataset: Dataset) -> str:
-    return "none" if dataset.given_test is None else f"{len(dataset.given_test):,} watches"
+    return "none" if dataset.given_test is None else f"{len(dataset.given_test):,} interactions"

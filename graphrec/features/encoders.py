@@ -1,4 +1,4 @@
-"""One metadata column -> a block of numbers, with the statistics fitted once and kept."""
+"""One metadata column -> a block of features, by statistics fitted once and saved."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ MAX_WORDS = 5_000
 TEXT_DIMENSIONS = 64
 NUM_KNOTS = 5
 _YEAR_DAYS = 365.25
-_NO_ENERGY = 1e-9  # what rounding leaves of a block that is the same for every movie
+_NO_ENERGY = 1e-9  # up to it, a block is constant but for rounding
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FittedColumn:
-    """A column's kind and the statistics that turn its cells into numbers.
+    """A column's kind and the statistics that turn its cells into features.
 
     Attributes:
         name: of the column.
-        finding: what it was understood to be.
+        finding: the kind that was found.
         labels: what each number of the block stands for.
         state: fitted arrays (knots, word weights, ...), by name.
         mean: of each number over the fitted movies, shape [width].
         scale: that makes the block's mean squared length 1.
-        missing_rate: share of the fitted movies without a value, 0 to 1.
+        missing_rate: fraction of the fitted movies without a value, 0 to 1.
     """
 
     name: str
@@ -63,15 +63,15 @@ class FittedColumn:
         return names + [f"{self.name} is missing"] * (self.missing_rate > 0)
 
 
-def fit_column(name: str, column: pd.Series[Any], known: np.ndarray) -> FittedColumn:
-    """Fit a column's statistics on the movies that training may know.
+def fit_column(name: str, column: pd.Series[Any], training: np.ndarray) -> FittedColumn:
+    """Fit a column's statistics on the training movies.
 
     Args:
         name: of the column.
         column: one cell per movie, shape [M].
-        known: which movies may be looked at, bool, shape [M].
+        training: which movies may be looked at, bool, shape [M].
     """
-    seen = column[known].reset_index(drop=True)
+    seen = column[training].reset_index(drop=True)
     finding = find_kind(name, seen)
     if finding.kind is ColumnKind.IGNORED:
         return _ignored(name, finding.reason)
@@ -98,16 +98,16 @@ def fit_column(name: str, column: pd.Series[Any], known: np.ndarray) -> FittedCo
 
 
 def _ignored(name: str, reason: str) -> FittedColumn:
-    """A column that gives no numbers, and why."""
+    """A column that gives no features, and why."""
     finding = Finding(ColumnKind.IGNORED, reason)
     return FittedColumn(name, finding, (), {}, np.zeros(0, np.float32), 1.0, 0.0)
 
 
 def encode_column(fitted: FittedColumn, column: pd.Series[Any] | None, rows: int) -> np.ndarray:
-    """Numbers of each movie, float32, shape [rows, fitted.width].
+    """Features of each movie, float32, shape [rows, fitted.width].
 
     A missing cell (or a missing column) is zero, which is the mean, with the indicator set to 1;
-    labels and words that were never fitted count as nothing.
+    labels and words that training didn't have are ignored.
     """
     block = np.zeros((rows, fitted.width), dtype=np.float32)
     width = len(fitted.labels)
@@ -122,7 +122,7 @@ def encode_column(fitted: FittedColumn, column: pd.Series[Any] | None, rows: int
 
 
 def readable(fitted: FittedColumn, values: pd.Series[Any]) -> np.ndarray:
-    """Which cells are what a column of numbers, dates or vectors holds, bool [n]."""
+    """Which cells are readable as the column's numbers, dates or vectors, bool [n]."""
     match fitted.finding.kind:
         case ColumnKind.DATE:
             return to_dates(values, fitted.finding.date_format).notna().to_numpy()
@@ -142,7 +142,7 @@ def _fit(finding: Finding, values: pd.Series[Any]) -> tuple[list[str], dict[str,
             return _fit_text(values)
         case ColumnKind.VECTOR:
             width = next(len(value) for value in values if isinstance(value, list))
-            return [str(place) for place in range(width)], {}
+            return [str(i) for i in range(width)], {}
         case _:
             return _fit_numbers(finding, values)
 
@@ -152,7 +152,7 @@ def _fit_numbers(
 ) -> tuple[list[str], dict[str, np.ndarray]]:
     numbers = numbers_of(finding, values).dropna()
     knots = np.unique(np.quantile(numbers, np.linspace(0, 1, NUM_KNOTS)))
-    labels = [_shown(finding, knot) for knot in knots]
+    labels = [_format_knot(finding, knot) for knot in knots]
     if finding.kind is ColumnKind.DATE:
         labels += ["season (sine)", "season (cosine)"]
     return labels, {"knots": knots}
@@ -183,8 +183,8 @@ def _encode(
 def hat_functions(numbers: np.ndarray, knots: np.ndarray) -> np.ndarray:
     """Linear B-splines: each number shares a weight of 1 between its two nearest knots.
 
-    Two films of 95 and 100 minutes come out alike and both unlike one of 200, which one straight
-    axis can't say. Beyond the outer knots a number counts as the outer knot; NaN gives zeros.
+    Two films of 95 and 100 minutes come out alike and both unlike one of 200, which a single
+    column can't express. Beyond the outer knots a number counts as the outer knot; NaN gives zeros.
 
     Args:
         numbers: shape [n].
@@ -221,33 +221,33 @@ def numbers_of(finding: Finding, values: pd.Series[Any]) -> pd.Series[Any]:
             return numbers
 
 
-def _shown(finding: Finding, knot: float) -> str:
+def _format_knot(finding: Finding, knot: float) -> str:
     return f"{math.expm1(knot):.3g}" if finding.kind is ColumnKind.LOG_NUMBER else f"{knot:.6g}"
 
 
 def _season(dates: pd.Series[Any]) -> np.ndarray:
-    """Day of the year on a circle; January 1st, which often stands for "day not known", is none."""
+    """Day of the year on a circle; none for January 1st, which often means "day not known"."""
     day = dates.dt.day_of_year.to_numpy(float)
     angle = 2 * np.pi * (day - 1) / _YEAR_DAYS
-    known = day > 1
+    has_day = day > 1
     circle = np.stack([np.sin(angle), np.cos(angle)], axis=1) / 2
-    return np.where(known[:, None], circle, 0.0)
+    return np.where(has_day[:, None], circle, 0.0)
 
 
 def labels_of(finding: Finding, values: pd.Series[Any]) -> list[list[str]]:
     """The labels of each cell, none where it is missing."""
     present = values.notna().to_numpy(dtype=bool)
     return [
-        to_labels(cell, finding.separator) if known else []
-        for cell, known in zip(values.tolist(), present, strict=True)
+        to_labels(cell, finding.separator) if filled else []
+        for cell, filled in zip(values.tolist(), present, strict=True)
     ]
 
 
 def _multi_hot(
     cells: list[list[str]], labels: list[str] | tuple[str, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
-    place = {label: column for column, label in enumerate(labels)}
-    pairs = [(r, place[label]) for r, cell in enumerate(cells) for label in cell if label in place]
+    index = {label: column for column, label in enumerate(labels)}
+    pairs = [(r, index[label]) for r, cell in enumerate(cells) for label in cell if label in index]
     raw = np.zeros((len(cells), len(labels)), dtype=np.float32)
     if pairs:
         rows, columns = np.array(pairs).T
@@ -276,10 +276,10 @@ def _fit_text(values: pd.Series[Any]) -> tuple[list[str], dict[str, np.ndarray]]
     vectorizer = TfidfVectorizer(max_features=MAX_WORDS, stop_words="english", sublinear_tf=True)
     try:
         weights = vectorizer.fit_transform(texts)
-    except ValueError:  # no word is left without the stop words
+    except ValueError:  # every word is a stop word
         return [], {}
     width = min(TEXT_DIMENSIONS, min(weights.shape) - 1)
-    with np.errstate(divide="ignore", invalid="ignore"):  # shares of a variance that can be 0
+    with np.errstate(divide="ignore", invalid="ignore"):  # ratios to a variance that can be 0
         svd = TruncatedSVD(max(1, width), random_state=0).fit(weights)
     words = sorted(vectorizer.vocabulary_, key=vectorizer.vocabulary_.__getitem__)
     state = {
@@ -287,7 +287,7 @@ def _fit_text(values: pd.Series[Any]) -> tuple[list[str], dict[str, np.ndarray]]
         "idf": vectorizer.idf_.astype(np.float64),
         "components": svd.components_.astype(np.float32),
     }
-    return [f"topic {place}" for place in range(len(svd.components_))], state
+    return [f"topic {i}" for i in range(len(svd.components_))], state
 
 
 def _encode_text(values: pd.Series[Any], state: dict[str, np.ndarray]) -> np.ndarray:

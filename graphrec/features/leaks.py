@@ -1,31 +1,32 @@
-"""Which metadata columns know the answer: counted from the watches themselves, or after them.
+"""Which metadata columns are leaks: computed from the interactions themselves, or after them.
 
 A study of "metadata against learned embeddings" is worth nothing if ``vote_count`` is among the
-metadata. So every column is asked:
+metadata. So three questions are asked of every column:
 
-* Does it rank the movies as their watches do? Where release dates are known, movies of the same
-  time are compared: who rated in the nineties has not watched what came later, which hides a count
-  that others made later. Facts known beforehand go with the watches too, but more loosely: in the
-  sample and ml-latest-small earnings up to .58, all others up to .4, counts of watches from .66.
-* Does it rank the *held-out* watches better than the training watches do? Only what was counted
-  from them too can do so; a fact is but one more hint at the popularity that both show.
+* Does it rank the movies as their numbers of interactions do? Where release dates are known, movies
+  of the same time are compared: users who rated in the nineties can't have rated later movies,
+  which hides a count that was made later by others. Facts from before the release correlate too,
+  but less: in the sample and ml-latest-small earnings up to .58, all others up to .4, counts of
+  interactions from .66.
+* Does it rank the *held-out* interactions better than the training interactions do? Only a column
+  counted from them too can; any other is one more hint at the popularity that both show.
 * Does it rank the movies as their mean ratings do? Genres reach .42, average votes .8.
 
-and numbers, where dates are known, one more: do movies released after the training watches end
-have a value? Length and budget are known when a movie comes out, so that alone says nothing. How
-much it earned or was liked is not; whether a column tells such a thing, only its name can say.
+Of numbers, where dates are known, a fourth: do movies released after the last training interaction
+have a value? Length and budget are known when a movie comes out, so a value alone shows nothing.
+Earnings and votes are not; whether a column is one of these, only its name can say.
 
-The line this draws for ``revenue``: to go with popularity is no leak for what was known before the
-watches in question. Earnings are settled soon after the release, so they are flagged where a split
-in time makes them the future, and not where the watches of both parts came later. Votes, averages
-and popularity go on counting until the day the table was made and are judged by the first three
-questions; there a name such as ``rating`` lowers the bounds, so that weaker figures are enough,
-but none is not.
+``revenue`` is the case on the line: a correlation with popularity is no leak in what was known
+before the interactions in question. Earnings are settled soon after the release, so they are
+flagged where a split in time makes them the future, and not where the interactions of both parts
+came later. Votes, averages and popularity go on changing until the table is made, so the first
+three questions decide; there a name such as ``rating`` lowers the bounds but is never enough alone.
 
 Limits: a count made elsewhere (``vote_count``) under a neutral name is found where release dates
-are known; without them it can go with these watches no more than earnings do. What was counted
-from the training watches alone is flagged too: it knows no held-out watch, but it is the watches
-once more and no metadata. Whether unpopular movies *lack* a value is not asked of numbers.
+are known; without them it correlates with these interactions no more than earnings do. A column
+counted from the training interactions alone is flagged too: it holds no held-out interaction, but
+it repeats the training data and isn't metadata. Whether unpopular movies *lack* a value is not
+asked of numbers.
 """
 
 from __future__ import annotations
@@ -48,17 +49,17 @@ from graphrec.features.correlation import Correlation, correlate_block, correlat
 from graphrec.features.encoders import FittedColumn, encode_column, hat_functions
 from graphrec.features.matrix import FeatureEncoder, fit_features, with_plain_names
 
-WATCHED = 0.65  # rank correlation with the watches, from which a column looks like a count of them
-RATED = 0.6  # ... with the mean ratings, like an average of them
-BEYOND = 0.3  # ... with random held-out watches given the training ones, like a count of both
-BEYOND_CHOSEN = 0.6  # ... with later ones or new movies', which old watches don't foretell
-NAMED = 0.3  # ... with watches or ratings, for a number whose name says votes or ratings
-_FEWEST_RATINGS = 5  # of a movie whose mean counts
-_FEWEST_LATER = 5  # movies after the training watches, to speak of them
+COUNTED = 0.65  # rank correlation with the interactions from which a column looks counted from them
+RATED = 0.6  # ... with the mean ratings, from which it looks like an average of them
+BEYOND = 0.3  # ... with held-out interactions given the training ones, if drawn at random
+BEYOND_CHOSEN = 0.6  # ... if they are later or new movies', which training predicts less well
+NAMED = 0.3  # ... with interactions or ratings, for numbers whose name says votes or ratings
+_MIN_RATINGS = 5  # of a movie, for its mean to be used
+_MIN_LATER = 5  # movies released after the training interactions, for a reason to name them
 _NUM_KNOTS = 9
-_YEARS = (1870, 2100)  # of movies
+_YEARS = (1870, 2100)  # in which movies are released
 _NUMBERS = (ColumnKind.NUMBER, ColumnKind.LOG_NUMBER)
-_VERDICT = re.compile(
+_OPINION = re.compile(
     r"(?:^|_)(?:vote[sd]?|ratings?|(?:meta)?scores?|popular(?:ity)?|reviews?|likes?|views?"
     r"|viewers?|watch(?:es|ed)?|audience|rank(?:ing)?|favou?rites?)(?:_|$)"
 )
@@ -68,21 +69,21 @@ _RELEASE = re.compile(r"(?:^|_)(?:released?|premiered?|year)(?:_|$)")
 
 @dataclass(frozen=True, slots=True)
 class ColumnAudit:
-    """What a column knows of the watches; a figure that can't be had is NaN.
+    """How a column correlates with the interactions; NaN where that can't be measured.
 
     Correlations are Spearman's, -1 to 1, among movies of the same time where release dates are
-    known. For a column that isn't one number it is that of a prediction from the column for movies
-    that the prediction wasn't fitted on.
+    known. For a column that isn't one number it is that of a cross-validated prediction from the
+    column.
 
     Attributes:
         column: its name.
-        kind: what it was understood to be.
-        watched: correlation with the movies' number of training watches.
-        held_out: with their number of held-out watches.
-        beyond: with their number of held-out watches, given that of training ones.
+        kind: the kind that was found.
+        watched: correlation with the movies' number of training interactions.
+        held_out: with their number of held-out interactions.
+        beyond: with their number of held-out interactions, given that of training ones.
         rated: with their mean rating, over movies of five ratings or more.
-        after: share of the movies released after the training watches end that have a value other
-            than 0, 0 to 1; of numbers only.
+        after: fraction of the movies released after the last training interaction that have a value
+            other than 0; of numbers only.
         reasons: why it looks leaky, in words; empty if it doesn't.
     """
 
@@ -108,15 +109,15 @@ def find_leaks(
     encoder: FeatureEncoder | None = None,
     seed: int = 0,
 ) -> tuple[ColumnAudit, ...]:
-    """Audit each metadata column for knowledge of the watches.
+    """Audit each metadata column for leaks of the interactions.
 
     Args:
         dataset: with metadata; ratings and timestamps are used where it has them.
-        split: what is training and what is held out. Without it that is the data set's own test
-            part or, where it has none, a random half of the watches: halves show best whether a
-            column was counted from both, and no watch need be spared for training here.
+        split: what is training and what is held out. Without it the data set's own test part or,
+            where it has none, a random half of the interactions is held out: halves show best
+            whether a column was counted from both, and no model is trained here.
         ignore: columns not to look at.
-        encoder: fitted on this metadata, to save the time of doing it again.
+        encoder: fitted on this metadata, if there is one already.
         seed: of the random half.
 
     Returns:
@@ -125,32 +126,32 @@ def find_leaks(
     >>> import dataclasses
     >>> from graphrec.data.sources import load_dataset
     >>> sample = load_dataset("sample")
-    >>> seen_by = sample.interactions.movie_degree()
-    >>> planted = dataclasses.replace(sample, movies=sample.movies.assign(seen_by=seen_by))
+    >>> rated_by = sample.interactions.movie_degree()
+    >>> planted = dataclasses.replace(sample, movies=sample.movies.assign(rated_by=rated_by))
     >>> [audit.column for audit in find_leaks(planted) if audit.is_leaky]
-    ['seen_by']
+    ['rated_by']
     """
     metadata = with_plain_names(dataset.metadata)
     encoder = encoder or fit_features(metadata)
-    world = _world(dataset, split, _release_years(metadata, encoder), seed)
+    targets = _targets(dataset, split, _release_years(metadata, encoder), seed)
     columns = [column for column in encoder.columns if column.name not in ignore]
-    return tuple(_audit(column, metadata[column.name], world) for column in columns)
+    return tuple(_audit(column, metadata[column.name], targets) for column in columns)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _World:
+class _Targets:
     """What columns are compared with, of the M movies.
 
     Attributes:
-        watched: number of training watches, float, [M].
-        held_out: number of held-out watches, float, [M].
+        train: number of training interactions, float, [M].
+        held_out: number of held-out interactions, float, [M].
         rated: mean rating, NaN where there are few, [M].
-        epoch: where in time each movie lies, in hat functions [M, any]; zeros if not known.
-        is_later: whether it was released after the training watches end, [M].
-        at_random: whether the held-out watches were drawn at random.
+        epoch: release time of each movie in hat functions [M, any]; zeros if not known.
+        is_later: whether it was released after the last training interaction, [M].
+        at_random: whether the held-out interactions were drawn at random.
     """
 
-    watched: np.ndarray
+    train: np.ndarray
     held_out: np.ndarray
     rated: np.ndarray
     epoch: np.ndarray
@@ -162,16 +163,16 @@ class _World:
         return bool(self.epoch.any())
 
 
-def _world(dataset: Dataset, split: Split | None, released: np.ndarray, seed: int) -> _World:
+def _targets(dataset: Dataset, split: Split | None, released: np.ndarray, seed: int) -> _Targets:
     interactions = dataset.interactions
     train, held_out, at_random = _parts(dataset, split, seed)
-    watched = interactions.movie_degree(train)
-    return _World(
-        watched=watched.astype(float),
+    degree = interactions.movie_degree(train)
+    return _Targets(
+        train=degree.astype(float),
         held_out=interactions.movie_degree(held_out).astype(float),
         rated=_mean_ratings(interactions),
         epoch=_epoch(released),
-        is_later=(released > _end(interactions, train)) & (watched == 0),  # else the date is wrong
+        is_later=(released > _end(interactions, train)) & (degree == 0),  # else the date is wrong
         at_random=at_random,
     )
 
@@ -188,26 +189,26 @@ def _parts(dataset: Dataset, split: Split | None, seed: int) -> tuple[np.ndarray
 
 
 def _mean_ratings(interactions: Interactions) -> np.ndarray:
-    """Of each movie with enough of them, [M]."""
+    """Mean rating of each movie with enough ratings, else NaN, [M]."""
     means = np.full(interactions.num_movies, np.nan)
     if interactions.rating is not None:
-        known = ~np.isnan(interactions.rating)
-        movie, rating = interactions.movie[known], interactions.rating[known]
+        has_rating = ~np.isnan(interactions.rating)
+        movie, rating = interactions.movie[has_rating], interactions.rating[has_rating]
         count = np.bincount(movie, minlength=len(means))
         total = np.bincount(movie, weights=rating, minlength=len(means))
-        np.divide(total, count, out=means, where=count >= _FEWEST_RATINGS)
+        np.divide(total, count, out=means, where=count >= _MIN_RATINGS)
     return means
 
 
 def _end(interactions: Interactions, train: np.ndarray) -> float:
-    """When the training watches end, as a year and its fraction; never, without timestamps."""
+    """The last training interaction as a year and its fraction; infinity without timestamps."""
     if interactions.timestamp is None:
         return math.inf
     return 1970 + float(interactions.timestamp[train].max()) / (365.25 * 86_400)
 
 
 def _release_years(metadata: pd.DataFrame, encoder: FeatureEncoder) -> np.ndarray:
-    """When each movie came out, as a year and its fraction, NaN if not known, [M]."""
+    """When each movie came out, as a year and its fraction, NaN where missing, [M]."""
     years = pd.Series(np.nan, index=metadata.index)
     for column in sorted(encoder.columns, key=lambda c: c.finding.kind is ColumnKind.TITLE_YEAR):
         years = years.fillna(_years(column, metadata[column.name]))
@@ -215,8 +216,8 @@ def _release_years(metadata: pd.DataFrame, encoder: FeatureEncoder) -> np.ndarra
 
 
 def _years(column: FittedColumn, cells: pd.Series[Any]) -> pd.Series[Any]:
-    """Those in a column of release dates or of titles with a year; missing for any other."""
-    kind, is_release = column.finding.kind, _RELEASE.search(_plain(column.name)) is not None
+    """Release years from a column of dates or of titles with a year; missing for any other."""
+    kind, is_release = column.finding.kind, _RELEASE.search(_snake_case(column.name)) is not None
     if kind is ColumnKind.TITLE_YEAR:
         return title_years(cells)
     if kind is ColumnKind.DATE and is_release:
@@ -229,34 +230,36 @@ def _years(column: FittedColumn, cells: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def _epoch(released: np.ndarray) -> np.ndarray:
-    known = released[np.isfinite(released)]
-    if not len(known):
+    years = released[np.isfinite(released)]
+    if not len(years):
         return np.zeros((len(released), 0))
-    return hat_functions(released, np.unique(np.quantile(known, np.linspace(0, 1, _NUM_KNOTS))))
+    return hat_functions(released, np.unique(np.quantile(years, np.linspace(0, 1, _NUM_KNOTS))))
 
 
-def _plain(name: str) -> str:
+def _snake_case(name: str) -> str:
     """``voteCount`` and ``Vote count`` as ``vote_count``."""
     return re.sub(r"[\W_]+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)).lower()
 
 
-def _audit(column: FittedColumn, cells: pd.Series[Any], world: _World) -> ColumnAudit:
+def _audit(column: FittedColumn, cells: pd.Series[Any], targets: _Targets) -> ColumnAudit:
     kind = column.finding.kind
     if not column.width:
         return ColumnAudit(column.name, kind)
     values = _values(column, cells)
     correlate = correlate_numbers if values.ndim == 1 else correlate_block
     found = {
-        "watched": correlate(values, world.watched, world.epoch),
-        "held_out": correlate(values, world.held_out, world.epoch),
-        "beyond": correlate(values, world.held_out, world.epoch, world.watched),
-        "rated": correlate(values, world.rated, world.epoch),
+        "watched": correlate(values, targets.train, targets.epoch),
+        "held_out": correlate(values, targets.held_out, targets.epoch),
+        "beyond": correlate(values, targets.held_out, targets.epoch, targets.train),
+        "rated": correlate(values, targets.rated, targets.epoch),
     }
-    later = values[world.is_later] if values.ndim == 1 else np.zeros(0)
-    num_known = int((np.isfinite(later) & (later != 0)).sum())
+    later = values[targets.is_later] if values.ndim == 1 else np.zeros(0)
+    num_later = int((np.isfinite(later) & (later != 0)).sum())
     figures = {name: correlation.value for name, correlation in found.items()}
-    after = num_known / len(later) if len(later) else math.nan
-    reasons = _reasons(_plain(column.name) if values.ndim == 1 else "", found, num_known, world)
+    after = num_later / len(later) if len(later) else math.nan
+    reasons = _reasons(
+        _snake_case(column.name) if values.ndim == 1 else "", found, num_later, targets
+    )
     return ColumnAudit(column.name, kind, **figures, after=after, reasons=reasons)
 
 
@@ -269,38 +272,38 @@ def _values(column: FittedColumn, cells: pd.Series[Any]) -> np.ndarray:
 
 
 def _reasons(
-    name: str, found: dict[str, Correlation], num_known: int, world: _World
+    name: str, found: dict[str, Correlation], num_later: int, targets: _Targets
 ) -> tuple[str, ...]:
     """Why a column looks leaky, in words.
 
     Args:
-        name: in small letters; empty for a column that isn't of numbers, whose name tells nothing.
-        found: its correlations by figure.
-        num_known: values of movies released after the training watches end.
-        world: what it was compared with.
+        name: in snake case; empty for a column that isn't of numbers, whose name isn't considered.
+        found: its correlations, by field of `ColumnAudit`.
+        num_later: values of movies released after the last training interaction.
+        targets: what it was compared with.
     """
     watched, held_out, beyond, rated = found.values()
-    is_verdict = _VERDICT.search(name) is not None
-    count = NAMED if is_verdict else WATCHED
-    peers = "among movies of its time, " if world.has_dates else ""
-    hint = ", as its name suggests" if is_verdict else ""
+    is_opinion = _OPINION.search(name) is not None
+    count = NAMED if is_opinion else COUNTED
+    peers = "among movies of its time, " if targets.has_dates else ""
+    hint = ", as its name suggests" if is_opinion else ""
     reasons = []
     if watched.reaches(count) or held_out.reaches(count):
         reasons.append(
-            f"{peers}rank correlation {watched.value:.2f} with the number of training watches,"
+            f"{peers}rank correlation {watched.value:.2f} with the number of training interactions,"
             f" {held_out.value:.2f} with the held-out ones{hint}"
         )
-    if beyond.reaches(BEYOND if world.at_random else BEYOND_CHOSEN):
+    if beyond.reaches(BEYOND if targets.at_random else BEYOND_CHOSEN):
         reasons.append(
-            f"{peers}rank correlation {beyond.value:.2f} with the number of held-out watches"
-            " beyond what the training ones tell"
+            f"{peers}rank correlation {beyond.value:.2f} with the number of held-out interactions"
+            " beyond what the training ones predict"
         )
-    if rated.reaches(NAMED if is_verdict else RATED):
+    if rated.reaches(NAMED if is_opinion else RATED):
         reasons.append(f"{peers}rank correlation {rated.value:.2f} with the mean rating{hint}")
-    is_outcome = bool(reasons) or is_verdict or _SUCCESS.search(name) is not None
-    if is_outcome and num_known >= _FEWEST_LATER:
+    is_outcome = bool(reasons) or is_opinion or _SUCCESS.search(name) is not None
+    if is_outcome and num_later >= _MIN_LATER:
         reasons.append(
-            f"values for {num_known:,} of {int(world.is_later.sum()):,} movies released after the"
-            " training watches"
+            f"values for {num_later:,} of {int(targets.is_later.sum()):,} movies released after the"
+            " training interactions"
         )
     return tuple(reasons)

@@ -1,4 +1,4 @@
-"""The movies table -> one feature matrix, and the statistics to do it again for later movies."""
+"""The movies table -> the feature matrix, and the statistics to encode later movies alike."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class FeatureEncoder:
 
     @property
     def used(self) -> tuple[FittedColumn, ...]:
-        """The columns that give numbers."""
+        """The columns that give features."""
         return tuple(column for column in self.columns if column.width)
 
     @property
@@ -39,10 +39,10 @@ class FeatureEncoder:
 
         Every column's block has a mean squared length of 1 over the movies it was fitted on, and
         the row is divided by the root of the number of blocks, so no column outweighs another.
-        A movie of which nothing at all is known is zero: it does not resemble others for that.
+        A movie without any metadata is zero, so that such movies don't resemble each other.
 
         Args:
-            movies: a table with some or all of the fitted columns; others are not looked at.
+            movies: a table with some or all of the fitted columns; others are ignored.
 
         Returns:
             float32, shape [len(movies), num_features].
@@ -51,15 +51,15 @@ class FeatureEncoder:
             return np.zeros((len(movies), 0), dtype=np.float32)
         movies = with_plain_names(movies)
         blocks = [encode_column(c, movies.get(c.name), len(movies)) for c in self.used]
-        known = [b[:, : len(c.labels)].any(axis=1) for b, c in zip(blocks, self.used, strict=True)]
+        filled = [b[:, : len(c.labels)].any(axis=1) for b, c in zip(blocks, self.used, strict=True)]
         features = np.hstack(blocks) / np.float32(np.sqrt(len(blocks)))
-        features[~np.any(known, axis=0)] = 0
+        features[~np.any(filled, axis=0)] = 0
         return features
 
     def to_state(self) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
         """What `from_state` needs: a part for JSON, and the arrays by name."""
         described, arrays = [], {}
-        for place, column in enumerate(self.columns):
+        for i, column in enumerate(self.columns):
             words = column.state.get("words")
             described.append(
                 {
@@ -71,10 +71,10 @@ class FeatureEncoder:
                     "missing_rate": column.missing_rate,
                 }
             )
-            arrays[f"{place}.mean"] = column.mean
+            arrays[f"{i}.mean"] = column.mean
             for key, value in column.state.items():
                 if key != "words":
-                    arrays[f"{place}.state.{key}"] = value
+                    arrays[f"{i}.state.{key}"] = value
         return described, arrays
 
     @classmethod
@@ -83,8 +83,8 @@ class FeatureEncoder:
     ) -> FeatureEncoder:
         """The encoder that `to_state` described."""
         columns = []
-        for place, column in enumerate(described):
-            prefix = f"{place}.state."
+        for i, column in enumerate(described):
+            prefix = f"{i}.state."
             state = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
             if column["words"] is not None:
                 state["words"] = np.array(column["words"])
@@ -95,7 +95,7 @@ class FeatureEncoder:
                     finding=Finding(**{**finding, "kind": ColumnKind(finding["kind"])}),
                     labels=tuple(column["labels"]),
                     state=state,
-                    mean=arrays[f"{place}.mean"],
+                    mean=arrays[f"{i}.mean"],
                     scale=column["scale"],
                     missing_rate=column["missing_rate"],
                 )
@@ -110,8 +110,8 @@ def fit_features(
 
     Args:
         metadata: one row per movie, without the id column, shape [M, any].
-        known: bool, shape [M]: the movies that training may know, all by default. The others'
-            cells change nothing.
+        known: the training movies, bool, shape [M], all by default. The others' cells change
+            nothing.
         ignore: columns to leave out.
 
     Returns:

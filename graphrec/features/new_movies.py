@@ -1,4 +1,4 @@
-"""A table of movies that training has not seen: what of it the fitted features can read."""
+"""Checks a table of new movies against the features fitted in training."""
 
 from __future__ import annotations
 
@@ -28,13 +28,14 @@ _HOLDS = {
 def check_new_metadata(
     encoder: FeatureEncoder, metadata: pd.DataFrame, name: str, note: Note
 ) -> None:
-    """Count what the encoder has never seen, and refuse what it can't read.
+    """Note what wasn't in training, and refuse what the encoder can't read.
 
     Args:
         encoder: as training fitted it.
         metadata: of the new movies, without their ids.
         name: of the table, for messages.
-        note: told of missing columns, of columns and labels that training didn't know.
+        note: called with a sentence on missing columns, and on columns and labels that training
+            didn't have.
 
     Raises:
         DataError: if a cell is of another type than its column was in training.
@@ -43,10 +44,10 @@ def check_new_metadata(
     fitted = {column.name: column for column in encoder.columns}
     missing = [column.name for column in encoder.used if column.name not in metadata]
     if missing:
-        note(f"{name}: it has no {_named(missing)}, which training knew; taken as not known.")
-    strange = [c for c in metadata.columns if c not in fitted and c != "title"]
-    if strange:
-        note(f"{name}: training didn't know {_named(strange)}; left out.")
+        note(f"{name}: it has no {_named(missing)}, which training had; taken as missing.")
+    extra = [c for c in metadata.columns if c not in fitted and c != "title"]
+    if extra:
+        note(f"{name}: training had no {_named(extra)}; left out.")
     for column in encoder.used:
         if column.name in metadata:
             _check_column(column, metadata[column.name].reset_index(drop=True), name, note)
@@ -62,11 +63,11 @@ def _check_column(column: FittedColumn, cells: pd.Series[Any], name: str, note: 
             cell = str(cells.iloc[wrong[0]])
             raise DataError(
                 f"{name}: column {column.name!r} holds {_HOLDS[kind]}, and {cell!r} in row"
-                f" {wrong[0] + 1} is none; leave a cell empty where it isn't known."
+                f" {wrong[0] + 1} is not one; leave a cell empty where the value is missing."
             )
     if kind in _LABELS:
-        separator, known = column.finding.separator, set(column.labels)
+        separator, fitted = column.finding.separator, set(column.labels)
         labels = (to_labels(value, separator) for value in values.dropna())
-        new = sorted({label for several in labels for label in several} - known)
+        new = sorted({label for several in labels for label in several} - fitted)
         if new:
-            note(f"{name}: training saw no {column.name} {_named(new)}; counted as nothing.")
+            note(f"{name}: training had no {column.name} {_named(new)}; ignored.")

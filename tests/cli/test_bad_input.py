@@ -258,7 +258,7 @@ def test_bad_questions(case: str, model_folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("", ("names no movie",)), ("998\n999\n", ("none of its 2 movie ids is in the model",))],
+    [("", ("holds no movie id",)), ("998\n999\n", ("none of its 2 movie ids is in the model",))],
 )
 def test_bad_among(text: str, words: tuple[str, ...], model_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "ids.txt").write_text(text, encoding="utf-8")

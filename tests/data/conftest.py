@@ -1,4 +1,4 @@
-"""A place to write small tables, and an ear for what was repaired."""
+"""Fixtures: a folder to write small tables to, and a list of the notes of repairs."""
 
 from __future__ import annotations
 
@@ -27,5 +27,5 @@ def write(tmp_path: Path) -> Write:
 
 @pytest.fixture
 def notes() -> list[str]:
-    """Give ``notes.append`` as `note`, then look at what was told."""
+    """Give ``notes.append`` as `note`, then look at the notes."""
     return []

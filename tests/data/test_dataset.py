@@ -52,7 +52,7 @@ def test_movies_come_in_the_order_of_their_rows() -> None:
     assert dataset.metadata.to_dict("list") == {"title": ["It", "Heat"], "runtime": [90, 170]}
 
 
-def test_edges_of_some_rows_and_who_has_watched() -> None:
+def test_edges_of_some_rows_and_the_users_of_a_movie() -> None:
     edges = make_dataset(RATINGS, MOVIES).interactions
     some = edges.only(np.array([0, 2]))
     assert pairs(some) == [(9, 20), (7, 20)]
@@ -104,7 +104,7 @@ def test_movies_that_one_table_lacks_are_kept_and_counted(notes: list[str]) -> N
     assert dataset.interactions.movie_degree().tolist() == [1, 2, 0]
     assert notes == [
         "1 rated movies are not in the movies table (first: 20); kept, with all metadata missing.",
-        "1 movies have no ratings; kept, and judged by their metadata alone.",
+        "1 movies have no ratings; kept, and ranked by their metadata alone.",
     ]
 
 
@@ -176,6 +176,22 @@ def test_a_test_part_whose_ids_are_text() -> None:
 
     assert dataset.interactions.users.ids.tolist() == ["7", "9", "bob"]
     assert len(dataset.interactions) == 5
+
+
+def test_data_sets_and_interactions_are_shown_in_one_line() -> None:
+    dataset = make_dataset(RATINGS, MOVIES, name="mine")
+    pairs_alone = make_dataset(RATINGS[["user_id", "movie_id"]])
+
+    assert repr(dataset) == (
+        "Dataset('mine': 3 interactions of 2 users and 2 movies, 2 metadata columns)"
+    )
+    assert repr(pairs_alone) == (
+        "Dataset('tables': 3 interactions of 2 users and 2 movies, 0 metadata columns)"
+    )
+    assert repr(dataset.interactions) == (
+        "Interactions(3 of 2 users and 2 movies, with rating and timestamp)"
+    )
+    assert repr(pairs_alone.interactions) == "Interactions(3 of 2 users and 2 movies)"
 
 
 def test_notes_are_kept() -> None:

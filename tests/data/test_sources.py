@@ -24,7 +24,7 @@ DETAILS = "movieId,runtime\n10,170\n20,135\n"
 
 
 def edges(dataset: Dataset, rows: Any = slice(None)) -> list[tuple[Any, Any]]:
-    """The watches by the user's own ids."""
+    """The interactions by the user's own ids."""
     interactions = dataset.interactions
     users = interactions.users.to_external(interactions.user[rows])
     movies = interactions.movies.to_external(interactions.movie[rows])
@@ -150,7 +150,7 @@ def test_lightgcn_lists(write: Write, tmp_path: Path) -> None:
     assert edges(dataset, dataset.given_test) == [(0, 3), (1, 3), (9, 0)]
     assert edges(dataset)[:6] == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 2), (3, 5)]
     assert dataset.notes == (
-        f"{tmp_path / 'train.txt'}: 1 pairs stand there twice; counted once.",
+        f"{tmp_path / 'train.txt'}: 1 pairs are repeated; counted once.",
         "1 pairs of the test part are in the training part too; left out there.",
     )
 
@@ -251,9 +251,7 @@ def test_details_without_movies(write: Write) -> None:
     dataset = load_dataset(ratings=write("r.csv", RATINGS), details=details)
 
     assert dataset.movies["runtime"].tolist() == [170, 135]
-    assert dataset.notes == (
-        f"{details}: 1 rows are of movies that no other table knows; left out.",
-    )
+    assert dataset.notes == (f"{details}: 1 rows are of movies that no other table has; left out.",)
 
 
 def test_named_columns_are_for_every_table_that_has_them(write: Write) -> None:

@@ -19,7 +19,7 @@ PAIRS = st.lists(
     min_size=4,
     max_size=80,
     unique_by=lambda row: row[:2],
-).filter(lambda rows: min(len({row[place] for row in rows}) for place in (0, 1)) > 1)
+).filter(lambda rows: min(len({row[column] for row in rows}) for column in (0, 1)) > 1)
 SEEDS = st.integers(0, 2**32)
 
 
@@ -67,7 +67,7 @@ def test_no_user_loses_all_training_rows(
 
 
 @given(PAIRS, SEEDS)
-def test_a_temporal_split_learns_from_the_past(rows: list[tuple[int, int, int]], seed: int) -> None:
+def test_a_temporal_split_trains_on_the_past(rows: list[tuple[int, int, int]], seed: int) -> None:
     dataset = dataset_of(rows)
 
     split = make_split(dataset, SplitKind.TEMPORAL, seed=seed)
@@ -110,22 +110,22 @@ def test_the_same_seed_gives_the_same_split(
 
 
 def grid(users: int, movies: int) -> Dataset:
-    """Everybody has watched everything, one movie a second."""
+    """Every user has rated every movie, one a second."""
     return dataset_of([(user, movie, movie) for user in range(users) for movie in range(movies)])
 
 
-def test_new_users_bring_four_fifths_along_and_are_not_learned_from() -> None:
+def test_new_users_provide_four_fifths_and_are_not_trained_on() -> None:
     dataset = grid(50, 40)
     split = make_split(dataset, SplitKind.NEW_USERS, seed=3)
     user = dataset.interactions.user
-    learned, judged, asked = (
+    train, valid, test = (
         set(user[rows].tolist()) for rows in (split.train, split.valid, split.test)
     )
-    assert (len(learned), len(judged), len(asked)) == (32, 8, 10)
-    assert learned.isdisjoint(judged | asked)
-    assert judged.isdisjoint(asked)
-    assert set(user[split.valid_history].tolist()) == judged
-    assert set(user[split.test_history].tolist()) == asked
+    assert (len(train), len(valid), len(test)) == (32, 8, 10)
+    assert train.isdisjoint(valid | test)
+    assert valid.isdisjoint(test)
+    assert set(user[split.valid_history].tolist()) == valid
+    assert set(user[split.test_history].tolist()) == test
     assert len(split.test) == 80
     assert len(split.test_history) == 320
 
@@ -245,19 +245,19 @@ def test_a_split_is_shown_in_one_line(kind: SplitKind, shown: str) -> None:
 
 
 def _cold(split: Split, dataset: Dataset) -> np.ndarray:
-    """Movies that have held-out watches and none that a finished model knows."""
+    """Movies with test interactions and no training or validation ones."""
     interactions = dataset.interactions
     known, held_out = (interactions.movie_degree(rows) for rows in (split.known, split.test))
     return np.flatnonzero((known == 0) & (held_out > 0))
 
 
-def test_cold_movies_have_no_watch_that_a_model_knows() -> None:
+def test_cold_movies_have_no_training_interaction() -> None:
     dataset = load_dataset("sample")
     split = make_split(dataset, SplitKind.COLD_MOVIES, seed=3, cold_fraction=0.2)
     interactions = dataset.interactions
-    watched = int((interactions.movie_degree() > 0).sum())
+    rated = int((interactions.movie_degree() > 0).sum())
     cold = _cold(split, dataset)
-    assert len(cold) == round(0.2 * watched)
+    assert len(cold) == round(0.2 * rated)
     held_out = interactions.movie_degree(split.test)[cold].sum()
     assert held_out == interactions.movie_degree()[cold].sum()
     rest = len(interactions) - held_out

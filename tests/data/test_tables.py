@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphrec.data.names import KNOWN_NAMES, OPTION
+from graphrec.data.names import COLUMN_NAMES, OPTION
 from graphrec.data.tables import join_details, read_movies, read_ratings
 from graphrec.errors import DataError, DataWarning
 
@@ -32,8 +32,8 @@ def ratings(**columns: Any) -> pd.DataFrame:
 # Columns
 
 
-@pytest.mark.parametrize("user", KNOWN_NAMES["user_id"])
-@pytest.mark.parametrize("movie", KNOWN_NAMES["movie_id"])
+@pytest.mark.parametrize("user", COLUMN_NAMES["user_id"])
+@pytest.mark.parametrize("movie", COLUMN_NAMES["movie_id"])
 def test_every_known_name_in_every_style(user: str, movie: str) -> None:
     for style in (str.upper, str.title, lambda name: name.replace("_", " "), lambda name: name):
         frame = pd.DataFrame({"x": [0], style(movie): [5], style(user): [7]})
@@ -41,17 +41,17 @@ def test_every_known_name_in_every_style(user: str, movie: str) -> None:
         assert read_ratings(frame).to_dict("list") == {"user_id": [7], "movie_id": [5]}
 
 
-@pytest.mark.parametrize("name", KNOWN_NAMES["rating"])
+@pytest.mark.parametrize("name", COLUMN_NAMES["rating"])
 def test_names_of_the_rating(name: str) -> None:
     assert read_ratings(ratings(**{name.title(): [3.5]}))["rating"].tolist() == [3.5]
 
 
-@pytest.mark.parametrize("name", KNOWN_NAMES["timestamp"])
+@pytest.mark.parametrize("name", COLUMN_NAMES["timestamp"])
 def test_names_of_the_time(name: str) -> None:
     assert read_ratings(ratings(**{name.upper(): [99]}))["timestamp"].tolist() == [99]
 
 
-@pytest.mark.parametrize("name", KNOWN_NAMES["title"])
+@pytest.mark.parametrize("name", COLUMN_NAMES["title"])
 def test_names_of_the_title(name: str) -> None:
     frame = pd.DataFrame({"id": [1], name.title(): ["Heat"]})
 
@@ -97,7 +97,7 @@ def test_a_named_column_that_is_not_there(part: str) -> None:
 
 
 def test_one_column_for_two_parts_and_a_part_that_is_none() -> None:
-    with pytest.raises(DataError, match="column 'movie_id' is named for two parts; check --movie"):
+    with pytest.raises(DataError, match="column 'movie_id' is given twice; check --movie"):
         read_ratings(ratings(x=[1]), columns={"user_id": "movie_id", "movie_id": "movie_id"})
     with pytest.raises(DataError, match=r"^columns: 'user' is not one of user_id, movie_id, "):
         read_ratings(ratings(x=[1]), columns={"user": "x"})
@@ -452,7 +452,7 @@ def test_details_join_by_id(notes: list[str]) -> None:
     np.testing.assert_array_equal(table["runtime"], [np.nan, 170])
     assert notes == [
         "d.csv: the movies table has genres already; that one was kept.",
-        "d.csv: 1 rows are of movies that no other table knows; left out.",
+        "d.csv: 1 rows are of movies that no other table has; left out.",
     ]
 
 
@@ -474,6 +474,6 @@ def test_details_of_other_movies() -> None:
     with pytest.raises(DataError) as caught:
         join_details(read_movies(movies), read_movies(details))
     assert str(caught.value) == (
-        "details: none of its movie ids (such as tt1) is known (ids are such as 1); check"
+        "details: none of its movie ids (such as tt1) is in the movies table (such as 1); check"
         " --movie-column."
     )

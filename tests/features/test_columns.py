@@ -114,12 +114,12 @@ def test_commas_of_sentences_separate_no_labels() -> None:
     assert find_kind("overview", column(plots)).kind is ColumnKind.TEXT
 
 
-def test_zero_means_not_known_among_budgets_only() -> None:
+def test_zero_means_missing_among_budgets_only() -> None:
     budget = find_kind("budget", column([0, *MONEY]))
     sequels = find_kind("sequels", column([0, 0, 1, 2, 3]))
 
     assert (budget.zero_is_missing, sequels.zero_is_missing) == (True, False)
-    assert budget.reason == "heavy tail; 0 means not known"
+    assert budget.reason == "heavy tail; 0 means missing"
 
 
 def test_a_few_odd_cells_do_not_hide_the_numbers() -> None:
@@ -128,7 +128,7 @@ def test_a_few_odd_cells_do_not_hide_the_numbers() -> None:
     assert find_kind("runtime", column(values)).kind is ColumnKind.NUMBER
 
 
-def test_a_long_column_is_told_by_a_sample() -> None:
+def test_the_kind_of_a_long_column_is_found_from_a_sample() -> None:
     finding = find_kind("language", column(["en", "fr", "de"] * 5_000))
 
     assert (finding.kind, finding.reason) == (ColumnKind.CATEGORY, "3 distinct values")

@@ -1,4 +1,4 @@
-"""What was understood of a data set, in words and counts."""
+"""A data set in counts, with the kind found for each metadata column."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def test_counts_and_columns() -> None:
     facts = describe(with_notes(dataset, ["a repair"], simulated=True))
 
     assert json.loads(json.dumps(facts)) == facts
-    assert (facts["watches"], facts["users"], facts["movies"]) == (3, 2, 3)
-    assert (facts["viewers"], facts["density"]) == ("simulated", "50.000%")
-    assert facts["watches_per_user"] == "1 to 2, median 2"
+    assert (facts["interactions"], facts["users"], facts["movies"]) == (3, 2, 3)
+    assert (facts["simulated"], facts["density"]) == (True, "50.000%")
+    assert facts["interactions_per_user"] == "1 to 2, median 2"
     assert facts["ratings"] == "0.5 to 4.5, mean 2.67"
     assert facts["times"] == "1970-01-01 to 1970-01-03"
     assert (facts["test_part"], facts["notes"]) == ("none", ["a repair"])
@@ -54,16 +54,16 @@ def test_a_data_set_of_pairs_alone() -> None:
 
     facts = describe(make_dataset(pairs, test=test))
 
-    assert (facts["ratings"], facts["times"]) == ("none; each row is a watch", "none")
-    assert (facts["test_part"], facts["columns"]) == ("1 watches", [])
+    assert (facts["ratings"], facts["times"]) == ("none; each row is an interaction", "none")
+    assert (facts["test_part"], facts["columns"]) == ("1 interactions", [])
 
 
-def test_a_column_counted_from_the_watches() -> None:
+def test_a_column_counted_from_the_interactions() -> None:
     sample = load_dataset("sample")
     count = sample.interactions.movie_degree()
 
     facts = describe(replace(sample, movies=sample.movies.assign(count=count)))
 
     leaks = {column["column"]: column["leak"] for column in facts["columns"]}
-    assert "with the number of training watches" in leaks.pop("count")
+    assert "with the number of training interactions" in leaks.pop("count")
     assert set(leaks.values()) == {""}

@@ -1,4 +1,4 @@
-"""Columns made from the watches are found out, whatever they are called; honest facts are not."""
+"""Columns made from the interactions are found, whatever their names; other columns are not."""
 
 from __future__ import annotations
 
@@ -46,17 +46,19 @@ def without_times(dataset: Dataset) -> Dataset:
 
 def mean_ratings(dataset: Dataset) -> np.ndarray:
     """Of all ratings of each movie; NaN where there are none."""
-    watches = dataset.interactions
-    total = np.bincount(watches.movie, weights=watches.rating, minlength=watches.num_movies)
-    count = watches.movie_degree()
+    interactions = dataset.interactions
+    total = np.bincount(
+        interactions.movie, weights=interactions.rating, minlength=interactions.num_movies
+    )
+    count = interactions.movie_degree()
     return np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
 
 
 def planted(dataset: Dataset, split: Split | None, seed: int) -> dict[str, np.ndarray]:
-    """Columns made from the watches, under names that say nothing."""
+    """Columns made from the interactions, under names that say nothing."""
     rng = np.random.default_rng(seed)
-    watches, mean = dataset.interactions, mean_ratings(dataset)
-    count = watches.movie_degree().astype(float)
+    interactions, mean = dataset.interactions, mean_ratings(dataset)
+    count = interactions.movie_degree().astype(float)
     columns = {
         "a_count": count,
         "a_rank": count.argsort().argsort() * -1.0,
@@ -67,7 +69,7 @@ def planted(dataset: Dataset, split: Split | None, seed: int) -> dict[str, np.nd
     }
     if split is not None:
         held_out = np.concatenate([split.valid, split.test])
-        columns["a_held_out_count"] = watches.movie_degree(held_out)
+        columns["a_held_out_count"] = interactions.movie_degree(held_out)
     return columns
 
 
@@ -110,12 +112,12 @@ def test_reasons_say_the_numbers(sample: Dataset) -> None:
     audit = audit_of("later", with_columns(sample, later=held_out), split)
     assert audit.held_out == pytest.approx(1)
     assert audit.beyond == pytest.approx(1)
-    assert f"{audit.watched:.2f} with the number of training watches" in audit.reasons[0]
+    assert f"{audit.watched:.2f} with the number of training interactions" in audit.reasons[0]
     assert "1.00 with the held-out ones" in audit.reasons[0]
-    assert "beyond what the training ones tell" in audit.reasons[1]
+    assert "beyond what the training ones predict" in audit.reasons[1]
 
 
-def test_a_count_of_training_watches_knows_nothing_beyond_them(sample: Dataset) -> None:
+def test_a_count_of_training_interactions_knows_nothing_beyond_them(sample: Dataset) -> None:
     split = make_split(sample)
     count = sample.interactions.movie_degree(split.train)
     audit = audit_of("count", with_columns(sample, count=count), split)
@@ -153,7 +155,7 @@ def test_ignored_columns_and_a_fitted_encoder(sample: Dataset) -> None:
 
 
 def two_eras() -> tuple[Dataset, Split]:
-    """Films of 2000 and of 2010, watched in the year they came out; the split lies between."""
+    """Films of 2000 and of 2010, rated in the year they came out; the split lies between."""
     rng = np.random.default_rng(0)
     old = np.arange(120) < 60
     rows = [
@@ -183,7 +185,7 @@ def test_earnings_of_films_from_after_the_split() -> None:
     audits = {audit.column: audit for audit in find_leaks(dataset, split)}
     assert flagged(tuple(audits.values())) == {"revenue"}
     assert audits["revenue"].reasons == (
-        "values for 60 of 60 movies released after the training watches",
+        "values for 60 of 60 movies released after the training interactions",
     )
     assert [audits[name].after for name in ("runtime", "revenue", "popularity")] == [1, 1, 0]
     assert math.isnan(audits["release_date"].after)

@@ -78,11 +78,11 @@ def test_what_training_has_never_seen_is_counted(recommender: Recommender) -> No
     notes: list[str] = []
     new = _new(genres=["Drama|Opera", "Mime"], colour=["red", "blue"])
     recommender.add_movies(new, note=notes.append)
-    assert any("training didn't know colour; left out" in note for note in notes)
-    assert any("training saw no genres Mime, Opera; counted as nothing" in note for note in notes)
+    assert any("training had no colour; left out" in note for note in notes)
+    assert any("training had no genres Mime, Opera; ignored" in note for note in notes)
     notes.clear()
     recommender.add_movies(new[["movie_id", "title"]], note=notes.append)
-    assert notes == ["the new movies: it has no genres, which training knew; taken as not known."]
+    assert notes == ["the new movies: it has no genres, which training had; taken as missing."]
 
 
 @pytest.mark.parametrize(
@@ -115,10 +115,10 @@ def test_cells_of_another_type_are_named(
     right = {"runtime": [90, None], "shown": ["1990-02-01", None]}
     assert recommender.add_movies(_new(**right)).num_new == 2
     wrong = right | {"runtime": ["90", "long"]}
-    with pytest.raises(DataError, match="'runtime' holds numbers, and 'long' in row 2 is none"):
+    with pytest.raises(DataError, match="'runtime' holds numbers, and 'long' in row 2 is not one"):
         recommender.add_movies(_new(**wrong))
     wrong = right | {"shown": ["soon", None]}
-    with pytest.raises(DataError, match="'shown' holds dates, and 'soon' in row 1 is none"):
+    with pytest.raises(DataError, match="'shown' holds dates, and 'soon' in row 1 is not one"):
         recommender.add_movies(_new(**wrong))
 
 
