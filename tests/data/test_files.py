@@ -35,6 +35,9 @@ FRAME = pd.read_csv(io.StringIO(RATINGS))
 MOVIES = 'movieId,title,genres\n1,"Amélie, la (2001)",Comedy|Romance\n2,"The ""It"" Girl",Drama\n'
 TITLES = ["Amélie, la (2001)", 'The "It" Girl']
 NO_HEADER = RATINGS.split("\n", 1)[1]
+# without the time of day, so that test cases are called the same in every process
+CUT_GZIP = gzip.compress(RATINGS.encode(), mtime=0)[:-12]
+BAD_GZIP = gzip.compress(b"x" * 99, mtime=0)[:12] + b"\xff" * 30
 
 
 @pytest.mark.parametrize("ending", ["", ".gz"])
@@ -211,8 +214,8 @@ def test_a_field_over_several_lines(write: Write) -> None:
         ("r.csv", RATINGS.encode("utf-16-le"), "(if it is UTF-16, say so with --encoding utf-16)"),
         ("r.csv", b"\x89PNG\x0d\x0a\x1a\x0a\x01\x02\xff", "is not a text file; export the table"),
         ("r.csv", b"\x1f\x8bnonsense", ": the gzip file is damaged or cut short ("),
-        ("r.csv", gzip.compress(RATINGS.encode(), mtime=0)[:-12], ": the gzip file is damaged or cut short"),
-        ("r.csv", gzip.compress(b"x" * 99, mtime=0)[:12] + b"\xff" * 30, ": the gzip file is damaged or"),
+        ("r.csv", CUT_GZIP, ": the gzip file is damaged or cut short"),
+        ("r.csv", BAD_GZIP, ": the gzip file is damaged or"),
         ("r.parquet", b"user,movie\n1,2\n", ": can't be read as Parquet: "),
         ("r.parquet", b"", ": can't be read as Parquet: "),
         ("r.xlsx", b"PK", ": unknown kind of file '.xlsx'; graphrec reads .csv, .tsv, .txt, .dat"),
