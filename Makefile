@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install train test check format notebooks clean
+.PHONY: help install train test test-all check format notebooks clean
 
 help:
 	@echo "make train      set up, train on the embedded sample, show what to type next"
-	@echo "make test       set up, run all tests"
+	@echo "make test       set up, run the tests that don't take long"
+	@echo "make test-all   set up, run all tests"
 	@echo "make check      lint and type-check"
 	@echo "make format     format the code"
 	@echo "make notebooks  run the notebooks and keep what they show"
@@ -24,8 +25,14 @@ train: install
 	@$(BIN)/graphrec train
 	@echo "(The command is $(BIN)/graphrec, or just graphrec after: source $(BIN)/activate)"
 
+# Two files at a time, each on one thread; what a file trains, it trains once.
+PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --cov
+
 test: install
-	$(BIN)/python -m pytest --cov
+	$(PYTEST) -m "not slow"
+
+test-all: install
+	$(PYTEST)
 
 check: install
 	$(BIN)/ruff check .

@@ -9,12 +9,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from graphrec.data.dataset import Dataset, make_dataset
 from graphrec.data.split import Split, make_split
 from graphrec.recommend.saving import save_model
 from graphrec.train.config import ModelConfig, TrainConfig
 from graphrec.train.trainer import Fitted, fit
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    torch.set_num_threads(1)  # the workers share the cores
 
 REAL_DATA = Path(
     os.environ.get("GRAPHREC_REAL_DATA") or Path(__file__).parents[2] / "shared" / "data"

@@ -22,6 +22,7 @@ def _name(path: Path) -> str:
     return path.stem
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=_name)
 def test_a_run_gives_what_is_kept(path: Path, tmp_path: Path) -> None:
     kept = nbformat.read(path, as_version=4)

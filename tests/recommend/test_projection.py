@@ -60,6 +60,7 @@ def test_aligning_undoes_a_turn_and_a_mirror_and_keeps_distances(vectors: np.nda
     assert np.isnan(aligned[Part.COMPANY][3]).all()
 
 
+@pytest.mark.slow  # compiles for a while
 def test_umap_keeps_groups_apart_and_is_the_same_for_a_seed() -> None:
     pytest.importorskip("umap")
     rng = np.random.default_rng(0)

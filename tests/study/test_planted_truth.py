@@ -27,7 +27,9 @@ def _outcome(study: Study, first: str, second: str, place: str) -> dict[str, Any
     return dict(row)
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 5))]
+)
 @pytest.mark.parametrize("taste", list(Taste))
 def test_verdict_is_the_planted_truth(taste: Taste, seed: int) -> None:
     study = ablate(planted_world(taste, seed), SETTINGS)
