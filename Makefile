@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 
 help:
 	@echo "make train      set up, train on the embedded sample, show what to type next"
-	@echo "make test       set up, run the tests but for the slow ones"
+	@echo "make test       set up, run the tests that don't take long"
 	@echo "make test-all   set up, run all tests"
 	@echo "make check      lint and type-check"
 	@echo "make format     format the code"
@@ -25,8 +25,8 @@ train: install
 	@$(BIN)/graphrec train
 	@echo "(The command is $(BIN)/graphrec, or just graphrec after: source $(BIN)/activate)"
 
-# Two workers of one thread each: more threads than cores would wait for each other.
-PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal --cov
+# Two files at a time, each on one thread; what a file trains, it trains once.
+PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --cov
 
 test: install
 	$(PYTEST) -m "not slow"

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from hypothesis import settings
 
 from graphrec.data.dataset import Dataset, make_dataset
@@ -19,6 +20,8 @@ from graphrec.train.trainer import Fitted, fit
 
 settings.register_profile("patient", deadline=None)  # the first call of a library can be slow
 settings.load_profile("patient")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    torch.set_num_threads(1)  # the workers share the cores
 
 REAL_DATA = Path(
     os.environ.get("GRAPHREC_REAL_DATA") or Path(__file__).parents[2] / "shared" / "data"

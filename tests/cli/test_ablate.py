@@ -12,7 +12,6 @@ import pytest
 
 from tests.cli.running import run
 
-pytestmark = pytest.mark.xdist_group("ablate")  # one study for all
 QUICK = ("--quick", "--epochs", "3", "--embedding-dim", "8")
 
 

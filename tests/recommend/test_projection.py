@@ -60,7 +60,7 @@ def test_aligning_undoes_a_turn_and_a_mirror_and_keeps_distances(vectors: np.nda
     assert np.isnan(aligned[Part.COMPANY][3]).all()
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # compiles for a while
 def test_umap_keeps_groups_apart_and_is_the_same_for_a_seed() -> None:
     pytest.importorskip("umap")
     rng = np.random.default_rng(0)
@@ -116,7 +116,8 @@ def test_nearest_are_those_of_the_largest_cosine(vectors: np.ndarray) -> None:
     np.fill_diagonal(cosine, -2)
     cosine[:, 7] = -2
     for row in (0, 20, 59):
-        assert found[row].tolist() == np.argsort(-cosine[row])[:4].tolist()
+        assert len(set(found[row])) == 4
+        assert cosine[row, found[row]] == pytest.approx(np.sort(cosine[row])[:-5:-1], abs=1e-6)
     assert (found[7] == -1).all()
     assert nearest(vectors[:2], 10).tolist() == [[1], [0]]
     assert nearest(vectors[:1], 10).shape == (1, 0)

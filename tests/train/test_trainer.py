@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from graphrec.choices import Init, Layers, Loss, Negatives, NodeState, Scoring, SplitKind
 from graphrec.data.dataset import Dataset
@@ -359,7 +360,12 @@ def test_same_seed_same_weights_on_several_threads() -> None:
     dataset = load_dataset("sample")
     split = make_split(dataset)
     config = TrainConfig(epochs=1)
-    first, again = (fit(dataset, split, config=config).weights for _ in range(2))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        first, again = (fit(dataset, split, config=config).weights for _ in range(2))
+    finally:
+        torch.set_num_threads(threads)
     for name, weight in first.items():
         np.testing.assert_array_equal(weight, again[name])
 
