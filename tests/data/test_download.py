@@ -198,7 +198,11 @@ def test_an_archive_that_reaches_outside(
     assert not Path("/evil.txt").exists()
 
 
-@pytest.mark.parametrize("content", [b"no zip at all", archive({}), archive({".": ""})])
+@pytest.mark.parametrize(
+    "content",
+    [b"no zip at all", archive({}), archive({".": ""})],
+    ids=["no archive", "empty", "a folder only"],  # an archive holds the time it was made at
+)
 def test_an_archive_that_holds_no_data(
     server: Server, monkeypatch: pytest.MonkeyPatch, cache: Path, content: bytes
 ) -> None:
