@@ -16,8 +16,8 @@ MAX_FLOATS = 2**29  # of the vectors, 2 GiB
 OVERSAMPLES = 64  # with the usual 10, the last of few vectors are poor ones
 _SPREAD_USERS = 256
 SHRINKAGE = 0.5
-"""Exponent of the filter: weak singular vectors count less, as in probabilistic PCA. Chosen on
-validation from 0, 1/2 and 1 it gave no more on six data sets: docs/engine.md."""
+"""Exponent of the filter: weak singular vectors count less, as in probabilistic PCA. Choosing it on
+validation from 0, 1/2 and 1 gained nothing on any of seven data sets: docs/engine.md."""
 
 
 def most_columns(wanted: int, num_users: int, num_movies: int) -> int:

@@ -185,7 +185,7 @@ class GraphRecommender(Recommender):
         """
         artefact = Artefact.open(folder)
         saved = {**artefact.manifest["model"], **artefact.manifest["training"]}
-        saved["split"] = artefact.manifest["split"]["kind"]
+        saved |= {"split": artefact.manifest["split"]["kind"], "fanout": tuple(saved["fanout"])}
         model = cls(**{name: saved[name] for name in _DEFAULTS if name in saved})
         Recommender.__init__(model, artefact)
         return model
@@ -243,10 +243,7 @@ class GraphRecommender(Recommender):
             raise ConfigError(
                 f"nothing was held out by split {split.kind}; fit with another one to evaluate."
             )
-        audience = self._audience(None, None, None, warn)
-        scorer = self.artefact.scorer(
-            self.embeddings, audience.user, audience.user_metadata, audience.watched
-        )
+        scorer = self._scorer(self._audience(None, None, None, warn))
         return evaluate_ranking(scorer, interactions, known=split.shown, held_out=split.test, ks=ks)
 
 

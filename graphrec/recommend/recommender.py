@@ -30,6 +30,7 @@ from graphrec.recommend.reasons import reasons
 if TYPE_CHECKING:
     import scipy.sparse as sp
 
+    from graphrec.evaluate.ranking import Scorer
     from graphrec.recommend.explaining.explain import Explainer
     from graphrec.recommend.mapping.map import MovieMap
 
@@ -241,9 +242,7 @@ class Recommender:
             rows = self.movie_ids.to_internal(list(among))
             allowed = np.isin(np.arange(len(self.movies)), rows)
         audience = self._audience(users, history, ratings, note)
-        scorer = self.artefact.scorer(
-            self.embeddings, audience.user, audience.user_metadata, audience.watched
-        )
+        scorer = self._scorer(audience)
         hidden = audience.watched if filter_viewed else None
         movies, scores, place = lists_of(scorer, len(audience.user), k, hidden, allowed)
         listed = place > 0
@@ -296,6 +295,11 @@ class Recommender:
         from graphrec.recommend.explaining.explain import Explainer  # loads torch
 
         return Explainer(self.artefact, self.movies, self.embeddings, self._known)
+
+    def _scorer(self, audience: Audience) -> Scorer:
+        """Scores of all movies for these users."""
+        own = audience.user, audience.user_metadata, audience.watched
+        return self.artefact.scorer(self.embeddings, *own)
 
     def _audience(self, users: Any, history: Any, ratings: Any, note: Note) -> Audience:
         """The users who are meant."""
