@@ -26,7 +26,7 @@ import typer
 from benchmarks.cold_peers import TRIALS, ColdPeer, fit_peer
 from benchmarks.common import facts, figure, say, show_facts, show_table, write_json
 from graphrec import ModelConfig, TrainConfig, fit, load_dataset, make_split
-from graphrec.choices import Init, Layers, NodeState, SplitKind
+from graphrec.config import Init, Layers, NodeState, SplitKind
 from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split
 from graphrec.evaluate.ranking import Scorer, rank

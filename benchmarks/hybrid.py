@@ -22,13 +22,13 @@ from torch import Tensor, nn
 
 from benchmarks.common import facts, figure, say, show_facts, show_table, write_json
 from graphrec import load_dataset, make_split
-from graphrec.choices import NodeState, SplitKind
+from graphrec.config import NodeState, SplitKind
 from graphrec.data.dataset import Dataset
 from graphrec.evaluate.ranking import Scorer
 from graphrec.evaluate.scorers import EmbeddingScorer, Mixture, SumScorer
 from graphrec.model.propagation import LightGCN
 from graphrec.model.spectral import SpectralPart
-from graphrec.train.config import ModelConfig, TrainConfig
+from graphrec.config import ModelConfig, TrainConfig
 from graphrec.train.judge import Judge
 from graphrec.train.known import Known
 from graphrec.train.learning import Callbacks, LearnedPart, Material, learn_part

@@ -22,7 +22,7 @@ import typer
 
 from benchmarks.common import facts, figure, say, show_facts, show_table, write_json
 from graphrec import TrainConfig, evaluate_ranking, fit, load_dataset, make_split
-from graphrec.choices import SplitKind
+from graphrec.config import SplitKind
 from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split
 from graphrec.evaluate.classical import EASE, TRIALS, Classical

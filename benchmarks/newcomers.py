@@ -23,7 +23,7 @@ import typer
 
 from benchmarks.common import facts, say, show_facts, show_table, write_json
 from graphrec import Recommender, TrainConfig, fit, load_dataset, make_split, save_model
-from graphrec.choices import Layers, SplitKind
+from graphrec.config import Layers, SplitKind
 from graphrec.data.dataset import Dataset
 from graphrec.data.files import warn
 from graphrec.recommend.newcomers import newcomers

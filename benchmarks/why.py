@@ -20,7 +20,7 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks.common import say
-from graphrec.study.captions import MAIN
+from graphrec.study.text import MAIN
 
 PAGE = Path(__file__).parent.parent / "docs" / "why-embeddings.md"
 PICTURES = ("learning-curve.png", "places.png")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 if TYPE_CHECKING:
+    from graphrec.config import ModelConfig, TrainConfig
     from graphrec.data.sources import load_dataset
     from graphrec.data.split import make_split
     from graphrec.data.tables import read_movies, read_ratings
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from graphrec.recommend.estimator import GraphRecommender
     from graphrec.recommend.recommender import Recommender
     from graphrec.recommend.saving import save_model
-    from graphrec.train.config import ModelConfig, TrainConfig
     from graphrec.train.trainer import fit
 
 __version__ = "0.1.0"
@@ -32,9 +32,9 @@ __version__ = "0.1.0"
 _HOMES = {
     "GraphRecommender": "graphrec.recommend.estimator",
     "GraphrecError": "graphrec.errors",
-    "ModelConfig": "graphrec.train.config",
+    "ModelConfig": "graphrec.config",
     "Recommender": "graphrec.recommend.recommender",
-    "TrainConfig": "graphrec.train.config",
+    "TrainConfig": "graphrec.config",
     "build_graph": "graphrec.graph",
     "evaluate_ranking": "graphrec.evaluate.report",
     "fit": "graphrec.train.trainer",

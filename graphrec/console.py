@@ -184,7 +184,7 @@ def training_progress(quiet: bool) -> Iterator[dict[str, Any]]:
 def study_progress(seeds: int, quiet: bool) -> Iterator[Listener]:
     """A study's listener: a bar on stderr while it is a terminal, else a line for each arm."""
     from graphrec.study.experiment import Listener
-    from graphrec.train.learning import Callbacks
+    from graphrec.train.trainer import Callbacks
 
     if quiet:
         yield Listener()

@@ -15,7 +15,7 @@ from hypothesis import settings
 from graphrec.data.dataset import Dataset, make_dataset
 from graphrec.data.split import Split, make_split
 from graphrec.recommend.saving import save_model
-from graphrec.train.config import ModelConfig, TrainConfig
+from graphrec.config import ModelConfig, TrainConfig
 from graphrec.train.trainer import Fitted, fit
 
 settings.register_profile("patient", deadline=None)  # the first call of a library can be slow

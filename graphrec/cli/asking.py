@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from graphrec.choices import Similarity
 from graphrec.cli import options
 from graphrec.cli.lists import show_movies, show_ways
 from graphrec.cli.naming import note, recommender_of, somebody_who_likes
+from graphrec.config import Similarity
 from graphrec.console import friendly, hint, say, show_json
 from graphrec.errors import ConfigError, DataError
 from graphrec.output import check_place, whole
@@ -71,7 +71,7 @@ def similar(
     if new is not None:
         table = table.drop(columns="new")
     if as_json:
-        from graphrec.recommend.likeness import overlap
+        from graphrec.recommend.similarity import overlap
 
         asked = {"movie_id": meant["movie_id"], "title": meant["title"]}
         shared = {"shared": overlap(table).to_dict("index")} if by is Similarity.ALL else {}
@@ -79,15 +79,15 @@ def similar(
         return
     say(f"Closest to {recommender.lookup.show(row)}:")
     if by not in (Similarity.METADATA, Similarity.FEATURES) and (
-        recommender.embeddings.is_foretold(row)
+        recommender.embeddings.is_imputed(row)
     ):
-        note("Nobody has watched it: its company is what its metadata let expect.")
+        note("Nobody has watched it: its collaborative embedding is predicted from metadata.")
     if by is Similarity.ALL:
         show_ways(table)
         return
-    by_sides = Similarity.COMPANY in table and Similarity.METADATA in table
+    has_both = Similarity.COLLABORATIVE in table and Similarity.METADATA in table
     show_movies(table, has_titles=recommender.has_titles)
-    if by is Similarity.BOTH and by_sides:
+    if by is Similarity.BOTH and has_both:
         hint("--by all shows what each way of comparing finds, side by side.")
 
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from graphrec.choices import SplitKind
 from graphrec.cli import options
+from graphrec.config import SplitKind
 from graphrec.console import friendly, hint, say, show_json, show_table
 from graphrec.errors import ConfigError
 

@@ -103,7 +103,7 @@ def _show_score(explanation: Explanation, k: int, num_paths: int) -> None:
     blank = [""] * (len(columns) - 1)
     rows += [[name, *blank, _even(value)] for name, value in explanation.rest.items()]
     rows.append(["sum", *blank, _even(explanation.total)])
-    show_table(["watched movie", *columns], rows, right=True)
+    show_table(["history", *columns], rows, right=True)
     if num_paths and len(explanation.paths):
         _show_paths(explanation, num_paths)
     for remark in explanation.notes:
@@ -112,7 +112,7 @@ def _show_score(explanation: Explanation, k: int, num_paths: int) -> None:
 
 def _show_paths(explanation: Explanation, number: int) -> None:
     typer.echo(
-        f"\nWho watched these also watched {printable(explanation.title)}:"
+        f"\nPeople who watched these also watched {printable(explanation.title)}:"
         f" {len(explanation.paths):,} paths, which add {explanation.paths['score'].sum():.4f}."
     )
     rows = [
@@ -129,10 +129,10 @@ def _some(users: list[Any], most: int = 3) -> str:
 
 
 def _show_pair(pair: SimilarityExplanation, k: int) -> None:
-    """Two movies' similarity, by viewers and by metadata columns."""
-    typer.echo(printable(f"{pair.sentence}\n{pair.company_sentence}"))
-    if not isnan(pair.company) and len(pair.viewers):
-        _show_viewers(pair, k)
+    """Two movies' similarity, by users and by metadata columns."""
+    typer.echo(printable(f"{pair.sentence}\n{pair.users_sentence}"))
+    if not isnan(pair.collaborative) and len(pair.users):
+        _show_users(pair, k)
     if len(pair.columns):
         typer.echo()
         rows: list[list[Any]] = [
@@ -146,23 +146,23 @@ def _show_pair(pair: SimilarityExplanation, k: int) -> None:
         note(remark)
 
 
-def _show_viewers(pair: SimilarityExplanation, k: int) -> None:
-    """What the viewers of the first movie add to the cosine, together and one by one."""
-    table, both = pair.viewers, pair.viewers["both"]
+def _show_users(pair: SimilarityExplanation, k: int) -> None:
+    """What the users of the first movie add to the cosine, together and one by one."""
+    table, both = pair.users, pair.users["both"]
     groups = [
-        ["who watched both", int(both.sum()), _even(table["company"][both].sum())],
-        ["who did not", int((~both).sum()), _even(table["company"][~both].sum())],
+        ["who watched both", int(both.sum()), _even(table["collaborative"][both].sum())],
+        ["who did not", int((~both).sum()), _even(table["collaborative"][~both].sum())],
         ["own embedding", "", _even(pair.own)],
-        ["sum", "", _even(pair.company)],
+        ["sum", "", _even(pair.collaborative)],
     ]
-    title = _cut(pair.titles[0], _TITLE - len("viewers of "))
-    show_table([f"viewers of {title}", "users", "company"], groups, right=True)
+    title = _cut(pair.titles[0], _TITLE - len("users of "))
+    show_table([f"users of {title}", "users", "collaborative"], groups, right=True)
     typer.echo()
     rows = [
         [str(user), "both" if shared else "", _even(value)]
         for user, value, shared in table.head(k).itertuples(index=False)
     ]
-    show_table(["user", "watched", "company"], rows, right=True)
+    show_table(["user", "watched", "collaborative"], rows, right=True)
 
 
 def _others(rows: list[list[Any]]) -> list[list[Any]]:

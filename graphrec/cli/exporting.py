@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from graphrec.choices import ExportPart
 from graphrec.cli import options
+from graphrec.config import ExportPart
 from graphrec.console import friendly, say, show_json
 from graphrec.errors import ConfigError
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from graphrec.choices import Similarity
+from graphrec.config import Similarity
 from graphrec.console import show_table, terminal_width
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ALONE = "*"
+ONLY = "*"
 
 
 def show_movies(table: pd.DataFrame, *, has_titles: bool) -> None:
@@ -32,23 +32,23 @@ def show_ways(table: pd.DataFrame) -> None:
         table: as `graphrec.Recommender.similar` by ``all`` returns it.
     """
     from graphrec.grid import GAP, cut
-    from graphrec.recommend.likeness import overlap
+    from graphrec.recommend.similarity import overlap
 
     lists = {str(way): found for way, found in table.groupby("by", sort=False)}
     k, room = int(table["rank"].max()), terminal_width()
     each = None if room is None else (room - len(str(k))) // len(lists) - GAP
     marked = {
         way: [
-            cut(f"{ALONE if alone else ' '} {title}", each)
-            for title, alone in zip(found["title"], found["company_alone"], strict=True)
+            cut(f"{ONLY if only else ' '} {title}", each)
+            for title, only in zip(found["title"], found["collaborative_only"], strict=True)
         ]
         for way, found in lists.items()
     }
     places = zip(range(1, k + 1), *marked.values(), strict=True)
     show_table(["", *(f"  {way}" for way in marked)], list(places))
-    if table["company_alone"].any():
+    if table["collaborative_only"].any():
         typer.echo(
-            f"{ALONE} found by company alone: it has viewers, and is in no list by"
+            f"{ONLY} found by collaborative only: it has ratings, and is in no list by"
             f" {_others(list(lists))}."
         )
     if len(lists) > 1:
@@ -61,4 +61,6 @@ def _show_overlap(shared: pd.DataFrame, k: int) -> None:
 
 
 def _others(ways: list[str]) -> str:
-    return " or ".join(way for way in ways if way not in (Similarity.COMPANY, Similarity.BOTH))
+    return " or ".join(
+        way for way in ways if way not in (Similarity.COLLABORATIVE, Similarity.BOTH)
+    )

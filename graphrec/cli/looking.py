@@ -11,7 +11,7 @@ from graphrec.console import friendly, hint, say, show_json, show_table
 
 
 @friendly
-@options.takes_tables
+@options.takes(tables=options.Tables)
 def inspect(
     *,
     tables: options.Tables,

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from graphrec.choices import Part, Projection
 from graphrec.cli import options
 from graphrec.cli.naming import recommender_of
+from graphrec.config import Part, Projection
 from graphrec.console import friendly, say, show_json, size
 
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterator
+from dataclasses import Field, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
 from graphrec.console import say
-from graphrec.errors import DataError
+from graphrec.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from graphrec.data.dataset import Dataset
 
-_TABLES = "Tables"
+_TABLES, _SETTINGS = "Tables", "Settings"
 
 ModelDir = Annotated[
     Path, typer.Option("--model", envvar="GRAPHREC_MODEL", help="Folder of the trained model.")
@@ -48,7 +48,7 @@ DEFAULT_MODEL = Path("graphrec-model")
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """What the options of `takes_tables` name; the sample if they name nothing."""
+    """The tables that a command reads; the sample if none is given."""
 
     data: Annotated[
         str | None,
@@ -120,29 +120,65 @@ class Tables:
         )
 
 
-def takes_tables(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command an option for every field of `Tables` in place of its argument `tables`."""
-    hints = get_type_hints(Tables, include_extras=True)
-    own = get_type_hints(command, include_extras=True)
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    added = [
-        inspect.Parameter(field.name, keyword, default=None, annotation=hints[field.name])
-        for field in fields(Tables)
-    ]
-    kept = [
-        parameter.replace(annotation=own[name])
-        for name, parameter in inspect.signature(command).parameters.items()
-        if name != "tables"
-    ]
+def takes(**groups: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command an option for every field of some dataclasses.
 
-    @functools.wraps(command)
-    def wrapped(**options: Any) -> None:
-        named = {field.name: options.pop(field.name) for field in fields(Tables)}
-        command(tables=Tables(**named), **options)
+    Args:
+        groups: by the name of the command's argument that an instance is passed as. A field is
+            annotated with its option, or declared by `graphrec.config.setting`.
+    """
 
-    wrapped.__signature__ = inspect.Signature([*added, *kept])  # type: ignore[attr-defined]
-    wrapped.__annotations__ = {p.name: p.annotation for p in (*added, *kept)}
-    return wrapped
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = get_type_hints(command, include_extras=True)
+        added = [option for group in groups.values() for option in _options(group)]
+        kept = [
+            parameter.replace(annotation=own[name])
+            for name, parameter in inspect.signature(command).parameters.items()
+            if name not in groups
+        ]
+
+        @functools.wraps(command)
+        def wrapped(**options: Any) -> None:
+            instances = {
+                name: group(**{f.name: _value(f, options.pop(f.name)) for f in fields(group)})
+                for name, group in groups.items()
+            }
+            command(**instances, **options)
+
+        wrapped.__signature__ = inspect.Signature([*added, *kept])  # type: ignore[attr-defined]
+        wrapped.__annotations__ = {p.name: p.annotation for p in (*added, *kept)}
+        return wrapped
+
+    return decorate
+
+
+def _options(group: type) -> Iterator[inspect.Parameter]:
+    """One keyword for every field of a dataclass."""
+    hints = get_type_hints(group, include_extras=True)
+    for one in fields(group):
+        hint: Any = hints[one.name]
+        default: Any = one.default
+        if "help" in one.metadata:  # a setting, see graphrec.config
+            if hint == tuple[int, ...]:
+                hint, default = str, ",".join(map(str, default))
+            option = typer.Option(help=one.metadata["help"], rich_help_panel=_SETTINGS)
+            hint = Annotated[hint, option]
+        yield inspect.Parameter(
+            one.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint
+        )
+
+
+def _value(one: Field[Any], value: Any) -> Any:
+    """What the dataclass wants for what was given; lists of numbers are written as ``15,10``."""
+    if not (isinstance(one.default, tuple) and isinstance(value, str)):
+        return value
+    try:
+        return tuple(int(number) for number in value.split(",")) if value else ()
+    except ValueError:
+        raise ConfigError(
+            f"--{one.name.replace('_', '-')} is {value!r}; it must be whole numbers with commas"
+            " between, such as 15,10."
+        ) from None
 
 
 def say_if_simulated(simulated: bool) -> None:

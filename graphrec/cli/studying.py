@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from graphrec.choices import COLD_FRACTION
 from graphrec.cli import options
+from graphrec.config import COLD_FRACTION
 from graphrec.console import duration, friendly, say, show_json, show_table, study_progress
 from graphrec.errors import ConfigError
 
@@ -24,7 +24,7 @@ _SETTINGS = "Settings"
 
 
 @friendly
-@options.takes_tables
+@options.takes(tables=options.Tables)
 def ablate(
     *,
     tables: options.Tables,
@@ -93,7 +93,7 @@ def ablate(
 
 def _check_target(folder: Path) -> None:
     """Fail before the work starts if the folder is somebody else's."""
-    from graphrec.study.units import FOLDER
+    from graphrec.study.store import FOLDER
 
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder} is a file; --output needs a folder.")
@@ -104,7 +104,7 @@ def _check_target(folder: Path) -> None:
 def _warn_of_another(folder: Path, dataset: Dataset, settings: StudySettings) -> None:
     """Say so if the folder's report is of other data or settings, and will be replaced."""
     from graphrec.study.experiment import RESULTS
-    from graphrec.study.units import UnitStore, fingerprint
+    from graphrec.study.store import UnitStore, fingerprint
 
     if (folder / RESULTS).exists() and not UnitStore(
         folder, fingerprint(dataset, settings)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from graphrec.choices import COLD_FRACTION, SplitKind, choice
+from graphrec.config import COLD_FRACTION, SplitKind, choice
 from graphrec.data.dataset import Dataset
 from graphrec.data.interactions import Interactions
 from graphrec.errors import ConfigError

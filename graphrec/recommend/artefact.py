@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from safetensors.numpy import load_file
 
-from graphrec.choices import SplitKind
+from graphrec.config import ModelConfig, NodeState, SplitKind
 from graphrec.data.dataset import Dataset
 from graphrec.data.ids import IdMap
 from graphrec.data.interactions import Interactions
@@ -20,23 +20,22 @@ from graphrec.data.split import Split
 from graphrec.data.tables import MOVIE, USER
 from graphrec.errors import ArtefactError
 from graphrec.features.matrix import FeatureEncoder
-from graphrec.model.embeddings import Embeddings
+from graphrec.recommend.vectors import MovieEmbeddings
 
 if TYPE_CHECKING:
-    import scipy.sparse as sp
-
-    from graphrec.evaluate.ranking import Scorer
+    from graphrec.nn.hybrid import HybridModel, Messages
+    from graphrec.nn.towers import Tower
 
 FORMAT = "graphrec-model"
-FORMAT_VERSION = 6
+FORMAT_VERSION = 7
 MANIFEST = "manifest.json"
-WEIGHTS, EMBEDDINGS = "weights.safetensors", "embeddings.safetensors"
+MODEL, TOWERS = "model.safetensors", "towers.safetensors"
 USERS, MOVIES, INTERACTIONS = "users.parquet", "movies.parquet", "interactions.parquet"
 FEATURES, FEATURE_ARRAYS = "features.json", "features.safetensors"
 FILES = {
-    *(MANIFEST, WEIGHTS, EMBEDDINGS, USERS, MOVIES, INTERACTIONS, FEATURES, FEATURE_ARRAYS),
+    *(MANIFEST, MODEL, TOWERS, USERS, MOVIES, INTERACTIONS, FEATURES, FEATURE_ARRAYS),
 }
-_KEYS = {"files", "data", "split", "model", "training", "rule"}
+_KEYS = {"files", "data", "split", "model", "training", "score"}
 PARTS = ("train", "valid", "test", "valid_history", "test_history")
 """Values of the column ``part`` of interactions.parquet, by their number."""
 
@@ -107,32 +106,62 @@ class Artefact:
         """All arrays of a safetensors file by name."""
         return dict(load_file(self.file(name)))
 
-    def embeddings(self) -> Embeddings:
-        """The finished embeddings.
+    def movie_embeddings(self) -> MovieEmbeddings:
+        """What movies are compared by; torch isn't loaded."""
+        return MovieEmbeddings.from_state(self.arrays(MODEL))
+
+    def model(self) -> HybridModel:
+        """The model itself."""
+        import torch
+
+        from graphrec.nn.hybrid import HybridModel
+
+        state = {name: torch.from_numpy(array) for name, array in self.arrays(MODEL).items()}
+        return HybridModel.from_state(state, self.manifest["score"])
+
+    def messages(self, model: HybridModel, known: Interactions) -> dict[str, Messages]:
+        """What the trained towers' nodes send to their neighbors, by part.
+
+        Args:
+            model: this one, with or without movies that were added.
+            known: the interactions that its graph is made of.
 
         Raises:
-            ArtefactError: if the model was written by an older graphrec that had fewer of them.
+            ConfigError: if its layers aren't linear.
         """
-        arrays = self.arrays(EMBEDDINGS)
-        if set(arrays) != {field.name for field in fields(Embeddings)}:
-            raise ArtefactError(
-                f"{self.folder} was written by graphrec {self.manifest.get('graphrec_version')} in"
-                " an older format. Train again."
+        from graphrec.graph import bare_graph
+        from graphrec.nn.hybrid import Messages
+        from graphrec.nn.propagation import Adjacency
+
+        adjacency = Adjacency.from_graph(bare_graph(known))
+        towers = self.towers(model)
+        return {part: Messages.of(tower, adjacency) for part, tower in towers.items()}
+
+    def towers(self, model: HybridModel) -> dict[str, Tower]:
+        """The trained towers by part; `model` as for `messages`."""
+        import torch
+
+        from graphrec.nn.towers import Tower
+
+        config = ModelConfig(**self.manifest["model"])
+        users, movies = self.manifest["data"]["users"], self.manifest["data"]["movies"]
+        features, arrays = model.features[:movies], self.arrays(TOWERS)
+        towers = {}
+        for part in map(NodeState, model.learned):
+            tower = Tower.make(
+                part,
+                users,
+                features,
+                embedding_dim=config.embedding_dim,
+                layers=config.layers,
+                num_layers=config.num_layers,
+                metadata_scale=config.metadata_scale,
             )
-        return Embeddings(**arrays)
-
-    def scorer(
-        self,
-        embeddings: Embeddings,
-        user: np.ndarray,
-        user_metadata: np.ndarray,
-        watched: sp.csr_array,
-    ) -> Scorer:
-        """Scores by the model's mixture, see `graphrec.evaluate.scorers.model_scorer`."""
-        from graphrec.evaluate.scorers import Mixture, model_scorer
-
-        mixture = Mixture.from_dict(self.manifest["rule"])
-        return model_scorer(embeddings, user, user_metadata, watched, mixture)
+            prefix = f"{part}."
+            own = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+            tower.load_state_dict({name: torch.from_numpy(array) for name, array in own.items()})
+            towers[part.value] = tower
+        return towers
 
     def users(self) -> IdMap:
         """User ids by row."""
@@ -149,7 +178,7 @@ class Artefact:
         return FeatureEncoder.from_state(described, self.arrays(FEATURE_ARRAYS))
 
     def interactions(self, users: IdMap, movies: IdMap) -> tuple[Interactions, Split]:
-        """All watches, and which rows were for what."""
+        """All interactions, and which rows were for what."""
         table = pd.read_parquet(self.file(INTERACTIONS))
         columns = {name: table[name].to_numpy(copy=True) for name in table.columns}
         part = columns.pop("part")

@@ -1,4 +1,4 @@
-"""A saved model beside the baselines, on the watches that were held out from all of them."""
+"""A saved model beside the baselines, on the test part that none of them was trained on."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from graphrec.evaluate.baselines import fit_baselines
 from graphrec.evaluate.ranking import Scorer
 from graphrec.evaluate.report import DEFAULT_KS, Report, evaluate_ranking
 from graphrec.recommend.artefact import Artefact
+from graphrec.recommend.recommender import Recommender
 
 GRAPHREC = "graphrec"
 
@@ -19,14 +20,15 @@ Reports = dict[str, Report]
 def compare(
     artefact: Artefact, ks: tuple[int, ...] = DEFAULT_KS, *, cold_alone: bool = False
 ) -> tuple[Reports, Reports]:
-    """Judge a model and the baselines by one ranking loop on the test part of its own split.
+    """Evaluate a model and the baselines by one ranking loop on the test part of its own split.
 
-    Baselines learn from the same watches (training and validation) and are tuned on validation.
+    Baselines are fitted to the same interactions (training and validation part) and tuned on
+    validation.
 
     Args:
         artefact: the model.
         ks: list lengths.
-        cold_alone: rank the held-out movies that training never saw among themselves too.
+        cold_alone: also rank the test part's cold-start movies among themselves.
 
     Returns:
         Reports by name, ``graphrec`` first, then the baselines: of all movies, and of the cold ones
@@ -38,17 +40,16 @@ def compare(
     dataset, split = artefact.dataset()
     if not len(split.test):
         raise ConfigError(
-            f"{artefact.folder} was trained with --split {split.kind}: no watch is held out to"
+            f"{artefact.folder} was trained with --split {split.kind}: nothing is held out to"
             " evaluate on. Train with another split to measure."
         )
-    embeddings, interactions = artefact.embeddings(), dataset.interactions
-    watched = interactions.to_csr(split.shown)
-    model: Scorer = artefact.scorer(embeddings, embeddings.user, embeddings.user_metadata, watched)
+    recommender, interactions = Recommender(artefact), dataset.interactions
+    embeddings = recommender.embeddings
     baselines = fit_baselines(interactions, embeddings.features, split)
-    scorers = {GRAPHREC: model, **baselines}
+    scorers: dict[str, Scorer] = {GRAPHREC: recommender.scorer(), **baselines}
     cold = (embeddings.degree == 0) & (interactions.movie_degree(split.test) > 0)
 
-    def judge(allowed: np.ndarray | None) -> Reports:
+    def report(allowed: np.ndarray | None) -> Reports:
         return {
             name: evaluate_ranking(
                 scorer,
@@ -61,4 +62,4 @@ def compare(
             for name, scorer in scorers.items()
         }
 
-    return judge(None), judge(cold) if cold_alone else {}
+    return report(None), report(cold) if cold_alone else {}

@@ -12,16 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphrec.choices import COLD_FRACTION
+from graphrec.config import COLD_FRACTION, ModelConfig, TrainConfig
 from graphrec.data.dataset import Dataset
-from graphrec.data.files import warn
 from graphrec.data.sources import load_dataset
 from graphrec.data.split import Split, make_split
 from graphrec.errors import ConfigError
 from graphrec.recommend.artefact import Artefact
 from graphrec.recommend.recommender import Recommender
 from graphrec.recommend.saving import InMemory, save_model
-from graphrec.train.config import ModelConfig, TrainConfig
 
 if TYPE_CHECKING:
     from graphrec.evaluate.report import Report
@@ -185,7 +183,10 @@ class GraphRecommender(Recommender):
         """
         artefact = Artefact.open(folder)
         saved = {**artefact.manifest["model"], **artefact.manifest["training"]}
-        saved |= {"split": artefact.manifest["split"]["kind"], "fanout": tuple(saved["fanout"])}
+        saved |= {
+            "split": artefact.manifest["split"]["kind"],
+            "num_neighbors": tuple(saved["num_neighbors"]),
+        }
         model = cls(**{name: saved[name] for name in _DEFAULTS if name in saved})
         Recommender.__init__(model, artefact)
         return model
@@ -198,11 +199,9 @@ class GraphRecommender(Recommender):
 
     @cached_property
     def _vectors(self) -> tuple[np.ndarray, np.ndarray]:
-        from graphrec.evaluate.scorers import Mixture
-        from graphrec.recommend.scoring import scoring_vectors
-
-        mixture = Mixture.from_dict(self.artefact.manifest["rule"])
-        return scoring_vectors(self.embeddings, self.watched, mixture)
+        everyone = np.arange(len(self.user_ids))
+        users = self.model.user_vectors(self.history, everyone)
+        return users.numpy(), self.model.movie_vectors().numpy()
 
     @property
     def user_vectors_(self) -> np.ndarray:
@@ -243,8 +242,8 @@ class GraphRecommender(Recommender):
             raise ConfigError(
                 f"nothing was held out by split {split.kind}; fit with another one to evaluate."
             )
-        scorer = self._scorer(self._audience(None, None, None, warn))
-        return evaluate_ranking(scorer, interactions, known=split.shown, held_out=split.test, ks=ks)
+        known, held_out = split.shown, split.test
+        return evaluate_ranking(self.scorer(), interactions, known=known, held_out=held_out, ks=ks)
 
 
 def _check_names(settings: dict[str, Any]) -> None:

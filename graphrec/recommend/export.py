@@ -6,25 +6,28 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import pandas as pd
 
 from graphrec import __version__
-from graphrec.choices import ExportPart, Part, choice
+from graphrec.config import ExportPart, Part, choice
 from graphrec.data.tables import MOVIE, TITLE
 from graphrec.errors import ConfigError, DataError
 from graphrec.output import check_place, is_unfinished, whole
 from graphrec.recommend.artefact import Artefact
 from graphrec.recommend.vectors import unit_parts
 
+if TYPE_CHECKING:
+    from graphrec.nn.hybrid import HybridModel
+
 MARK = "graphrec"
 """What tells an export from other files of its format: a key in it, or the name of an array."""
 GRAPH = ".graphml"
 VECTORS_TSV, METADATA_TSV = "vectors.tsv", "metadata.tsv"
-_HEADER = ("movie_id", "title", "watches")
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")  # XML knows no such letters
+_HEADER = ("movie_id", "title", "interactions")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")  # XML has no such characters
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,7 +40,7 @@ class Vectors:
         movie: [M, D].
         user_id, movie_id: the tables' own. [U], [M]
         title: of the movies. [M]
-        watches: of the movies, that the model has learned from. int64 [M]
+        interactions: of the movies, that the model was trained on. int64 [M]
     """
 
     part: ExportPart
@@ -46,32 +49,36 @@ class Vectors:
     user_id: np.ndarray
     movie_id: np.ndarray
     title: list[str]
-    watches: np.ndarray
+    interactions: np.ndarray
 
 
 def vectors_of(artefact: Artefact, part: str = ExportPart.BOTH) -> Vectors:
     """The vectors of all users and movies.
 
-    By ``company`` and by ``metadata`` they are the embeddings of that part, cut to length 1, so an
-    inner product is a cosine. By ``both`` it is the mean of the two cosines
+    By ``collaborative`` and by ``metadata`` they are the embeddings of that part, scaled to length
+    1, so an inner product is a cosine. By ``both`` it is the mean of the two cosines
     (`graphrec.recommend.vectors`); in a model of one part it is that part's. By ``scores`` a user's
-    and a movie's inner product is the score that the model ranks by, popularity and spectral part
-    included (`graphrec.recommend.scoring`).
+    and a movie's inner product is the score that the model ranks by (`graphrec.nn.hybrid`).
 
     Raises:
         ConfigError: if the model doesn't have the part.
     """
     wanted = choice(ExportPart, part, "part")
-    embeddings, movies, users = artefact.embeddings(), artefact.movies(), artefact.users()
+    model, movies, users = artefact.model(), artefact.movies(), artefact.users()
     if wanted is ExportPart.SCORES:
-        user, movie = _scoring(artefact)
+        dataset, split = artefact.dataset()
+        history = dataset.interactions.to_csr(split.shown)
+        user = model.user_vectors(history, np.arange(len(users))).numpy()
+        movie = model.movie_vectors().numpy()
     else:
-        sides = unit_parts(embeddings.movie, embeddings.movie_metadata)
-        own = next(iter(sides)) if wanted is ExportPart.BOTH else Part(wanted.value)
-        if own not in sides:
-            raise ConfigError(f"this model has no vectors by {own}; it has {', '.join(sides)}.")
-        user = unit_parts(embeddings.user, embeddings.user_metadata)[own]
-        movie = sides[own]
+        of_users, of_movies = (
+            unit_parts(*(_learned(model, part, kind) for part in ("id", "metadata")))
+            for kind in ("user", "movie")
+        )
+        own = next(iter(of_movies)) if wanted is ExportPart.BOTH else Part(wanted.value)
+        if own not in of_movies:
+            raise ConfigError(f"this model has no vectors by {own}; it has {', '.join(of_movies)}.")
+        user, movie = of_users[own], of_movies[own]
     return Vectors(
         part=wanted,
         user=user,
@@ -79,18 +86,15 @@ def vectors_of(artefact: Artefact, part: str = ExportPart.BOTH) -> Vectors:
         user_id=np.asarray(users.ids),
         movie_id=movies[MOVIE].to_numpy(),
         title=movies[TITLE].tolist(),
-        watches=np.rint(embeddings.degree).astype(np.int64),
+        interactions=np.rint(model.degree.numpy()).astype(np.int64),
     )
 
 
-def _scoring(artefact: Artefact) -> tuple[np.ndarray, np.ndarray]:
-    from graphrec.evaluate.scorers import Mixture
-    from graphrec.recommend.scoring import scoring_vectors
-
-    dataset, split = artefact.dataset()
-    watched = dataset.interactions.to_csr(split.shown)
-    mixture = Mixture.from_dict(artefact.manifest["rule"])
-    return scoring_vectors(artefact.embeddings(), watched, mixture)
+def _learned(model: HybridModel, part: str, kind: str) -> np.ndarray:
+    """Embeddings of users or movies by one part; without columns where the model has none."""
+    if part in model.learned:
+        return np.asarray(getattr(model.learned[part], kind).numpy())
+    return np.zeros((model.num_users if kind == "user" else model.num_movies, 0), np.float32)
 
 
 def check_export(path: str | Path) -> None:
@@ -121,7 +125,7 @@ def export(artefact: Artefact, path: str | Path, part: str = ExportPart.BOTH) ->
       ``title``; no pickles.
     - no ending: a folder with ``vectors.tsv`` and ``metadata.tsv`` of the movies, which
       TensorBoard's projector loads. Tabs and line breaks in titles become spaces.
-    - ``.graphml``: the graph that the model has learned from, training and validation watches, as
+    - ``.graphml``: the graph that the model was trained on, training and validation part, as
       `graphrec.to_networkx` makes it; nodes are named ``user 42`` and ``movie 7``.
 
     Args:
@@ -200,7 +204,7 @@ def _write_folder(vectors: Vectors, folder: Path) -> None:
         {
             "movie_id": [_cell(one) for one in vectors.movie_id],
             "title": [_cell(title) for title in vectors.title],
-            "watches": vectors.watches,
+            "interactions": vectors.interactions,
         }
     )
     lines = ["\t".join(_HEADER), *(f"{i}\t{t}\t{w}" for i, t, w in about.to_numpy(object))]
@@ -230,7 +234,7 @@ def _write_graph(artefact: Artefact, path: Path) -> tuple[int, int]:
             node["title"] = _cell(node["title"])
     names = {node: _cell(f"{node[0]} {node[1]}") for node in picture}
     if len(set(names.values())) < len(names):
-        raise DataError("two ids differ in white space or control letters only; GraphML can't.")
+        raise DataError("two ids differ in white space or control characters only; GraphML can't.")
     named = nx.relabel_nodes(picture, names)
     named.graph[MARK] = __version__
     with whole(path) as part, part.open("wb") as file:

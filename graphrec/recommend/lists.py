@@ -19,18 +19,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Audience:
-    """Users to recommend to, known or new.
+    """Users to recommend to.
 
     Attributes:
         ids: of each, [N]; None for one new user, who has none.
-        user, user_metadata: their embeddings by ID and by metadata, [N, D].
-        watched: weight of each watch, [N, M].
+        history: weight of each interaction, [N, M].
+        users: which training users they are, int64 [N]; None for new users.
     """
 
     ids: np.ndarray | None
-    user: np.ndarray
-    user_metadata: np.ndarray
-    watched: sp.csr_array
+    history: sp.csr_array
+    users: np.ndarray | None = None
 
 
 def lists_of(
@@ -40,9 +39,9 @@ def lists_of(
     hidden: sp.csr_array | None,
     allowed: np.ndarray | None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Movies, scores and places from 1 of all users' lists, each [N, k]; [0, 0] for no users.
+    """Movies, scores and ranks from 1 of all users' lists, each [N, k]; [0, 0] for no users.
 
-    Where a user has fewer than k movies left, the place is 0.
+    Where a user has fewer than k movies left, the rank is 0.
 
     Args:
         scorer: of N users.
@@ -59,8 +58,8 @@ def lists_of(
     blocks = list(rank(scorer, users, k, watched=hidden, allowed=allowed))
     movies = np.concatenate([block.movies for block in blocks])
     scores = np.concatenate([block.scores for block in blocks])
-    place = np.arange(1, movies.shape[1] + 1) * ~np.isneginf(scores)
-    return movies, scores, place
+    ranks = np.arange(1, movies.shape[1] + 1) * ~np.isneginf(scores)
+    return movies, scores, ranks
 
 
 def movie_table(

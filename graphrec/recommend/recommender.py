@@ -10,27 +10,29 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from graphrec.choices import Layers, Similarity, choice
+from graphrec.config import Similarity, choice
 from graphrec.data.files import Note, warn
 from graphrec.data.ids import IdMap
 from graphrec.data.interactions import Interactions
 from graphrec.data.split import Split
 from graphrec.data.tables import MOVIE, TITLE, USER
 from graphrec.errors import ConfigError
-from graphrec.model.embeddings import Embeddings
 from graphrec.recommend.artefact import Artefact
 from graphrec.recommend.card import model_card
 from graphrec.recommend.explaining.explanation import Explanation, SimilarityExplanation
-from graphrec.recommend.likeness import closest
 from graphrec.recommend.lists import Audience, check_k, lists_of, movie_table, several
 from graphrec.recommend.lookup import ById, TitleLookup, find_movie
-from graphrec.recommend.newcomers import newcomers, read_new_movies
+from graphrec.recommend.new_movies import read_new_movies
+from graphrec.recommend.new_users import new_users
 from graphrec.recommend.reasons import reasons
+from graphrec.recommend.similarity import closest
+from graphrec.recommend.vectors import MovieEmbeddings
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
 
-    from graphrec.evaluate.ranking import Scorer
+    from graphrec.evaluate.scorers import ModelScorer
+    from graphrec.nn.hybrid import HybridModel
     from graphrec.recommend.explaining.explain import Explainer
     from graphrec.recommend.mapping.map import MovieMap
 
@@ -69,7 +71,7 @@ class Recommender:
         data = self.artefact.manifest["data"]
         return (
             f"Recommender({str(self.artefact.folder)!r}: {data['users']:,} users,"
-            f" {data['movies']:,} movies, {data['watches']:,} watches)"
+            f" {data['movies']:,} movies, {data['interactions']:,} interactions)"
         )
 
     def _repr_html_(self) -> str:
@@ -77,14 +79,14 @@ class Recommender:
         return model_card(str(self.artefact.folder), self.artefact.manifest, movie, self.num_new)
 
     def add_movies(self, movies: Any, *, note: Note = warn) -> Recommender:
-        """The same model with movies that nobody has watched yet, known by their metadata alone.
+        """The same model with movies without interactions, known by their metadata alone.
 
         Their features are made by the statistics that training saved; nothing is trained. They are
-        ranked among all others, see `graphrec.model.kinship`. The saved model stays as it is.
+        ranked among all others, see `graphrec.nn.hybrid`. The saved model stays as it is.
 
         Args:
             movies: a movies table, as path or data frame, or a JSON file of one movie or several.
-            note: told of columns and labels that training has never seen, and of missing columns.
+            note: called with columns and labels that training has not seen, and missing ones.
 
         Raises:
             DataError: if a movie has no title, an id that is taken, or a cell of another type than
@@ -116,22 +118,30 @@ class Recommender:
         return self.artefact.users()
 
     @cached_property
-    def embeddings(self) -> Embeddings:
-        """Everything that scores are made of, movies by row as in `movies`."""
+    def model(self) -> HybridModel:
+        """The model itself, movies by row as in `movies`."""
         if self._before is None:
-            return self.artefact.embeddings()
+            return self.artefact.model()
         new = self.movies.iloc[len(self._before.movies) :]
-        return self._before.embeddings.with_new_movies(self.artefact.encoder().transform(new))
+        return self._before.model.add_movies(self.artefact.encoder().transform(new))
 
     @cached_property
-    def watched(self) -> sp.csr_array:
-        """Users x movies: everything but the test watches."""
+    def embeddings(self) -> MovieEmbeddings:
+        """What movies are compared by, by row as in `movies`."""
+        if self._before is None:
+            return self.artefact.movie_embeddings()
+        state = self.model.state_dict()
+        return MovieEmbeddings.from_state({name: own.numpy() for name, own in state.items()})
+
+    @cached_property
+    def history(self) -> sp.csr_array:
+        """Users x movies: everything but the test part."""
         interactions, split = self._interactions
         return interactions.to_csr(split.shown, num_movies=len(self.movies))
 
     @cached_property
     def _known(self) -> Interactions:
-        """The watches that the model has learned from; movies that were added aren't in it."""
+        """The interactions that the model was trained on; movies that were added aren't in it."""
         interactions, split = self._interactions
         return interactions.only(split.known)
 
@@ -162,11 +172,10 @@ class Recommender:
     ) -> pd.DataFrame:
         """The movies closest to one movie.
 
-        By ``company`` it is the cosine of their embeddings by ID: who watches them, and what else
-        those people watch. By ``metadata`` it is the cosine of what the model has learned of their
-        metadata. By ``both`` it is the mean of the two, so that sequels that share few viewers and
-        strangers that share only a genre both stand behind what is alike in either way. By
-        ``features`` it is the cosine of the metadata as plain numbers, with nothing learned.
+        By ``collaborative`` it is the cosine of their embeddings by ID: who watches them, and what
+        else those people watch. By ``metadata`` it is the cosine of what the model has learned of
+        their metadata. By ``both`` it is the mean of the two. By ``features`` it is the cosine of
+        the metadata as plain numbers, with nothing learned.
 
         Args:
             movie: title (forgiving) or id.
@@ -176,11 +185,11 @@ class Recommender:
                 two learned parts, ``both`` is that one.
 
         Returns:
-            Columns ``movie_id``, ``title``, ``score`` (-1 to 1), where there are several its sides
-            ``company``, ``metadata`` and ``features``, and ``why`` in words (see
+            Columns ``movie_id``, ``title``, ``score`` (-1 to 1), where there are several the
+            cosines ``collaborative``, ``metadata`` and ``features``, and ``why`` in words (see
             `graphrec.recommend.reasons`); closest first. By ``all`` the k closest in each way under
             each other: ``by``, ``rank`` from 1, ``movie_id``, ``title``, ``score``, and
-            ``company_alone``, whether none but company found that movie.
+            ``collaborative_only``, whether no list by metadata or features holds that movie.
 
         Raises:
             UnknownIdError, AmbiguousTitleError: if the movie isn't known or several are meant.
@@ -214,19 +223,19 @@ class Recommender:
     ) -> pd.DataFrame:
         """The best movies for users of the tables, or for new users with a history.
 
-        A new user needs no training: they are embedded by what they have watched, see
-        `graphrec.model.folding`.
+        A new user needs no training: they are folded in by their history, see
+        `graphrec.nn.hybrid`.
 
         Args:
             users: one id or several; all users where both `users` and `history` are None.
             history: instead of `users`, title or id, or several, that a new user has watched; or
                 a ratings table of many new users, as data frame or path.
-            ratings: what the new user rated each of `history`; a watch counts as much as its
-                rating is of the training's highest. By default each counts fully.
+            ratings: what the new user rated each of `history`; each counts the fraction that it
+                is of the training's highest. By default each counts fully.
             k: how many for each; fewer where fewer are left.
-            filter_viewed: leave out what the user is known to have watched.
+            filter_viewed: leave out the user's history.
             among: ids of the only movies that may be recommended.
-            note: told of what could not be used of a table of histories.
+            note: called with what could not be used of a table of histories.
 
         Returns:
             Columns ``user_id`` (not for one new user), ``movie_id``, ``title``, ``rank`` from 1,
@@ -242,12 +251,12 @@ class Recommender:
             rows = self.movie_ids.to_internal(list(among))
             allowed = np.isin(np.arange(len(self.movies)), rows)
         audience = self._audience(users, history, ratings, note)
-        scorer = self._scorer(audience)
-        hidden = audience.watched if filter_viewed else None
-        movies, scores, place = lists_of(scorer, len(audience.user), k, hidden, allowed)
-        listed = place > 0
+        hidden = audience.history if filter_viewed else None
+        num_users = audience.history.shape[0]
+        movies, scores, ranks = lists_of(self._scorer(audience), num_users, k, hidden, allowed)
+        listed = ranks > 0
         table = movie_table(self.movies, self.num_new, movies[listed], scores[listed])
-        table.insert(2, "rank", place[listed])
+        table.insert(2, "rank", ranks[listed])
         if audience.ids is not None:
             table.insert(0, USER, np.repeat(audience.ids, listed.sum(axis=1)))
         return table
@@ -255,7 +264,7 @@ class Recommender:
     def explain(
         self, movie: Any, *, user: Any = None, history: Any = None, ratings: Any = None
     ) -> Explanation:
-        """A movie's score as the exact sum of what each watched movie adds, and of the rest.
+        """A movie's score as the exact sum of what each movie of the history adds, and the rest.
 
         Args:
             movie: title or id.
@@ -269,11 +278,10 @@ class Recommender:
         if (user is None) == (history is None):
             raise ConfigError("say for whom to explain, in one way: by a user or by a history.")
         who = self._audience(None if user is None else [user], history, ratings, warn)
-        row = None if user is None else int(self.user_ids.to_internal([user])[0])
-        return self._explainer.score(who, row, self.find(movie))
+        return self._explainer.score(who, self.find(movie))
 
     def explain_similarity(self, first: Any, second: Any) -> SimilarityExplanation:
-        """How alike two movies are, as exact sums over viewers and over metadata columns.
+        """How similar two movies are, as exact sums over users and over metadata columns.
 
         Args:
             first, second: title or id.
@@ -294,12 +302,18 @@ class Recommender:
     def _explainer(self) -> Explainer:
         from graphrec.recommend.explaining.explain import Explainer  # loads torch
 
-        return Explainer(self.artefact, self.movies, self.embeddings, self._known)
+        return Explainer(self.artefact, self.movies, self.model, self._known)
 
-    def _scorer(self, audience: Audience) -> Scorer:
+    def scorer(self) -> ModelScorer:
+        """Scores of all movies for the users of the training tables."""
+        return self._scorer(self._audience(None, None, None, warn))
+
+    def _scorer(self, audience: Audience) -> ModelScorer:
         """Scores of all movies for these users."""
-        own = audience.user, audience.user_metadata, audience.watched
-        return self.artefact.scorer(self.embeddings, *own)
+        from graphrec.evaluate.scorers import ModelScorer  # loads torch
+
+        is_new = audience.users is None
+        return ModelScorer(self.model, audience.history, audience.users, new=is_new)
 
     def _audience(self, users: Any, history: Any, ratings: Any, note: Note) -> Audience:
         """The users who are meant."""
@@ -308,10 +322,8 @@ class Recommender:
                 raise ConfigError("ratings go with a history.")
             everyone = np.arange(len(self.user_ids))
             rows = everyone if users is None else self.user_ids.to_internal(several(users))
-            own, ids = self.embeddings, self.user_ids.to_external(rows)
-            return Audience(ids, own.user[rows], own.user_metadata[rows], self.watched[rows])
+            return Audience(self.user_ids.to_external(rows), self.history[rows], rows)
         if users is not None:
             raise ConfigError("give either users or a history, not both.")
-        known_ratings = self._interactions[0].rating
-        new = newcomers(history, ratings, self.movies, known_ratings, find=self.find, note=note)
-        return new.embedded(self.embeddings, Layers(self.artefact.manifest["model"]["layers"]))
+        train_ratings = self._interactions[0].rating
+        return new_users(history, ratings, self.movies, train_ratings, find=self.find, note=note)

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -29,10 +29,8 @@ from graphrec.data.split import Split
 from graphrec.data.tables import USER
 from graphrec.errors import ArtefactError
 from graphrec.features.matrix import FeatureEncoder
-from graphrec.model.embeddings import Embeddings
 from graphrec.plain import plain
 from graphrec.recommend.artefact import (
-    EMBEDDINGS,
     FEATURE_ARRAYS,
     FEATURES,
     FILES,
@@ -40,15 +38,21 @@ from graphrec.recommend.artefact import (
     FORMAT_VERSION,
     INTERACTIONS,
     MANIFEST,
+    MODEL,
     MOVIES,
     PARTS,
+    TOWERS,
     USERS,
-    WEIGHTS,
     Artefact,
     checksum,
 )
+from graphrec.recommend.vectors import MovieEmbeddings
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
+    from graphrec.nn.hybrid import HybridModel
+    from graphrec.nn.towers import Tower
     from graphrec.train.trainer import Fitted
 
 
@@ -89,11 +93,15 @@ def save_model(folder: str | Path, dataset: Dataset, split: Split, fitted: Fitte
     check_target(folder)
     folder = Path(folder).resolve()
     described, feature_arrays = fitted.encoder.to_state()
-    embeddings = {f.name: getattr(fitted.embeddings, f.name) for f in fields(fitted.embeddings)}
+    towers = {
+        f"{name}.{key}": tensor
+        for name, part in fitted.parts.items()
+        for key, tensor in part.tower.state_dict().items()
+    }
     try:
         with _new_folder(folder) as place:
-            _write_arrays(place / WEIGHTS, fitted.weights)
-            _write_arrays(place / EMBEDDINGS, embeddings)
+            _write_arrays(place / MODEL, _arrays(fitted.model.state_dict()))
+            _write_arrays(place / TOWERS, _arrays(towers))
             _write_arrays(place / FEATURE_ARRAYS, feature_arrays)
             _write_json(place / FEATURES, described)
             pd.DataFrame({USER: dataset.interactions.users.ids}).to_parquet(place / USERS)
@@ -124,11 +132,15 @@ class InMemory(Artefact):
         manifest = plain(_manifest(dataset, split, fitted))
         return cls(Path("in memory"), manifest, dataset, split, fitted)
 
-    def arrays(self, name: str) -> dict[str, np.ndarray]:
-        return self.fitted.weights if name == WEIGHTS else {}
+    def movie_embeddings(self) -> MovieEmbeddings:
+        return MovieEmbeddings.from_state(_arrays(self.fitted.model.state_dict()))
 
-    def embeddings(self) -> Embeddings:
-        return self.fitted.embeddings
+    def model(self) -> HybridModel:
+        return self.fitted.model
+
+    def towers(self, model: HybridModel) -> dict[str, Tower]:
+        del model
+        return {name: part.tower for name, part in self.fitted.parts.items()}
 
     def users(self) -> IdMap:
         return self.trained_on.interactions.users
@@ -163,7 +175,7 @@ def _manifest(
             "has_titles": dataset.has_titles,
             "users": interactions.num_users,
             "movies": interactions.num_movies,
-            "watches": len(interactions),
+            "interactions": len(interactions),
             "density": interactions.density,
             "notes": list(dataset.notes),
         },
@@ -186,7 +198,7 @@ def _manifest(
                 for name, part in fitted.parts.items()
             },
         },
-        "rule": asdict(fitted.rule),
+        "score": fitted.model.settings(),
         "spectral": None if fitted.spectral is None else asdict(fitted.spectral),
         "metrics": {"valid": {"ndcg@20": fitted.valid}},
         "versions": {
@@ -223,6 +235,10 @@ def _new_folder(target: Path) -> Iterator[Path]:
         if old.exists() and not target.exists():
             old.rename(target)
         shutil.rmtree(room, ignore_errors=True)
+
+
+def _arrays(state: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
+    return {name: tensor.numpy() for name, tensor in state.items()}
 
 
 def _write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:

@@ -1,26 +1,61 @@
-"""The movies' embeddings as vectors whose inner products are cosines, part by part."""
+"""The movies' embeddings as plain arrays, and as vectors whose inner products are cosines."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from sklearn.preprocessing import normalize
 
-from graphrec.choices import Part
+from graphrec.config import Part
 from graphrec.errors import ConfigError
 
 
-def unit_parts(company: np.ndarray, metadata: np.ndarray) -> dict[Part, np.ndarray]:
+@dataclass(frozen=True, slots=True, eq=False)
+class MovieEmbeddings:
+    """What movies are compared by, float32; a model without a part has 0 columns there.
+
+    Attributes:
+        collaborative: embeddings by ID, [M, D].
+        metadata: embeddings learned from metadata, [M, D].
+        features: metadata as plain numbers, [M, F].
+        degree: interactions of each movie, [M].
+    """
+
+    collaborative: np.ndarray
+    metadata: np.ndarray
+    features: np.ndarray
+    degree: np.ndarray
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, np.ndarray]) -> MovieEmbeddings:
+        """Of a model's ``state_dict`` as arrays: movies can be compared without loading torch."""
+        degree = state["degree"]
+        none = np.zeros((len(degree), 0), np.float32)
+        by_id, by_metadata = (
+            state.get(f"learned.{part}.movie", none) for part in ("id", "metadata")
+        )
+        return cls(by_id, by_metadata, state["features"], degree)
+
+    def is_imputed(self, movie: int) -> bool:
+        """Whether a movie's ID embedding is predicted from metadata, as it has no interactions."""
+        described = self.metadata.shape[1] and self.features[movie].any()
+        return bool(described and not self.degree[movie])
+
+
+def unit_parts(collaborative: np.ndarray, metadata: np.ndarray) -> dict[Part, np.ndarray]:
     r"""Vectors by part, of those parts that there are.
 
-    The company and the metadata vectors have length 1. Both together are
+    Collaborative and metadata vectors have length 1. Both together are
 
     .. math:: b_i = \frac{1}{\sqrt 2} \left[\frac{z_i}{\|z_i\|}; \frac{v_i}{\|v_i\|}\right]
 
     so an inner product of two is the mean of their two cosines. A row that is zero stays zero.
 
     Args:
-        company: z, embeddings of the ID part, [N, D]; no columns where the model has none.
-        metadata: v, those of the metadata part, likewise.
+        collaborative: z, embeddings by ID, [N, D]; no columns where the model has none.
+        metadata: v, embeddings learned from metadata, likewise.
 
     Returns:
         ``both`` first where there are two parts; float32, each [N, any].
@@ -28,13 +63,13 @@ def unit_parts(company: np.ndarray, metadata: np.ndarray) -> dict[Part, np.ndarr
     Raises:
         ConfigError: if there is neither.
     """
-    given = {Part.COMPANY: company, Part.METADATA: metadata}
-    sides = {part: normalize(vectors) for part, vectors in given.items() if vectors.shape[1]}
-    if not sides:
+    given = {Part.COLLABORATIVE: collaborative, Part.METADATA: metadata}
+    parts = {part: normalize(vectors) for part, vectors in given.items() if vectors.shape[1]}
+    if not parts:
         raise ConfigError("this model has no embeddings by ID or by metadata.")
-    if len(sides) == 1:
-        return sides
-    return {Part.BOTH: np.hstack(list(sides.values())) / np.float32(np.sqrt(2)), **sides}
+    if len(parts) == 1:
+        return parts
+    return {Part.BOTH: np.hstack(list(parts.values())) / np.float32(np.sqrt(2)), **parts}
 
 
 def nearest(vectors: np.ndarray, k: int) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from graphrec.choices import NodeState
+from graphrec.config import NodeState
 from graphrec.evaluate.classical import Classical
 
 

@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from graphrec.study import captions
-from graphrec.study.captions import Arm, Results, figure_of, known, num_bytes
-from graphrec.study.drawing import HAIR, as_png, colour_of, is_main, marker_of, sheet, short
+from graphrec.study import text
+from graphrec.study.plot_style import HAIR, as_png, colour_of, is_main, marker_of, sheet, short
+from graphrec.study.text import Arm, Results, figure_of, known, num_bytes
 from graphrec.style import FAINT, QUIET, house_style
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def cost_chart(results: Results) -> bytes | None:
     if not points:
         return None
     with house_style():
-        figure = sheet(4.9, captions.cost_message(results))
+        figure = sheet(4.9, text.cost_message(results))
         axes = figure.add_axes((0.08, 0.13, 0.9, 0.71))
         axes.set_xscale("log")
         placed = _placed(points)

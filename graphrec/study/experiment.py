@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from graphrec.choices import SplitKind
+from graphrec.config import SplitKind
 from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split, make_split
 from graphrec.errors import ConfigError
@@ -19,12 +19,11 @@ from graphrec.evaluate.classical import EASE_MAX_MOVIES, Classical
 from graphrec.features.leaks import ColumnAudit, find_leaks
 from graphrec.study.arms import Arm, Group, choose_arms
 from graphrec.study.places import PLACES, find_places, measure
+from graphrec.study.runner import Runner, check_metadata
 from graphrec.study.settings import StudySettings
+from graphrec.study.store import UnitStore, fingerprint
 from graphrec.study.summary import Context, summarise
-from graphrec.study.units import UnitStore, fingerprint
-from graphrec.study.workshop import Workshop, check_metadata
-from graphrec.train.learning import Callbacks
-from graphrec.train.trainer import check_ignored
+from graphrec.train.trainer import Callbacks, check_ignored
 
 _FOR_REPORT, _FOR_BASELINES = ("matplotlib", "jinja2"), ("gensim", "implicit")
 RESULTS = "results.json"
@@ -129,16 +128,16 @@ def ablate(
     choices = store.choices()
     for seed in range(settings.seeds):
         splits.append(_split(dataset, settings, seed))
-        workshop = Workshop(dataset, splits[-1], seed, settings, leaky, choices, told.training)
-        check_metadata(workshop)
+        runner = Runner(dataset, splits[-1], seed, settings, leaky, choices, told.training)
+        check_metadata(runner)
         places = find_places(dataset.interactions, splits[-1])
         for place, arm in enumerate(arms):
             number = seed * len(arms) + place
             if store.has(seed, arm.name):
                 continue
             told.on_arm(number, total, seed, arm.name)
-            scorer, facts = workshop.make(arm)
-            measured = measure(scorer, places, workshop.watched, seed)
+            scorer, facts = runner.make(arm)
+            measured = measure(scorer, places, runner.known, seed)
             store.put_choices(choices)
             store.put(seed, arm.name, measured, facts)
             num_measured += 1

@@ -13,10 +13,9 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import normalize
 from torch import Tensor
 
-from graphrec.evaluate.ranking import Scorer
-from graphrec.evaluate.scorers import Mixture, learned_part
-from graphrec.model.embeddings import Embeddings
-from graphrec.model.popularity import PENALTIES
+from graphrec.evaluate.scorers import ModelScorer
+from graphrec.nn.coldstart import PENALTIES
+from graphrec.nn.hybrid import ID, METADATA, POPULARITY
 
 NEIGHBOURS = 10
 KNOWN_FROM = 20
@@ -27,7 +26,7 @@ _SCORED_USERS = 256
 
 
 def predictability(embedding: np.ndarray, features: np.ndarray, seed: int) -> float:
-    r"""How much of an embedding a linear map of the metadata foretells.
+    r"""How much of an embedding a linear map of the metadata predicts.
 
     .. math:: R^2 = 1 - \frac{\sum_i \|z_i - \hat z_i\|^2}{\sum_i \|z_i - \bar z\|^2}
 
@@ -51,7 +50,7 @@ def predictability(embedding: np.ndarray, features: np.ndarray, seed: int) -> fl
 
 
 def neighbour_overlap(first: np.ndarray, second: np.ndarray, seed: int) -> tuple[float, float]:
-    """Share of the 10 nearest movies that two spaces have in common, and what chance would give.
+    """Fraction of the 10 nearest movies that two spaces have in common, and that by chance.
 
     Nearest is by cosine. Both arrays are [N, any], of the same movies.
     """
@@ -71,57 +70,44 @@ def _nearest(space: np.ndarray) -> np.ndarray:
     return np.asarray(index.kneighbors(return_distance=False))  # never the row itself
 
 
-def score_share(
-    by_id: tuple[float, Scorer],
-    by_metadata: tuple[float, Scorer],
-    users: np.ndarray,
-    movies: np.ndarray,
-) -> float:
-    r"""The metadata's share in how scores differ from movie to movie.
+def metadata_fraction(scorer: ModelScorer) -> float:
+    r"""The metadata's part in how scores differ from movie to movie, among rated movies.
 
-    A score is the sum of both parts, so its variance over a user's movies splits exactly:
+    A score is the sum of its blocks, so its variance over a user's movies splits exactly:
 
-    .. math:: \mathrm{share}_p = \frac{\mathrm{cov}(s^p, s)}{\mathrm{var}(s)}, \qquad
-              \sum_p \mathrm{share}_p = 1
-
-    Args:
-        by_id, by_metadata: weight and scorer of both parts.
-        users: mean over these, int64.
-        movies: over these, bool [M].
+    .. math:: \mathrm{fraction}_p = \frac{\mathrm{cov}(s^p, s)}{\mathrm{var}(s)}, \qquad
+              \sum_p \mathrm{fraction}_p = 1
     """
-    own, other = (weight * scorer.score(users).cpu() for weight, scorer in (by_metadata, by_id))
-    return _share(own, own + other, movies)
+    blocks = scorer.score_blocks(_some_users(scorer))
+    return _fraction(blocks[METADATA], _sum(blocks), scorer.model.degree.numpy() > 0)
 
 
-def metadata_shares(
-    whole: Scorer,
-    by_id: tuple[float, Scorer],
-    rated: np.ndarray,
-    users: np.ndarray,
-    groups: Mapping[str, np.ndarray],
+def metadata_fractions(
+    scorer: ModelScorer, groups: Mapping[str, np.ndarray]
 ) -> dict[str, float | None]:
-    """The metadata's share in scores, as `score_share`, by the movies' number of ratings.
+    """The same by the movies' number of ratings.
 
     The ID embedding of a movie without ratings is predicted from its metadata, so all of its score
     is the metadata's.
 
     Args:
-        whole: the model's scores.
-        by_id: weight and scorer of the ID part.
-        rated: which movies have ratings, bool [M].
-        users: mean over these, int64.
+        scorer: of a model with both parts and without a spectral one.
         groups: movies to compare with each other, by name, bool [M]; None for one alone.
     """
-    weight, scorer = by_id
-    total = whole.score(users).cpu()
-    own = total - weight * torch.from_numpy(rated) * scorer.score(users).cpu()
+    blocks = scorer.score_blocks(_some_users(scorer))
+    total = _sum(blocks)
+    own = total - (scorer.model.degree > 0) * (blocks[ID] + blocks[POPULARITY])
     return {
-        name: _share(own, total, movies) if movies.sum() > 1 else None
+        name: _fraction(own, total, movies) if movies.sum() > 1 else None
         for name, movies in groups.items()
     }
 
 
-def _share(part: Tensor, total: Tensor, movies: np.ndarray) -> float:
+def _sum(blocks: Mapping[str, Tensor]) -> Tensor:
+    return torch.stack(list(blocks.values())).sum(dim=0)
+
+
+def _fraction(part: Tensor, total: Tensor, movies: np.ndarray) -> float:
     """Mean over users of cov(part, total) / var(total) over some movies, bool [M]."""
     chosen = torch.from_numpy(movies)
     part, total = part[:, chosen], total[:, chosen]
@@ -129,21 +115,17 @@ def _share(part: Tensor, total: Tensor, movies: np.ndarray) -> float:
     return float(((part * total).sum(dim=1) / total.square().sum(dim=1).clamp(1e-12)).mean())
 
 
-def describe_geometry(
-    embeddings: Embeddings, mixture: Mixture, degree: np.ndarray, seed: int
-) -> dict[str, Any]:
+def describe_geometry(scorer: ModelScorer, seed: int) -> dict[str, Any]:
     """All figures of one model that has both parts.
 
     Args:
-        embeddings: the model's.
-        mixture: how it ranks.
-        degree: watches of the movies, [M].
+        scorer: of the model's training users.
         seed: of folds and samples.
     """
-    assert mixture.id is not None
-    assert mixture.metadata is not None
+    model = scorer.model
+    degree, blend = model.degree.numpy(), model.blend
     warm, known = degree > 0, degree > KNOWN_FROM
-    by_id, features = embeddings.movie, embeddings.features
+    by_id, features = model.learned[ID].movie.numpy(), model.features.numpy()
     overlap, by_chance = neighbour_overlap(by_id[warm], features[warm], seed)
     return {
         "neighbours": NEIGHBOURS,
@@ -152,17 +134,12 @@ def describe_geometry(
         "r_squared_known": predictability(by_id[known], features[known], seed),
         "overlap": overlap,
         "overlap_chance": by_chance,
-        "embedding_share_metadata": mixture.metadata.weight
-        / (mixture.id.weight + mixture.metadata.weight),
-        "score_share_metadata": score_share(
-            learned_part(embeddings, embeddings.user, "id", mixture.id),
-            learned_part(embeddings, embeddings.user_metadata, "metadata", mixture.metadata),
-            scored_users(len(embeddings.user)),
-            warm,
-        ),
+        "embedding_share_metadata": blend.metadata / (blend.id + blend.metadata),
+        "score_share_metadata": metadata_fraction(scorer),
     }
 
 
-def scored_users(num_users: int) -> np.ndarray:
-    """Some of them, evenly spread: enough for a mean."""
+def _some_users(scorer: ModelScorer) -> np.ndarray:
+    """Evenly spread ones, enough for a mean."""
+    num_users = scorer.history.shape[0]
     return np.arange(num_users)[:: max(1, num_users // _SCORED_USERS)]

@@ -10,11 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphrec.study import captions
-from graphrec.study.captions import Arm, Results, curve_of, listed, num_bytes
+from graphrec.study import text
+from graphrec.study.charts import differences_chart, places_chart
 from graphrec.study.cost import cost_chart
-from graphrec.study.drawing import HAIR, as_png, colour_of, is_main, marker_of, sheet, short, spread
-from graphrec.study.panels import differences_chart, places_chart
+from graphrec.study.plot_style import (
+    HAIR,
+    as_png,
+    colour_of,
+    is_main,
+    marker_of,
+    sheet,
+    short,
+    spread,
+)
+from graphrec.study.text import Arm, Results, curve_of, listed, num_bytes
 from graphrec.style import FAINT, INK, QUIET, house_style
 
 if TYPE_CHECKING:
@@ -49,7 +58,7 @@ def learning_curve(results: Results) -> bytes | None:
     if not arms:
         return None
     with house_style():
-        figure = sheet(5.4, captions.learning_message(results))
+        figure = sheet(5.4, text.learning_message(results))
         axes = figure.add_axes((0.08, 0.19, 0.715, 0.64))
         for number, arm in enumerate(arms):
             _draw_curve(axes, arm, buckets, shift=0.07 * (number % 3 - 1))

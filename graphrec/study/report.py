@@ -10,9 +10,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphrec.study import captions, plots
-from graphrec.study.captions import HEADINGS, MAIN, Arm, Results
+from graphrec.study import plots, text
 from graphrec.study.places import FEWEST_MOVIES, FEWEST_USERS
+from graphrec.study.text import HEADINGS, MAIN, Arm, Results
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -53,8 +53,8 @@ def render(results: Results, pictures: Mapping[str, bytes]) -> str:
             arms=results["arms"],
             places=results["places"],
             groups=_groups(results["arms"]),
-            best={place: captions.best_arm(results, place) for place in results["places"]},
-            leaders=captions.leaders(results),
+            best={place: text.best_arm(results, place) for place in results["places"]},
+            leaders=text.leaders(results),
             curve_arms=plots.curve_arms(results),
             crossings=_by_bucket(results.get("curve_differences") or []),
             comparisons=_comparisons(results),
@@ -72,21 +72,21 @@ def _environment() -> Environment:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {
-        "decimals": captions.decimals,
-        "signed": captions.signed,
-        "count": captions.count,
-        "num_bytes": captions.num_bytes,
-        "seconds": captions.seconds,
-        "p_value": captions.p_value,
-        "listed": captions.listed,
+        "decimals": text.decimals,
+        "signed": text.signed,
+        "count": text.count,
+        "num_bytes": text.num_bytes,
+        "seconds": text.seconds,
+        "p_value": text.p_value,
+        "listed": text.listed,
         "percent": _percent,
         "setting": _setting,
         "prose": _prose,
     }
     environment.globals |= {
-        "captions": captions,
-        "figure_of": captions.figure_of,
-        "curve_of": captions.curve_of,
+        "text": text,
+        "figure_of": text.figure_of,
+        "curve_of": text.curve_of,
         "MAIN": MAIN,
         "HEADINGS": HEADINGS,
         "FEWEST_MOVIES": FEWEST_MOVIES,
@@ -131,8 +131,8 @@ def _percent(share: float | None) -> str:
     >>> _percent(0.15), _percent(None)
     ('15 %', '–')
     """
-    value = captions.known(share)
-    return captions.MISSING if value is None else f"{value * 100:.3g} %"
+    value = text.known(share)
+    return text.MISSING if value is None else f"{value * 100:.3g} %"
 
 
 def _setting(value: Any) -> str:
@@ -143,7 +143,7 @@ def _setting(value: Any) -> str:
     """
     match value:
         case None:
-            return captions.MISSING
+            return text.MISSING
         case bool():
             return "yes" if value else "no"
         case float():
@@ -151,7 +151,7 @@ def _setting(value: Any) -> str:
         case Mapping():
             return ", ".join(f"{name} {_setting(inner)}" for name, inner in value.items())
         case list() | tuple():
-            return ", ".join(map(_setting, value)) or captions.MISSING
+            return ", ".join(map(_setting, value)) or text.MISSING
         case _:
             return str(value)
 

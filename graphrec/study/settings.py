@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from graphrec.choices import COLD_FRACTION
+from graphrec.config import COLD_FRACTION
 from graphrec.errors import ConfigError
 from graphrec.study.arms import Group
 
 TEMPERATURES = (0.08, 0.12, 0.18, 0.27)
 """Of the loss: what every graph part is tuned over, as many settings as any tuned method has."""
-USUAL_TEMPERATURE = 0.12
+DEFAULT_TEMPERATURE = 0.12
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,5 +46,5 @@ class StudySettings:
     @classmethod
     def quick(cls, **changes: object) -> StudySettings:
         """One seed, no tuning, the arms and nothing else: a first look."""
-        usual: dict[str, object] = {"seeds": 1, "tune": False, "groups": (Group.ARMS,)}
-        return cls(**{**usual, **changes})  # type: ignore[arg-type]
+        default: dict[str, object] = {"seeds": 1, "tune": False, "groups": (Group.ARMS,)}
+        return cls(**{**default, **changes})  # type: ignore[arg-type]

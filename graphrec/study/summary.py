@@ -18,7 +18,7 @@ from graphrec.plain import plain
 from graphrec.study.arms import Arm, Group
 from graphrec.study.places import BUCKETS, PLACES, find_places
 from graphrec.study.settings import StudySettings
-from graphrec.study.units import Measured, UnitStore
+from graphrec.study.store import Measured, UnitStore
 from graphrec.study.verdict import BY_ID, BY_METADATA, HYBRID, Json, reach_verdict
 
 LEVEL = 0.95

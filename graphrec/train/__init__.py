@@ -1,1 +1,1 @@
-"""Settings and the one training loop."""
+"""Training: the data as tensors, the one loop, and what validation chooses."""

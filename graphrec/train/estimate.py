@@ -5,10 +5,9 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
-from graphrec.choices import Init, Loss
-from graphrec.model.spectral import most_columns
-from graphrec.train.choosing import COARSE_DIM
-from graphrec.train.config import ModelConfig, TrainConfig
+from graphrec.config import Loss, ModelConfig, TrainConfig
+from graphrec.nn.spectral import max_columns
+from graphrec.train.validation import COARSE_DIM
 
 # Fitted to runs on two cores of a server, see benchmarks/RESULTS.md; bytes and operations a second.
 GATHER, SWEEP, MULTIPLY, SPARSE = 40e9, 12e9, 60e9, 2e9
@@ -54,10 +53,10 @@ def estimate(
         + 6 * config.batch_size * candidates * columns / MULTIPLY
     )
     step += STEP_OVERHEAD
-    seconds = 2 * num_parts * epochs * steps_per_epoch * step  # to choose, then from all watches
+    seconds = 2 * num_parts * epochs * steps_per_epoch * step  # to choose, then on all ratings
     memory = SELF_BYTES + num_edges * 60 + nodes * columns * 4 * 12
-    if model.init is Init.SPECTRAL:
-        wide = most_columns(model.spectral_dim, num_users, num_movies)
+    if model.spectral:
+        wide = max_columns(model.spectral_dim, num_users, num_movies)
         coarse = min(COARSE_DIM, wide)
         for dim, fits in ((wide, 2), (coarse, COARSE_FITS)):
             sparse = SVD_PASSES * num_edges * dim * 2 / SPARSE

@@ -1,4 +1,4 @@
-"""The loss of one batch of users: negatives drawn, scores taken, one number out."""
+"""The loss of one batch of users: negatives sampled, scores taken, one number out."""
 
 from __future__ import annotations
 
@@ -8,26 +8,25 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from graphrec.choices import Loss, Negatives
-from graphrec.model.losses import bpr_loss, sampled_softmax_loss
-from graphrec.model.sampling import Batch, WatchLists
-from graphrec.train.config import TrainConfig
+from graphrec.config import Loss, Negatives, TrainConfig
+from graphrec.nn.losses import bpr_loss, sampled_softmax_loss
+from graphrec.nn.sampling import PositiveLists, UserBatch
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Drawn:
-    """Movies drawn against a batch's watches.
+class Sampled:
+    """Negatives of a batch.
 
     Attributes:
-        movie: for softmax distinct candidates for the whole batch, for BPR one for each watch that
-            counts. [C]
+        movie: for softmax distinct candidates for the whole batch, for BPR one for each interaction
+            that counts. [C]
         log_weight: for softmax the logarithm of what each candidate counts, [C].
-        watch: for BPR the places in the batch of the watches that count, [C].
+        row: for BPR the batch's interactions that count, [C].
     """
 
     movie: Tensor
     log_weight: Tensor | None = None
-    watch: Tensor | None = None
+    row: Tensor | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -39,56 +38,67 @@ class Objective:
     """
 
     config: TrainConfig
-    watches: WatchLists
+    positives: PositiveLists
     generator: torch.Generator
 
-    def draw(self, batch: Batch) -> Drawn:
+    def sample(self, batch: UserBatch) -> Sampled:
         """The negatives of a batch."""
-        if self.config.loss is Loss.SOFTMAX:
-            return self._candidates(batch)
-        user = batch.users[batch.row]
-        choosy = torch.nonzero(self.watches.degree(user) < self.watches.num_movies)[:, 0]
-        movie = batch.movie[:0]
-        if len(choosy):
-            movie = self.watches.sample_unwatched(user[choosy], self.generator)
-        return Drawn(movie, watch=choosy)
+        match self.config.loss:
+            case Loss.SOFTMAX:
+                return self._candidates(batch)
+            case Loss.BPR:
+                return self._pairs(batch)
 
-    def __call__(self, users: Tensor, movies: Tensor, batch: Batch, drawn: Drawn) -> Tensor:
-        """Mean loss of the batch's watches.
+    def __call__(self, users: Tensor, movies: Tensor, batch: UserBatch, sampled: Sampled) -> Tensor:
+        """Mean loss of the batch's interactions.
 
         Shapes:
             - `users` [U, D], `movies` [M, D]: all embeddings; those that are neither the batch's
-              nor `drawn` are not looked at. Returns a scalar.
+              nor `sampled` are not looked at. Returns a scalar.
         """
-        if drawn.watch is None:
-            return self._softmax(users, movies, batch, drawn)
-        if not len(drawn.watch):
-            return users.sum() * 0
-        user = users.index_select(0, batch.users[batch.row[drawn.watch]])
-        positive = (user * movies.index_select(0, batch.movie[drawn.watch])).sum(dim=1)
-        return bpr_loss(positive, (user * movies.index_select(0, drawn.movie)).sum(dim=1))
+        match self.config.loss:
+            case Loss.SOFTMAX:
+                return self._softmax(users, movies, batch, sampled)
+            case Loss.BPR:
+                return self._bpr(users, movies, batch, sampled)
 
-    def _softmax(self, users: Tensor, movies: Tensor, batch: Batch, drawn: Drawn) -> Tensor:
-        candidate = drawn.movie
+    def _softmax(self, users: Tensor, movies: Tensor, batch: UserBatch, sampled: Sampled) -> Tensor:
+        candidate = sampled.movie
         user = functional.normalize(users.index_select(0, batch.users), dim=1)
         movie = functional.normalize(movies, dim=1)
         return sampled_softmax_loss(
             user,
             movie.index_select(0, candidate),
-            (user * batch.sum_watched(movie)).sum(dim=1),
+            (user * batch.sum_positives(movie)).sum(dim=1),
             batch.degree,
             temperature=self.config.temperature,
-            log_weight=drawn.log_weight,
+            log_weight=sampled.log_weight,
             own=batch.own(candidate, len(movie)),
         )
 
-    def _candidates(self, batch: Batch) -> Drawn:
-        sampled = self.config.negatives is Negatives.SAMPLED
-        source = self.watches.num_movies if sampled else len(batch.movie)
-        drawn = torch.randperm(source, generator=self.generator)[: self.config.num_negatives]
-        drawn = drawn.to(batch.movie.device)
-        if sampled:
-            return Drawn(drawn, torch.zeros(len(drawn), device=drawn.device))
-        distinct, count = batch.movie[drawn].unique(return_counts=True)
-        log_popularity = self.watches.log_popularity[distinct]
-        return Drawn(distinct, count.log() - self.config.popularity_correction * log_popularity)
+    def _candidates(self, batch: UserBatch) -> Sampled:
+        uniform = self.config.negatives is Negatives.SAMPLED
+        source = self.positives.num_movies if uniform else len(batch.movie)
+        chosen = torch.randperm(source, generator=self.generator)[: self.config.num_negatives]
+        chosen = chosen.to(batch.movie.device)
+        if uniform:
+            return Sampled(chosen, torch.zeros(len(chosen), device=chosen.device))
+        distinct, count = batch.movie[chosen].unique(return_counts=True)
+        log_degree = self.positives.log_degree[distinct]
+        return Sampled(distinct, count.log() - self.config.logq_correction * log_degree)
+
+    def _bpr(self, users: Tensor, movies: Tensor, batch: UserBatch, sampled: Sampled) -> Tensor:
+        assert sampled.row is not None
+        if not len(sampled.row):
+            return users.sum() * 0
+        user = users.index_select(0, batch.users[batch.row[sampled.row]])
+        positive = (user * movies.index_select(0, batch.movie[sampled.row])).sum(dim=1)
+        return bpr_loss(positive, (user * movies.index_select(0, sampled.movie)).sum(dim=1))
+
+    def _pairs(self, batch: UserBatch) -> Sampled:
+        user = batch.users[batch.row]
+        row = torch.nonzero(self.positives.degree(user) < self.positives.num_movies)[:, 0]
+        movie = batch.movie[:0]
+        if len(row):
+            movie = self.positives.sample_negatives(user[row], self.generator)
+        return Sampled(movie, row=row)

@@ -8,7 +8,7 @@ import sys
 import pytest
 import typer
 
-from graphrec.choices import Scoring
+from graphrec.config import Scoring
 from graphrec.console import fail, friendly, hint, show_json, show_table, training_progress
 from graphrec.evaluate.scorers import RankingRule
 from graphrec.train.trainer import Epoch

@@ -13,7 +13,7 @@ from graphrec import Recommender
 from graphrec.data.dataset import make_dataset
 from graphrec.data.split import make_split
 from graphrec.recommend.saving import save_model
-from graphrec.train.config import ModelConfig, TrainConfig
+from graphrec.config import ModelConfig, TrainConfig
 from graphrec.train.trainer import fit
 from tests.cli.running import run
 

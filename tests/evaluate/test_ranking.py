@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from graphrec.choices import Scoring
+from graphrec.config import Scoring
 from graphrec.evaluate import ranking
 from graphrec.evaluate.baselines import Popularity
 from graphrec.evaluate.ranking import rank, top_k

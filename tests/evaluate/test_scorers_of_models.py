@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from graphrec.choices import Scoring
+from graphrec.config import Scoring
 from graphrec.evaluate.scorers import Mixture, RankingRule, SumScorer, mixture_scorer
 from tests.fixed_scorer import FixedScorer
 

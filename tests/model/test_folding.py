@@ -8,7 +8,7 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-from graphrec.choices import Layers
+from graphrec.config import Layers
 from graphrec.graph import RATES, build_graph, normalized_adjacency
 from graphrec.model.folding import fold_in, given_to_new_users, power_of
 from graphrec.model.network import GraphModel

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch_geometric.data import HeteroData
 from torch_geometric.nn import SAGEConv
 
-from graphrec.choices import NodeState
+from graphrec.config import NodeState
 from graphrec.graph import RATES, REV_RATES, build_graph, normalized_adjacency
 from graphrec.model.folding import fold_in
 from graphrec.model.neighbours import NeighbourSampler

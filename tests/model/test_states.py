@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from graphrec.choices import NodeState
+from graphrec.config import NodeState
 from graphrec.model.states import NodeStates
 
 PARTS = (NodeState.ID, NodeState.METADATA)

@@ -25,7 +25,7 @@ from graphrec.recommend.artefact import (
 from graphrec.recommend.comparison import compare
 from graphrec.recommend.recommender import Recommender
 from graphrec.recommend.saving import check_target, save_model
-from graphrec.train.config import TrainConfig
+from graphrec.config import TrainConfig
 from graphrec.train.trainer import Fitted
 
 World = tuple[Dataset, Split]
@@ -215,7 +215,7 @@ def test_movies_of_mixed_types_can_be_saved(
 ) -> None:
     from graphrec.data.dataset import make_dataset
     from graphrec.data.split import make_split
-    from graphrec.train.config import ModelConfig
+    from graphrec.config import ModelConfig
     from graphrec.train.trainer import fit
 
     ratings, movies = checkerboard

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from graphrec import Recommender
-from graphrec.choices import Init, Loss, NodeState, Scoring
+from graphrec.config import Init, Loss, NodeState, Scoring
 from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split
 from graphrec.errors import ConfigError, DataError
@@ -24,7 +24,7 @@ from graphrec.recommend.artefact import Artefact
 from graphrec.recommend.export import check_export, export, vectors_of
 from graphrec.recommend.saving import save_model
 from graphrec.recommend.scoring import scoring_vectors
-from graphrec.train.config import ModelConfig, TrainConfig
+from graphrec.config import ModelConfig, TrainConfig
 from graphrec.train.trainer import Fitted
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graphrec.choices import NodeState, Similarity
+from graphrec.config import NodeState, Similarity
 from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split
 from graphrec.errors import ConfigError
@@ -17,7 +17,7 @@ from graphrec.model.embeddings import Embeddings
 from graphrec.recommend.likeness import closest, compare_to, overlap
 from graphrec.recommend.recommender import Recommender
 from graphrec.recommend.saving import save_model
-from graphrec.train.config import ModelConfig, TrainConfig
+from graphrec.config import ModelConfig, TrainConfig
 from graphrec.train.trainer import Fitted, fit
 
 

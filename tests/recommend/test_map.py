@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from graphrec import Recommender
-from graphrec.choices import Part, Similarity
+from graphrec.config import Part, Similarity
 from graphrec.errors import ConfigError, DataError
 from graphrec.recommend.mapping.map import MovieMap, make_map
 from graphrec.recommend.mapping.picture import _short_names, place_labels, short_title

@@ -14,7 +14,7 @@ from graphrec.data.split import Split, make_split
 from graphrec.errors import ConfigError, DataError, DataWarning
 from graphrec.recommend.recommender import Recommender
 from graphrec.recommend.saving import save_model
-from graphrec.train.config import ModelConfig, TrainConfig
+from graphrec.config import ModelConfig, TrainConfig
 from graphrec.train.trainer import fit
 
 World = tuple[Dataset, Split]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from graphrec.choices import Part, Projection
+from graphrec.config import Part, Projection
 from graphrec.errors import ConfigError
 from graphrec.recommend.mapping.projection import align, project
 from graphrec.recommend.vectors import nearest, unit_parts

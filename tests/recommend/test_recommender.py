@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 
 from graphrec import Recommender
-from graphrec.choices import Similarity
+from graphrec.config import Similarity
 from graphrec.data.dataset import Dataset, make_dataset
 from graphrec.data.split import Split, make_split
 from graphrec.errors import ConfigError, UnknownIdError
 from graphrec.recommend.saving import save_model
-from graphrec.train.config import ModelConfig, TrainConfig
+from graphrec.config import ModelConfig, TrainConfig
 from graphrec.train.trainer import Fitted, fit
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
-from graphrec.choices import SplitKind
+from graphrec.config import SplitKind
 from graphrec.data.dataset import Dataset, make_dataset
 from graphrec.data.sources import load_dataset
 from graphrec.data.split import Split, make_split

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from graphrec.choices import Init
-from graphrec.train.config import ModelConfig, TrainConfig
+from graphrec.config import Init
+from graphrec.config import ModelConfig, TrainConfig
 from graphrec.train.estimate import estimate, peak_memory
 
 GOWALLA = (29_858, 40_981, 796_580)

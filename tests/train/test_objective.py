@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from graphrec.choices import Loss
+from graphrec.config import Loss
 from graphrec.model.sampling import Batch, WatchLists
-from graphrec.train.config import TrainConfig
+from graphrec.config import TrainConfig
 from graphrec.train.objective import Objective
 
 EDGES = torch.tensor([[0, 0, 1, 1, 2], [0, 1, 0, 2, 0]])

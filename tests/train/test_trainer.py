@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from graphrec.choices import Init, Layers, Loss, Negatives, NodeState, Scoring, SplitKind
+from graphrec.config import Init, Layers, Loss, Negatives, NodeState, Scoring, SplitKind
 from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split, make_split
 from graphrec.errors import ConfigError
@@ -18,7 +18,7 @@ from graphrec.evaluate.ranking import rank
 from graphrec.evaluate.scorers import Mixture
 from graphrec.model.embeddings import Embeddings
 from graphrec.model.spectral import SpectralPart
-from graphrec.train.config import ModelConfig, TrainConfig
+from graphrec.config import ModelConfig, TrainConfig
 from graphrec.train.judge import ranking_rules
 from graphrec.train.mixing import Candidates
 from graphrec.train.trainer import Epoch, Fitted, fit

@@ -21,26 +21,26 @@ NEW_USER = "a new user"
 class Explanation:
     """A movie's score for a user, split exactly: `total` is `score` but for rounding.
 
-    It tells what the score is made of, which is association: who watched these movies also watched
-    that one. Nothing in it is a cause.
+    It says what the score is made of, which is association: people who watched these movies also
+    watched that one. Nothing in it is a cause.
 
     Attributes:
         user_id: whom the score is for; None for a new user.
         movie_id, title: what is scored.
-        score: by the model's own scorer.
-        rank: the place it takes among the movies that the user has not watched, from 1.
+        score: as the model ranks by it.
+        rank: among the movies that the user has not watched, from 1.
         num_ranked: how many those are, this one included.
         watched: whether the user has watched it already.
-        contributions: what each watched movie adds: ``movie_id``, ``title``, ``company`` (who
-            watches them), ``metadata`` (what they are), ``total``; largest first. Without
-            ``metadata`` or ``company`` where the model has no such part.
-        own: what the user's own embedding adds, which is of nothing they have watched.
+        contributions: what each movie of the history adds: ``movie_id``, ``title``,
+            ``collaborative`` (ID and spectral part), ``metadata``, ``total``; largest first.
+            Without ``metadata`` or ``collaborative`` where the model has no such part.
+        own: what the user's own embedding adds, which comes from no movie of the history.
         popularity: what the movie's popularity adds.
-        unwatched: what is added to every movie that nobody has watched.
-        paths: ``movie_id``, ``title``, ``user_id``, ``score``, ``share``: watched movies, other
-            users who have watched them and the scored movie, what the pair adds to the score and
-            its share of the ID part's cosine (of its inner product where it scores by these);
-            largest first. The rest of it is of pairs without an edge, and of own embeddings.
+        unrated: what is added to every movie without interactions.
+        paths: ``movie_id``, ``title``, ``user_id``, ``score``, ``share``: movies of the history,
+            other users who have watched them and the scored movie, what the pair adds to the score
+            and its fraction of what the ID part adds; largest first. The rest of that comes from
+            pairs without an edge, and from own embeddings.
         notes: sentences about what is special here.
     """
 
@@ -54,24 +54,24 @@ class Explanation:
     contributions: pd.DataFrame
     own: float
     popularity: float
-    unwatched: float
+    unrated: float
     paths: pd.DataFrame
     notes: tuple[str, ...]
 
     @property
     def total(self) -> float:
         """The sum of everything."""
-        watches = float(self.contributions["total"].sum())
-        return watches + self.own + self.popularity + self.unwatched
+        history = float(self.contributions["total"].sum())
+        return history + self.own + self.popularity + self.unrated
 
     @property
     def paths_share(self) -> float:
-        """The share of the ID part's cosine that is on paths."""
+        """The fraction of what the ID part adds that is on paths."""
         return float(self.paths["share"].sum())
 
     @property
     def through(self) -> pd.DataFrame:
-        """The paths through each watched movie together, the largest amount first.
+        """The paths through each movie of the history together, the largest amount first.
 
         Columns ``movie_id``, ``title``, ``users`` (ids, those that add most first), ``score`` and
         ``share``.
@@ -91,19 +91,19 @@ class Explanation:
         """The score in words."""
         user = NEW_USER if self.user_id is None else f"user {self.user_id}"
         seen = ", who has watched it already" if self.watched else ""
-        place = "it would be place" if self.watched else "place"
+        rank = "it would be rank" if self.watched else "rank"
         return (
-            f"{self.title} scores {self.score:.4f} for {user}{seen}: {place} {self.rank:,} of"
-            f" {self.num_ranked:,}{', itself and those' if self.watched else ''} not watched yet."
+            f"{self.title} scores {self.score:.4f} for {user}{seen}: {rank} {self.rank:,} of"
+            f" {self.num_ranked:,} movies{', itself and those' * self.watched} not watched yet."
         )
 
     @property
     def rest(self) -> dict[str, float]:
-        """What is not of single watched movies, by name, without what is nothing."""
+        """What comes from no single movie of the history, by name, without what is 0."""
         named = {
             "own embedding": self.own,
             "popularity": self.popularity,
-            "not watched by anybody": self.unwatched,
+            "no ratings yet": self.unrated,
         }
         return {name: value for name, value in named.items() if abs(value) >= 5e-5}
 
@@ -111,8 +111,8 @@ class Explanation:
         """Everything as plain values."""
         values = {name: getattr(self, name) for name in self.__slots__}
         tables = {name: values[name].to_dict("records") for name in ("contributions", "paths")}
-        told = values | {"sum": self.total, "paths_share": self.paths_share} | tables
-        return cast(dict[str, Any], plain(told))
+        everything = values | {"sum": self.total, "paths_share": self.paths_share} | tables
+        return cast(dict[str, Any], plain(everything))
 
     def __repr__(self) -> str:
         return f"<Explanation: {self.sentence} Sum of {len(self.contributions):,} movies and more.>"
@@ -127,18 +127,18 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SimilarityExplanation:
-    """How alike two movies are, split exactly.
+    """How similar two movies are, split exactly.
 
     Attributes:
         movie_ids, titles: of both.
-        company: cosine of their ID embeddings; NaN where the model has no ID part.
-        viewers: what each viewer of the first adds to it: ``user_id``, ``company``, ``both``
+        collaborative: cosine of their ID embeddings; NaN where the model has no ID part.
+        users: what each user of the first adds to it: ``user_id``, ``collaborative``, ``both``
             (whether they have watched the second too); largest first.
-        own: what the first movie's own state adds, which is of no viewer.
-        num_viewers: of each in the training graph.
-        shared: how many viewers they share.
-        num_users: that have watched anything there.
-        expected: how many viewers they would share by chance: the product of `num_viewers`, over
+        own: what the first movie's own state adds, which comes from no user.
+        num_ratings: of each in the training graph.
+        common: how many users they have in common.
+        num_users: with interactions in the training graph.
+        expected: how many they would have in common by chance: the product of `num_ratings`, over
             `num_users`.
         features: cosine of their features as they went in, as `similar` has it; NaN where there
             are none.
@@ -149,12 +149,12 @@ class SimilarityExplanation:
 
     movie_ids: tuple[Any, Any]
     titles: tuple[str, str]
-    company: float
-    viewers: pd.DataFrame
+    collaborative: float
+    users: pd.DataFrame
     own: float
-    num_viewers: tuple[int, int]
+    num_ratings: tuple[int, int]
     num_users: int
-    shared: int
+    common: int
     expected: float
     features: float
     columns: pd.DataFrame
@@ -163,34 +163,33 @@ class SimilarityExplanation:
     @property
     def sentence(self) -> str:
         """Both similarities in words."""
-        sides = {"by company": self.company, "by features": self.features}
-        known = [f"{value:.4f} {name}" for name, value in sides.items() if not isnan(value)]
+        cosines = {"collaborative": self.collaborative, "by features": self.features}
+        known = [f"{value:.4f} {name}" for name, value in cosines.items() if not isnan(value)]
         return f"{self.titles[0]} and {self.titles[1]}: cosine {', '.join(known) or 'not known'}."
 
     @property
-    def company_sentence(self) -> str:
-        """How many viewers they share, in words."""
-        first, second = self.num_viewers
+    def users_sentence(self) -> str:
+        """How many users they have in common, in words."""
+        first, second = self.num_ratings
         expected = f"{self.expected:,.1f}" if self.expected >= 0.1 else f"{self.expected:.1g}"
         return (
-            f"{self.shared:,} user{'s' * (self.shared != 1)} watched both; by chance it would be"
-            f" {expected}"
-            f" ({first:,} x {second:,} viewers / {self.num_users:,} users)."
+            f"{self.common:,} user{'s' * (self.common != 1)} in common, {expected} expected by"
+            f" chance ({first:,} x {second:,} ratings / {self.num_users:,} users)."
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain values."""
         values = {name: getattr(self, name) for name in self.__slots__}
-        tables = {name: values[name].to_dict("records") for name in ("viewers", "columns")}
+        tables = {name: values[name].to_dict("records") for name in ("users", "columns")}
         return cast(dict[str, Any], plain(values | tables))
 
     def __repr__(self) -> str:
-        return f"<SimilarityExplanation: {self.sentence} {self.company_sentence}>"
+        return f"<SimilarityExplanation: {self.sentence} {self.users_sentence}>"
 
     def _repr_html_(self) -> str:
-        said = _said((self.company_sentence,))
+        said = _said((self.users_sentence,))
         return html_card(
-            self.sentence, *said, _table(self.viewers), _table(self.columns), *_said(self.notes)
+            self.sentence, *said, _table(self.users), _table(self.columns), *_said(self.notes)
         )
 
 

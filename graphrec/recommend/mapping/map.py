@@ -11,16 +11,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from graphrec.choices import Part, Projection, choice
+from graphrec.config import Part, Projection, choice
 from graphrec.data.tables import MOVIE, TITLE
 from graphrec.errors import ConfigError, DataError
-from graphrec.model.embeddings import Embeddings
 from graphrec.output import check_place, whole
 from graphrec.recommend.lookup import TitleLookup, spoken
 from graphrec.recommend.mapping import SOFTWARE
 from graphrec.recommend.mapping.colours import Colouring, colour_by, default_column, labels_in_words
 from graphrec.recommend.mapping.projection import align, project
-from graphrec.recommend.vectors import unit_parts
+from graphrec.recommend.vectors import MovieEmbeddings, unit_parts
 
 _MARKS = {
     ".html": f'content="{SOFTWARE}"'.encode(),
@@ -145,7 +144,7 @@ class MovieMap:
 
 _MEANS = {
     Part.BOTH: "movies that keep the same company and have like metadata, half and half",
-    Part.COMPANY: "movies that keep the same company, by their ID embeddings",
+    Part.COLLABORATIVE: "movies that keep the same company, by their ID embeddings",
     Part.METADATA: "movies whose metadata say the same of who watches them",
 }
 
@@ -190,7 +189,7 @@ def _is_map(path: Path) -> bool:
 
 
 def make_map(
-    embeddings: Embeddings,
+    embeddings: MovieEmbeddings,
     movies: pd.DataFrame,
     data: Mapping[str, Any],
     *,
@@ -225,7 +224,7 @@ def make_map(
         raise ConfigError(f"--seed is {seed}; it must be from 0 to 2^32 - 1.")
     watches = np.rint(embeddings.degree).astype(np.int64)
     colouring = colour_by(movies, color or default_column(movies), watches)
-    vectors = unit_parts(embeddings.movie, embeddings.movie_metadata)
+    vectors = unit_parts(embeddings.collaborative, embeddings.metadata)
     start, num_own = next(iter(vectors)) if by is None else _one_of(vectors, by), data["movies"]
     projected = {part: project(own, kind, seed, num_own) for part, own in vectors.items()}
     lookup = TitleLookup(movies)

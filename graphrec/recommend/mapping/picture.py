@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphrec.choices import Part
+from graphrec.config import Part
 from graphrec.errors import ConfigError
 from graphrec.recommend.mapping import SOFTWARE
 from graphrec.recommend.mapping.colours import OTHER, Colouring
@@ -30,7 +30,7 @@ _AREA = (2.0, 70.0)  # of a point in square points, fewest watches to most
 _YEAR = re.compile(r"\(\d{4}\)$")
 _OF_PART = {
     Part.BOTH: "by company and metadata",
-    Part.COMPANY: "by the company they keep",
+    Part.COLLABORATIVE: "by the company they keep",
     Part.METADATA: "by their metadata",
 }
 

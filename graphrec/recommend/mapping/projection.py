@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.linalg import orthogonal_procrustes
 
-from graphrec.choices import Part, Projection
+from graphrec.config import Part, Projection
 from graphrec.errors import ConfigError
 
 NEIGHBOURS = 15

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphrec.choices import Part
+from graphrec.config import Part
 from graphrec.plain import plain
 from graphrec.recommend.mapping.colours import OTHER, RAMP
 from graphrec.recommend.vectors import nearest
@@ -109,7 +109,7 @@ def _layout(drawn: MovieMap, part: Part) -> dict[str, Any]:
 
 _NAMES = {
     Part.BOTH: "company and metadata",
-    Part.COMPANY: "company",
+    Part.COLLABORATIVE: "company",
     Part.METADATA: "metadata",
 }
 

@@ -1,4 +1,4 @@
-"""The similarity of two movies split exactly: into their viewers, and into metadata columns."""
+"""The similarity of two movies split exactly: by users, and by metadata columns."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from graphrec.data.tables import USER
 from graphrec.features.columns import ColumnKind
 from graphrec.features.encoders import FittedColumn
 from graphrec.features.matrix import FeatureEncoder, with_plain_names
-from graphrec.recommend.explaining.given import Given, shares
+from graphrec.nn.hybrid import Messages
 
 Pair = tuple[int, int]
 
 
-def company_of(
-    rows: Pair, movie: np.ndarray, given: Given | None, known: Interactions
+def collaborative_side(
+    rows: Pair, movie: np.ndarray, messages: Messages | None, known: Interactions
 ) -> dict[str, Any]:
-    r"""The company side of a `SimilarityExplanation`.
+    r"""The collaborative side of a `SimilarityExplanation`.
 
-    The first movie's ID embedding is what its own state becomes and what its viewers add
-    (`GraphModel.given`), so with A and B the movies
+    The first movie's ID embedding is what its own state becomes and what its users send to it
+    (`graphrec.nn.propagation.Propagation.messages`), so with A and B the movies
 
     .. math:: \cos(z_A, z_B) = \frac{o_A \cdot z_B}{|z_A| |z_B|}
               + \sum_{v \in V_A} \frac{m_v \cdot z_B}{|V_A|^p |z_A| |z_B|}
@@ -33,33 +33,32 @@ def company_of(
     Args:
         rows: the two movies.
         movie: ID embeddings, [M, D].
-        given: of the ID part; None without one.
-        known: the watches of the graph.
+        messages: of the ID part; None without one.
+        known: the interactions of the graph.
     """
     first, second = (known.viewers(row) for row in rows)
     both, num_users = np.isin(first, second), int((known.user_degree() > 0).sum())
     left, right = (movie[row].astype(np.float64) for row in rows)
     length = max(float(np.linalg.norm(left) * np.linalg.norm(right)), 1e-12)
-    cosine, by_viewer = float(left @ right / length), np.zeros(len(first))
-    if given is not None:
-        added = shares(given.to_movies[first], np.ones(len(first)), given.power)
-        by_viewer = added @ right / length
-    table = pd.DataFrame({USER: known.users.ids[first], "company": by_viewer, "both": both})
+    cosine, by_user = float(left @ right / length), np.zeros(len(first))
+    if messages is not None:
+        by_user = messages.to_movie(first) @ right / length
+    table = pd.DataFrame({USER: known.users.ids[first], "collaborative": by_user, "both": both})
     return {
-        "company": float("nan") if given is None else cosine,
-        "viewers": _largest_first(table, "company"),
-        "own": float("nan") if given is None else cosine - float(by_viewer.sum()),
-        "num_viewers": (len(first), len(second)),
+        "collaborative": float("nan") if messages is None else cosine,
+        "users": _largest_first(table, "collaborative"),
+        "own": float("nan") if messages is None else cosine - float(by_user.sum()),
+        "num_ratings": (len(first), len(second)),
         "num_users": num_users,
-        "shared": int(both.sum()),
+        "common": int(both.sum()),
         "expected": len(first) * len(second) / max(num_users, 1),
     }
 
 
-def features_of(
+def features_side(
     rows: Pair, features: np.ndarray, encoder: FeatureEncoder, movies: pd.DataFrame
 ) -> dict[str, Any]:
-    """The side of what they are, of a `SimilarityExplanation`.
+    """The features side of a `SimilarityExplanation`.
 
     The features of a column stand side by side, so the cosine is a sum over the columns.
 
@@ -75,7 +74,7 @@ def features_of(
     cells = with_plain_names(movies).iloc[list(rows)]
     table = pd.DataFrame(
         [
-            (_called(column), *_cells(cells, column.name), float(block.sum()))
+            (_display_name(column), *_cells(cells, column.name), float(block.sum()))
             for column, block in zip(encoder.used, blocks, strict=False)
         ],
         columns=["column", "first", "second", "features"],
@@ -87,8 +86,8 @@ def features_of(
     }
 
 
-def _called(column: FittedColumn) -> str:
-    """A column's name; of titles nothing counts but the year."""
+def _display_name(column: FittedColumn) -> str:
+    """A column's name; of titles only the year is used."""
     kind = column.finding.kind
     return kind.value if kind is ColumnKind.TITLE_YEAR else column.name
 

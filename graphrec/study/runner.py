@@ -1,4 +1,4 @@
-"""Makes every arm of one seed; what several arms share is made once."""
+"""Trains every arm of one seed; what several arms share is trained once."""
 
 from __future__ import annotations
 
@@ -8,34 +8,38 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from graphrec.choices import NodeState
+from graphrec.config import ModelConfig, NodeState, TrainConfig
 from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split
 from graphrec.errors import ConfigError
 from graphrec.evaluate.baselines import ItemKNN, Popularity, metadata_knn
 from graphrec.evaluate.classical import EASE, TRIALS, Classical, fit_classical
 from graphrec.evaluate.ranking import Scorer
-from graphrec.evaluate.scorers import EmbeddingScorer, Mixture, learned_part, model_scorer
-from graphrec.model.embeddings import Embeddings
-from graphrec.model.spectral import SpectralPart
+from graphrec.evaluate.scorers import EmbeddingScorer, ModelScorer
+from graphrec.nn.spectral import Spectral
 from graphrec.study.arms import Arm, Features, Simple
-from graphrec.study.geometry import describe_geometry, metadata_shares, scored_users
+from graphrec.study.geometry import describe_geometry, metadata_fractions
 from graphrec.study.meter import Meter
 from graphrec.study.places import by_ratings
-from graphrec.study.settings import TEMPERATURES, USUAL_TEMPERATURE, StudySettings
-from graphrec.train.choosing import choose_spectral
-from graphrec.train.config import ModelConfig, TrainConfig
-from graphrec.train.known import Change
-from graphrec.train.learning import Callbacks, LearnedPart, Material, learn_part
-from graphrec.train.mixing import mix
-from graphrec.train.trainer import assemble, find_device
+from graphrec.study.settings import DEFAULT_TEMPERATURE, TEMPERATURES, StudySettings
+from graphrec.train.data import Change
+from graphrec.train.trainer import (
+    Callbacks,
+    Experiment,
+    TrainedPart,
+    assemble,
+    blend_parts,
+    find_device,
+    train_part,
+)
+from graphrec.train.validation import choose_spectral
 
 Facts = dict[str, Any]
-_USUAL_TRIAL = 1
+_DEFAULT_TRIAL = 1
 
 
 @dataclass(slots=True, eq=False)
-class Workshop:
+class Runner:
     """One seed's split and all that is made from it.
 
     Attributes:
@@ -43,7 +47,7 @@ class Workshop:
         settings: of the study.
         leaky: names of the leaky metadata columns.
         choices: settings that were chosen on the first seed, by method; filled in on the way.
-        told: hears of training.
+        callbacks: what is called while models are trained.
     """
 
     dataset: Dataset
@@ -52,16 +56,16 @@ class Workshop:
     settings: StudySettings
     leaky: tuple[str, ...]
     choices: dict[str, Facts]
-    told: Callbacks
-    _materials: dict[Features, Material] = field(default_factory=dict)
-    _parts: dict[tuple[NodeState, int, Features], tuple[LearnedPart, Meter]] = field(
+    callbacks: Callbacks
+    _experiments: dict[Features, Experiment] = field(default_factory=dict)
+    _parts: dict[tuple[NodeState, int, Features], tuple[TrainedPart, Meter]] = field(
         default_factory=dict
     )
 
     @property
-    def watched(self) -> sp.csr_array:
-        """All watches that a finished model knows, users x movies."""
-        return self.material(Features.OWN).everything.watched
+    def known(self) -> sp.csr_array:
+        """All interactions that a finished model was trained on, users x movies."""
+        return self.experiment(Features.OWN).final.matrix
 
     def make(self, arm: Arm) -> tuple[Scorer, Facts]:
         """An arm's scorer, and what it cost and chose."""
@@ -73,63 +77,57 @@ class Workshop:
             case Simple():
                 return self._simple(arm.method)
 
-    def material(self, features: Features) -> Material:
-        """Watches and metadata of the split, with these features."""
-        if features not in self._materials:
+    def experiment(self, features: Features) -> Experiment:
+        """Interactions and metadata of the split, with these features."""
+        if features not in self._experiments:
             dropped = self.leaky if self.settings.drop_leaky else ()
             if features is Features.OTHER:
                 dropped = () if self.settings.drop_leaky else self.leaky
-            self._materials[features] = Material.of(
+            self._experiments[features] = Experiment.of(
                 self.dataset,
                 self.split,
                 self.seed,
                 ignore=(*self.settings.ignore, *dropped),
                 change=_change(features, self.seed),
             )
-        return self._materials[features]
+        return self._experiments[features]
 
     def _graph(self, arm: Arm, method: NodeState) -> tuple[Scorer, Facts]:
         made = [self._part(part, arm.layers, arm.features) for part in method.parts]
-        parts, material = [part for part, _ in made], self.material(arm.features)
-        with Meter() as mixing:
-            settings, spectral = None, SpectralPart.none(self.dataset.interactions.num_movies)
+        parts, experiment = [part for part, _ in made], self.experiment(arm.features)
+        final = experiment.final
+        with Meter() as blending:
+            settings, spectral = None, Spectral.empty(final.num_movies)
             if arm.spectral:
                 dim = ModelConfig().spectral_dim
-                settings, spectral = choose_spectral(material.judge, dim, self.seed)
-            mixture, valid = mix(material.judge, parts, spectral, material.first)
+                settings, spectral = choose_spectral(experiment.validator, dim, self.seed)
+            blend, valid = blend_parts(experiment, parts, spectral)
             if settings is not None:
-                spectral = SpectralPart.fit(material.everything.watched, settings, self.seed)
-            embeddings = assemble(parts, spectral, material.everything)
-        dim = sum(part.embeddings.user.shape[1] for part in parts) + len(embeddings.spectral_filter)
+                spectral = Spectral.fit(final.matrix, settings, self.seed)
+            model = assemble(parts, spectral, final, blend)
+        trained = sum(p.numel() for part in parts for p in part.tower.parameters())
+        dim = sum(part.final.dim for part in parts) + spectral.dim
         facts: Facts = {
-            "parameters": sum(w.size for part in parts for w in part.weights.values())
-            + embeddings.spectral_movie.size,
+            "parameters": trained + spectral.movie.numel(),
             "bytes_per_user": 4.0 * dim,
-            "seconds": sum(part.seconds for part in parts) + mixing.seconds,
-            "memory": max(mixing.memory, *(meter.memory for _, meter in made)),
+            "seconds": sum(part.seconds for part in parts) + blending.seconds,
+            "memory": max(blending.memory, *(meter.memory for _, meter in made)),
             "valid": valid,
             "chosen": {
                 **{f"{p.name} temperature": p.config.temperature for p in parts},
                 **{f"{p.name} epochs": p.best.number for p in parts},
-                **{
-                    f"{p.name} weight": rule.weight
-                    for p in parts
-                    if (rule := mixture.id if p.name == "id" else mixture.metadata) is not None
-                },
+                **{f"{p.name} weight": getattr(blend, p.name) for p in parts},
                 **({} if settings is None else {"spectral": asdict(settings)}),
             },
         }
-        user, user_metadata = embeddings.user, embeddings.user_metadata
-        watched = material.everything.watched
-        scorer = model_scorer(embeddings, user, user_metadata, watched, mixture)
+        scorer = ModelScorer(model, final.full_history)
         if len(parts) == 2 and not arm.spectral:
-            degree = np.asarray(watched.sum(axis=0))
-            facts["geometry"] = describe_geometry(embeddings, mixture, degree, self.seed)
-            facts["metadata_shares"] = _shares(embeddings, mixture, degree, scorer)
+            facts["geometry"] = describe_geometry(scorer, self.seed)
+            facts["metadata_shares"] = metadata_fractions(scorer, by_ratings(final.degree))
         return scorer, facts
 
-    def _part(self, part: NodeState, layers: int, features: Features) -> tuple[LearnedPart, Meter]:
-        """A learned part, from the cache if another arm has needed it before."""
+    def _part(self, part: NodeState, layers: int, features: Features) -> tuple[TrainedPart, Meter]:
+        """A trained part, from the cache if another arm has needed it before."""
         features = Features.OWN if part is NodeState.ID else features
         key = (part, layers, features)
         if key not in self._parts:
@@ -145,47 +143,49 @@ class Workshop:
             ]
             model = ModelConfig(embedding_dim=self.settings.embedding_dim, num_layers=layers)
             with Meter() as meter:
-                learned = learn_part(part, self.material(features), model, configs, self.told)
-            if learned.interrupted:
+                trained = train_part(
+                    part, self.experiment(features), model, configs, self.callbacks
+                )
+            if trained.interrupted:
                 raise KeyboardInterrupt
-            self.choices[choice] = {"temperature": learned.config.temperature}
-            self._parts[key] = learned, meter
+            self.choices[choice] = {"temperature": trained.config.temperature}
+            self._parts[key] = trained, meter
         return self._parts[key]
 
     def _temperatures(self, choice: str) -> tuple[float, ...]:
         if choice in self.choices:
             return (self.choices[choice]["temperature"],)
-        return TEMPERATURES if self.settings.tune else (USUAL_TEMPERATURE,)
+        return TEMPERATURES if self.settings.tune else (DEFAULT_TEMPERATURE,)
 
     def _classical(self, method: Classical) -> tuple[Scorer, Facts]:
-        material, trials = self.material(Features.OWN), TRIALS[method]
+        experiment, trials = self.experiment(Features.OWN), TRIALS[method]
         if method not in self.choices:
-            best = _USUAL_TRIAL
-            if self.settings.tune and material.judge.can_judge:
-                watched = material.first.watched
-                scorers = (fit_classical(method, watched, s, self.seed) for s in trials)
-                best = int(np.argmax([material.judge.quality(scorer) for scorer in scorers]))
+            best, validator = _DEFAULT_TRIAL, experiment.validator
+            if self.settings.tune and validator.can_score:
+                matrix = experiment.train.matrix
+                scorers = (fit_classical(method, matrix, s, self.seed) for s in trials)
+                best = int(np.argmax([validator.ndcg(scorer) for scorer in scorers]))
             self.choices[method] = dict(trials[best])
         chosen = self.choices[method]
         with Meter() as meter:
-            scorer = fit_classical(method, self.watched, chosen, self.seed)
+            scorer = fit_classical(method, self.known, chosen, self.seed)
         return scorer, self._cost(scorer, meter) | {"chosen": chosen}
 
     def _simple(self, method: Simple) -> tuple[Scorer, Facts]:
-        known = self.material(Features.OWN).everything
+        data = self.experiment(Features.OWN).final
         with Meter() as meter:
             match method:
                 case Simple.METADATA_KNN:
-                    scorer: Scorer = metadata_knn(known.watched, known.features)
+                    scorer: Scorer = metadata_knn(data.matrix, data.features)
                 case Simple.POPULARITY:
-                    scorer = Popularity(np.asarray(known.watched.sum(axis=0)))
+                    scorer = Popularity(data.degree)
                 case Simple.RANDOM:
-                    scorer = Popularity(np.zeros(known.watched.shape[1]))
+                    scorer = Popularity(np.zeros(data.num_movies))
         return scorer, self._cost(scorer, meter) | {"chosen": {}}
 
     def _cost(self, scorer: Scorer, meter: Meter) -> Facts:
         """Numbers kept, and bytes of what a user is known by: a vector, or the sparse history."""
-        history = 4.0 * self.watched.nnz / self.watched.shape[0]
+        history = 4.0 * self.known.nnz / self.known.shape[0]
         match scorer:
             case EmbeddingScorer():
                 parameters = scorer.user.numel() + scorer.movie.numel()
@@ -202,16 +202,6 @@ class Workshop:
             "seconds": meter.seconds,
             "memory": meter.memory,
         }
-
-
-def _shares(
-    embeddings: Embeddings, mixture: Mixture, degree: np.ndarray, scorer: Scorer
-) -> dict[str, float | None]:
-    """The metadata's share in scores by movies' number of ratings."""
-    assert mixture.id is not None
-    by_id = learned_part(embeddings, embeddings.user, "id", mixture.id)
-    users = scored_users(len(embeddings.user))
-    return metadata_shares(scorer, by_id, degree > 0, users, by_ratings(degree))
 
 
 def _change(features: Features, seed: int) -> Change | None:
@@ -232,17 +222,17 @@ def _random_like(right: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.asarray(drawn * length, dtype=np.float32)
 
 
-def check_metadata(workshop: Workshop) -> None:
+def check_metadata(runner: Runner) -> None:
     """Fail where there is nothing to study.
 
     Raises:
         ConfigError: if no metadata column gives a number.
     """
-    if not workshop.material(Features.OWN).everything.features.shape[1]:
+    if not runner.experiment(Features.OWN).final.features.shape[1]:
         raise ConfigError(
             "there is no metadata to compare with: the movies have no usable columns."
             " 'graphrec data inspect' says why."
         )
 
 
-__all__ = ["Facts", "Workshop", "check_metadata"]
+__all__ = ["Facts", "Runner", "check_metadata"]

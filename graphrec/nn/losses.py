@@ -43,18 +43,18 @@ def sampled_softmax_loss(
         \frac{1}{\sum_u n_u} \sum_u \left( n_u \ln \sum_{j \notin H_u} w_j e^{z_u \cdot z_j / \tau}
         - \frac{1}{\tau} \sum_{i \in H_u} z_u \cdot z_i \right)
 
-    with H_u the n_u movies that a user has watched: the mean over all watches, taken user by user,
-    since a user's watches share one denominator. (Contrastive loss for recommendation as in Wu et
-    al., SSM, TOIS 2023, and BSL, ICDE 2024.)
+    with H_u the n_u movies that a user has rated: the mean over all interactions, taken user by
+    user, since a user's interactions share one denominator. (Contrastive loss for recommendation as
+    in Wu et al., SSM, TOIS 2023, and BSL, ICDE 2024.)
 
     Args:
         user: unit vectors of the batch's users, [B, D].
         candidate: unit vectors of the negatives, [C, D].
-        positive: each user's sum of :math:`z_u \cdot z_i` over their watches, [B].
+        positive: each user's sum of :math:`z_u \cdot z_i` over their movies, [B].
         degree: n_u, [B].
         temperature: tau.
         log_weight: ln w, how much each candidate counts, [C]; 1 each by default.
-        own: places (row, column), both int64 [P], where the candidate is one of the user's own
+        own: indices (row, column), both int64 [P], where the candidate is one of the user's own
             movies, rows ascending. Users with no other candidate don't count; without any user
             left the loss is 0.
     """

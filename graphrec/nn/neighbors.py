@@ -1,4 +1,4 @@
-"""Mini-batches for GraphSAGE: some nodes, and a few drawn neighbours around each, hop by hop."""
+"""Mini-batches for GraphSAGE: some nodes, and a few drawn neighbors around each, hop by hop."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _Nodes = dict[str, list[Tensor]]  # by hop
 _Edges = dict[tuple[str, str, str], list[Tensor]]  # by hop
 
 
-class NeighbourSampler(BaseSampler):  # type: ignore[misc]  # torch-geometric isn't typed
-    """Draws the neighbourhoods that K layers look at, behind PyG's own sampler interface.
+class NeighborSampler(BaseSampler):  # type: ignore[misc]  # torch-geometric isn't typed
+    """Draws the neighborhoods that K layers look at, behind PyG's own sampler interface.
 
-    A node reached at hop h < K has its neighbours drawn at hop h + 1, uniformly and without
+    A node reached at hop h < K has its neighbors drawn at hop h + 1, uniformly and without
     replacement, and never again, however often it is reached. So K layers over the drawn subgraph
-    give the seeds exactly what the whole graph gives them where all neighbours are kept. (Hamilton
+    give the seeds exactly what the whole graph gives them where all neighbors are kept. (Hamilton
     et al., GraphSAGE, NeurIPS 2017, algorithm 2.)
 
     It needs neither pyg-lib nor torch-sparse, which PyG's `NeighborSampler` asks for and pip
@@ -38,30 +38,31 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]  # torch-geometric is
 
     Args:
         graph: as `graphrec.graph.graph_from_dataset` returns it, of the training part.
-        fanout: neighbours to keep of each node, the seeds' first, one number per layer; -1 for all.
+        num_neighbors: neighbors to keep of each node, one number per layer, the seeds' first;
+            -1 for all.
         generator: on the CPU; where all the randomness comes from.
 
     Raises:
-        ConfigError: if `fanout` is empty or holds 0 or a number below -1.
+        ConfigError: if `num_neighbors` is empty or holds 0 or a number below -1.
 
     >>> import pandas as pd
     >>> from graphrec.graph import build_graph
     >>> graph = build_graph(pd.DataFrame({"user": [0, 0, 1, 1], "movie": [0, 1, 1, 2]}))
-    >>> sampler = NeighbourSampler(graph, [-1, 1], torch.Generator().manual_seed(0))
+    >>> sampler = NeighborSampler(graph, [-1, 1], torch.Generator().manual_seed(0))
     >>> drawn = sampler.sample({"user": torch.tensor([1])})
     >>> drawn.node["movie"].tolist(), drawn.num_sampled_edges[RATES]
     ([1, 2], [0, 2])
     """
 
     def __init__(
-        self, graph: HeteroData, fanout: Sequence[int], generator: torch.Generator
+        self, graph: HeteroData, num_neighbors: Sequence[int], generator: torch.Generator
     ) -> None:
-        if not fanout or any(count < 1 and count != _ALL for count in fanout):
+        if not num_neighbors or any(count < 1 and count != _ALL for count in num_neighbors):
             raise ConfigError(
-                f"--fanout is {list(fanout)}; it must hold one number of neighbours per layer, "
-                f"each 1 or more, or -1 for all of them."
+                f"--num-neighbors is {list(num_neighbors)}; it must hold one number per"
+                " layer, each 1 or more, or -1 for all neighbors."
             )
-        self.fanout = tuple(fanout)
+        self.num_neighbors = tuple(num_neighbors)
         self.generator = generator
         self.num_nodes = {kind: int(graph[kind].num_nodes) for kind in ("user", "movie")}
         self.edges_into = {
@@ -70,51 +71,51 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]  # torch-geometric is
         }
 
     def sample(self, seeds: dict[str, Tensor]) -> HeteroSamplerOutput:
-        """The neighbourhood of some users, some movies, or both.
+        """The neighborhood of some users, some movies, or both.
 
         Args:
             seeds: by node type, distinct int64 nodes [B].
 
         Returns:
             By node type ``node``, the seeds first and in their order, then hop by hop, each node
-            once; by edge type ``row`` (sources) and ``col`` (destinations) as places in ``node``,
-            and ``edge``, the columns of the graph's ``edge_index``, all in ascending order of
-            ``col``; ``num_sampled_nodes`` (K + 1 numbers) and ``num_sampled_edges`` (K numbers)
-            by hop, as PyG's `trim_to_layer` takes them.
+            once; by edge type ``row`` (sources) and ``col`` (destinations) as indices into
+            ``node``, and ``edge``, the columns of the graph's ``edge_index``, all in ascending
+            order of ``col``; ``num_sampled_nodes`` (K + 1 numbers) and ``num_sampled_edges``
+            (K numbers) by hop, as PyG's `trim_to_layer` takes them.
 
         Raises:
             ValueError: if a seed is there twice.
         """
-        place = {kind: torch.full((size,), -1) for kind, size in self.num_nodes.items()}
-        nodes = {kind: [torch.empty(0, dtype=torch.int64)] for kind in place}
+        index = {kind: torch.full((size,), -1) for kind, size in self.num_nodes.items()}
+        nodes = {kind: [torch.empty(0, dtype=torch.int64)] for kind in index}
         edges: _Edges = {link: [] for link in self.edges_into}
         for kind, seed in seeds.items():
             nodes[kind] = [seed]
-            _number(place[kind], seed, 0)
-            if not torch.equal(place[kind][seed], torch.arange(len(seed))):
+            _number(index[kind], seed, 0)
+            if not torch.equal(index[kind][seed], torch.arange(len(seed))):
                 raise ValueError(f"a {kind} is among the seeds twice.")
-        for count in self.fanout:
-            self._grow(count, place, nodes, edges)
+        for count in self.num_neighbors:
+            self._grow(count, index, nodes, edges)
         edge = {link: torch.cat(drawn) for link, drawn in edges.items()}
         ends = {link: self.edges_into[link].edge_index[:, edge[link]] for link in edge}
         return HeteroSamplerOutput(
             node={kind: torch.cat(found) for kind, found in nodes.items()},
-            row={link: place[link[0]][ends[link][0]] for link in edge},
-            col={link: place[link[2]][ends[link][1]] for link in edge},
+            row={link: index[link[0]][ends[link][0]] for link in edge},
+            col={link: index[link[2]][ends[link][1]] for link in edge},
             edge=edge,
             num_sampled_nodes={kind: [len(n) for n in found] for kind, found in nodes.items()},
             num_sampled_edges={link: [len(e) for e in drawn] for link, drawn in edges.items()},
         )
 
-    def _grow(self, count: int, place: dict[str, Tensor], nodes: _Nodes, edges: _Edges) -> None:
+    def _grow(self, count: int, index: dict[str, Tensor], nodes: _Nodes, edges: _Edges) -> None:
         """Add a hop: edges into the nodes that the last hop reached, and the nodes they reach."""
         for link, into in self.edges_into.items():  # all draws before any node is added
             edges[link].append(into.draw(nodes[link[2]][-1], count, self.generator))
         for link, into in self.edges_into.items():  # each has its own type of source
             source = link[0]
             reached = into.edge_index[0, edges[link][-1]]
-            new = reached[place[source][reached] < 0].unique()
-            _number(place[source], new, sum(map(len, nodes[source])))
+            new = reached[index[source][reached] < 0].unique()
+            _number(index[source], new, sum(map(len, nodes[source])))
             nodes[source].append(new)
 
     def sample_from_nodes(self, index: NodeSamplerInput) -> HeteroSamplerOutput:
@@ -173,7 +174,7 @@ def draw_subsets(sizes: Tensor, count: int, generator: torch.Generator) -> Tenso
     Floyd's algorithm, all rows at once: pick j is drawn from {0, ..., s - count + j}, and replaced
     by the last of these where it was picked before. (Bentley and Floyd, A sample of brilliance,
     CACM 1987.) Its work grows with the square of `count`, but never with the sizes, so a movie that
-    everybody has watched costs no more than others.
+    everybody has rated costs no more than others.
 
     Shapes:
         - `sizes`: int64 [n], each at least `count`; returns int64 [n, count], in no useful order.
@@ -181,12 +182,12 @@ def draw_subsets(sizes: Tensor, count: int, generator: torch.Generator) -> Tenso
     last = sizes - count + torch.arange(count)[:, None]
     uniform = torch.rand(last.shape, generator=generator, dtype=torch.float64)
     picks = (uniform * (last + 1)).long()
-    for place in range(1, count):
-        taken = (picks[:place] == picks[place]).any(0)
-        picks[place] = torch.where(taken, last[place], picks[place])
+    for pick in range(1, count):
+        taken = (picks[:pick] == picks[pick]).any(0)
+        picks[pick] = torch.where(taken, last[pick], picks[pick])
     return picks.T
 
 
-def _number(place: Tensor, nodes: Tensor, start: int) -> None:
-    """Note the nodes' places in the output, the first one's being `start`."""
-    place[nodes] = torch.arange(start, start + len(nodes))
+def _number(index: Tensor, nodes: Tensor, start: int) -> None:
+    """Number the nodes as they stand in the output, the first one by `start`."""
+    index[nodes] = torch.arange(start, start + len(nodes))

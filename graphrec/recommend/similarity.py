@@ -1,4 +1,4 @@
-"""How alike movies are, by the company they keep and by what they are."""
+"""How similar movies are: collaboratively, by metadata, and by plain features."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from graphrec.choices import Similarity
+from graphrec.config import Similarity
 from graphrec.errors import ConfigError
-from graphrec.model.embeddings import Embeddings
+from graphrec.recommend.vectors import MovieEmbeddings
 
-SIDES = (Similarity.COMPANY, Similarity.METADATA)
+LEARNED = (Similarity.COLLABORATIVE, Similarity.METADATA)
 """The two learned parts, of which `Similarity.BOTH` is the mean."""
-ORDER = (*SIDES, Similarity.BOTH, Similarity.FEATURES)
+ORDER = (*LEARNED, Similarity.BOTH, Similarity.FEATURES)
 _NEEDS = {
-    Similarity.COMPANY: "ID part",
+    Similarity.COLLABORATIVE: "ID part",
     Similarity.METADATA: "metadata part",
     Similarity.FEATURES: "metadata",
 }
@@ -36,7 +36,7 @@ class Closest:
     columns: dict[str, np.ndarray]
 
 
-def closest(embeddings: Embeddings, row: int, k: int, by: Similarity) -> Closest:
+def closest(embeddings: MovieEmbeddings, row: int, k: int, by: Similarity) -> Closest:
     """The k movies closest to one, with every way's cosine; by ``all``, k of each way.
 
     Raises:
@@ -45,27 +45,28 @@ def closest(embeddings: Embeddings, row: int, k: int, by: Similarity) -> Closest
     cosines = compare_to(embeddings, row)
     _check(cosines, by)
     if by is Similarity.ALL:
-        return _each(cosines, embeddings.degree > 0, row, k)
+        return _each_way(cosines, embeddings.degree > 0, row, k)
     rows = _best(cosines[by], row, k)
     shown = (way for way in ORDER if way in cosines and way is not Similarity.BOTH)
-    sides = {way.value: cosines[way][rows] for way in shown}
-    return Closest(rows, cosines[by][rows], sides if len(sides) > 1 else {})
+    columns = {way.value: cosines[way][rows] for way in shown}
+    return Closest(rows, cosines[by][rows], columns if len(columns) > 1 else {})
 
 
-def compare_to(embeddings: Embeddings, row: int) -> dict[Similarity, np.ndarray]:
+def compare_to(embeddings: MovieEmbeddings, row: int) -> dict[Similarity, np.ndarray]:
     """Cosines of every movie with one, float64 [M], in each way that the model offers.
 
-    Company is the embedding by ID, metadata what the model has learned of metadata; features are
-    the numbers that it was learned from. The company of a movie that nobody has watched is
-    foretold (`graphrec.model.kinship`). With one of the two learned parts ``both`` is that one.
+    Collaborative is the embedding by ID, metadata what the model has learned of metadata; features
+    are the numbers that it was learned from. The ID embedding of a movie without interactions is
+    predicted from metadata (`graphrec.nn.coldstart`). With one of the two learned parts ``both`` is
+    that one.
     """
     vectors = {
-        Similarity.COMPANY: embeddings.movie,
-        Similarity.METADATA: embeddings.movie_metadata,
+        Similarity.COLLABORATIVE: embeddings.collaborative,
+        Similarity.METADATA: embeddings.metadata,
         Similarity.FEATURES: embeddings.features,
     }
     cosines = {way: _cosine_to(of, row) for way, of in vectors.items() if of.shape[1]}
-    learned = [cosines[way] for way in SIDES if way in cosines]
+    learned = [cosines[way] for way in LEARNED if way in cosines]
     return {**cosines, Similarity.BOTH: np.mean(learned, axis=0)}
 
 
@@ -93,29 +94,30 @@ def _check(cosines: dict[Similarity, np.ndarray], by: Similarity) -> None:
         )
     if not (np.any(list(cosines.values())) if by is Similarity.ALL else cosines[by].any()):
         raise ConfigError(
-            f"nothing is known of this movie that it could be compared by ({by}): training has"
-            " neither seen it watched nor read its metadata."
+            f"this movie has neither interactions nor metadata that it could be compared by ({by})."
         )
 
 
-def _each(cosines: dict[Similarity, np.ndarray], watched: np.ndarray, row: int, k: int) -> Closest:
-    """Every way's list under the other's: its name, places from 1, and what company alone found.
+def _each_way(
+    cosines: dict[Similarity, np.ndarray], rated: np.ndarray, row: int, k: int
+) -> Closest:
+    """Every way's list under the other's: its name, ranks from 1, and what is found by ID only.
 
-    That is a movie which no list by metadata or features holds, if people have watched both it and
-    the one in question: what company is foretold says nothing that metadata don't.
+    That is a movie which no list by metadata or features holds, if both it and the one in question
+    have interactions: an ID embedding predicted from metadata adds nothing to these.
     """
     ways = [way for way in ORDER if way in cosines and cosines[way].any()]
-    if not set(SIDES) <= set(ways):
+    if not set(LEARNED) <= set(ways):
         ways = [way for way in ways if way is not Similarity.BOTH]  # it is the other one
     lists = {way: _best(cosines[way], row, k) for way in ways}
     rows = np.concatenate(list(lists.values()))
-    others = [lists[way] for way in ways if way not in (Similarity.COMPANY, Similarity.BOTH)]
-    company = lists.get(Similarity.COMPANY, rows[:0])
-    alone = np.setdiff1d(company[watched[company]], np.concatenate([rows[:0], *others]))
+    others = [lists[way] for way in ways if way not in (Similarity.COLLABORATIVE, Similarity.BOTH)]
+    by_id = lists.get(Similarity.COLLABORATIVE, rows[:0])
+    only = np.setdiff1d(by_id[rated[by_id]], np.concatenate([rows[:0], *others]))
     columns = {
         "by": np.array([way.value for way, found in lists.items() for _ in found], dtype=object),
         "rank": np.concatenate([np.arange(1, len(found) + 1) for found in lists.values()]),
-        "company_alone": np.isin(rows, alone) & bool(others) & watched[row],
+        "collaborative_only": np.isin(rows, only) & bool(others) & rated[row],
     }
     scores = [cosines[way][found] for way, found in lists.items()]
     return Closest(rows, np.concatenate(scores), columns)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.optimize import isotonic_regression
 
-from graphrec.study.captions import MAIN, Arm
+from graphrec.study.text import MAIN, Arm
 from graphrec.style import FAINT, INK, QUIET
 
 if TYPE_CHECKING:

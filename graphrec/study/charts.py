@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from graphrec.study import captions
-from graphrec.study.captions import HEADINGS, Arm, Results, figure_of, known
-from graphrec.study.drawing import (
+from graphrec.study import text
+from graphrec.study.plot_style import (
     BETTER,
     HAIR,
     WORSE,
@@ -19,6 +18,7 @@ from graphrec.study.drawing import (
     sheet,
     short,
 )
+from graphrec.study.text import HEADINGS, Arm, Results, figure_of, known
 from graphrec.style import FAINT, INK, QUIET, house_style
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def places_chart(results: Results) -> bytes | None:
     rows = list(_rows(results["arms"]))
     height = 0.255 * len(rows) + _ABOVE + _BELOW
     with house_style():
-        figure = sheet(height, captions.places_message(results))
+        figure = sheet(height, text.places_message(results))
         for axes, place in zip(_panels(figure, len(places), height), places, strict=True):
             _draw_place(axes, rows, results, place)
             _name_place(axes, results, place)
@@ -75,20 +75,20 @@ def _panels(figure: Figure, number: int, height: float) -> list[Axes]:
 
 
 def _name_place(axes: Axes, results: Results, place: str) -> None:
-    movies = captions.count((results["places"].get(place) or {}).get("movies"))
+    movies = text.count((results["places"].get(place) or {}).get("movies"))
     axes.set_title(place, loc="left", weight="bold", size=11, color=INK, pad=5)
     axes.set_title(f"{movies} movies", loc="right", size=8, color=QUIET, pad=5)
 
 
 def _draw_place(axes: Axes, rows: Sequence[str | Arm], results: Results, place: str) -> None:
-    metric, best, most = results["metric"], captions.best_arm(results, place), 0.0
+    metric, best, most = results["metric"], text.best_arm(results, place), 0.0
     for row, arm in enumerate(rows):
         if isinstance(arm, str):
             continue
         axes.axhline(row, color=HAIR, lw=0.7, zorder=0)
         mean, low, high = (figure_of(arm, place, metric, key) for key in ("mean", "low", "high"))
         if mean is None:
-            _note(axes, captions.MISSING, 0, row, color=FAINT)
+            _note(axes, text.MISSING, 0, row, color=FAINT)
             continue
         low, high = mean if low is None else low, mean if high is None else high
         axes.plot([low, high], [row, row], color=colour_of(arm), lw=1.6)
@@ -134,7 +134,7 @@ def differences_chart(results: Results) -> bytes | None:
     places = [p for p in results["places"] if any(row["place"] == p for row in rows)]
     height = 0.46 * len(pairs) + _ABOVE + _BELOW
     with house_style():
-        figure = sheet(height, captions.differences_message(results))
+        figure = sheet(height, text.differences_message(results))
         for axes, place in zip(_panels(figure, len(places), height), places, strict=True):
             here = {(r["first"], r["second"]): r for r in rows if r["place"] == place}
             _draw_differences(axes, pairs, here)
@@ -164,8 +164,8 @@ def _explain(figure: Figure, metric: str, height: float) -> None:
         (0.5, "● worse", WORSE),
         (0.59, "○ a tie", QUIET),
     )
-    for x, text, colour in words:
-        figure.text(_LEFT + x, 0.1 / height, text, size=8.5, color=colour, va="bottom")
+    for x, label, colour in words:
+        figure.text(_LEFT + x, 0.1 / height, label, size=8.5, color=colour, va="bottom")
 
 
 def _draw_differences(
@@ -190,7 +190,7 @@ def _draw_difference(axes: Axes, row: int, found: Row) -> None:
     axes.plot([low, high], [row, row], color=colour, lw=1.8)
     axes.plot(mean, row, "o", ms=6.5, color=colour, mfc=filling)
     axes.annotate(
-        captions.signed(mean, 3),
+        text.signed(mean, 3),
         (mean, row),
         (0, 6),
         textcoords="offset points",

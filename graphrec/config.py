@@ -1,0 +1,278 @@
+"""Every setting that can be chosen: enums, and the two dataclasses that declare each one once.
+
+The command line's options, the checks and the manifest of a saved model all come from the fields
+of `ModelConfig` and `TrainConfig`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, fields, replace
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from graphrec.errors import ConfigError
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+COLD_FRACTION = 0.15
+"""Fraction of the rated movies that a cold-movies split holds out entirely."""
+
+
+def choice(kind: type[Choice], value: str, name: str) -> Choice:
+    """The member of an enum that `value` names, be it a member already or a plain string.
+
+    Raises:
+        ConfigError: listing the members if there is no such one.
+
+    >>> choice(Loss, "bpr", "loss")
+    <Loss.BPR: 'bpr'>
+    """
+    try:
+        return kind(value)
+    except ValueError:
+        raise ConfigError(f"{name} is {value!r}; it must be one of {', '.join(kind)}.") from None
+
+
+class SplitKind(StrEnum):
+    """How interactions are held out for the test.
+
+    ``random``: a fifth of each user's interactions. ``temporal``: the last fifth of all by time.
+    ``leave-last-out``: each user's last one. ``cold-movies``: every interaction of some movies, and
+    a fifth of each user's others. ``new-users``: a fifth of the interactions of some users, whose
+    others are their history; the model is not trained on any of them (strong generalisation, as
+    Mult-VAE and EASE report). ``given``: the data set's own test part. ``none``: nothing is held
+    out, for the model that is put to use.
+    """
+
+    RANDOM = "random"
+    TEMPORAL = "temporal"
+    LEAVE_LAST_OUT = "leave-last-out"
+    COLD_MOVIES = "cold-movies"
+    NEW_USERS = "new-users"
+    GIVEN = "given"
+    NONE = "none"
+
+
+class NodeState(StrEnum):
+    """Which embeddings a movie has: a trainable one by ID, one from its metadata, or both."""
+
+    ID_METADATA = "id+metadata"
+    ID = "id"
+    METADATA = "metadata"
+
+    @property
+    def parts(self) -> tuple[NodeState, ...]:
+        """The single parts, each of which is trained on its own."""
+        both = (NodeState.ID, NodeState.METADATA)
+        return both if self is NodeState.ID_METADATA else (self,)
+
+
+class Layers(StrEnum):
+    """What propagates embeddings over the graph, see `graphrec.nn.propagation`."""
+
+    LIGHTGCN = "lightgcn"
+    SAGE = "sage"
+    GAT = "gat"
+
+
+class Loss(StrEnum):
+    """What is minimised: sampled softmax on cosines, or BPR on inner products."""
+
+    SOFTMAX = "softmax"
+    BPR = "bpr"
+
+
+class Negatives(StrEnum):
+    """Where softmax negatives come from: the batch's own movies, or all movies alike."""
+
+    IN_BATCH = "in-batch"
+    SAMPLED = "sampled"
+
+
+class Scoring(StrEnum):
+    """How the learned embeddings of a user and a movie make a score."""
+
+    DOT = "dot"
+    COSINE = "cosine"
+
+
+class Similarity(StrEnum):
+    """What movies are compared by.
+
+    ``collaborative``: the ID embeddings, which say who rates them. ``metadata``: the embeddings
+    learned from their metadata. ``both``: the mean of the two cosines. ``features``: the metadata
+    as plain numbers, with nothing learned. ``all``: each of these, side by side.
+    """
+
+    BOTH = "both"
+    COLLABORATIVE = "collaborative"
+    METADATA = "metadata"
+    FEATURES = "features"
+    ALL = "all"
+
+
+class Part(StrEnum):
+    """Which of a movie's embeddings: by ID (collaborative), from metadata, or both side by side."""
+
+    BOTH = "both"
+    COLLABORATIVE = "collaborative"
+    METADATA = "metadata"
+
+
+class ExportPart(StrEnum):
+    """Which vectors are exported: those of a `Part`, or those the model ranks by.
+
+    ``collaborative``, ``metadata``, ``both``: as `Part`, so inner products are cosines or the mean
+    of two. ``scores``: vectors whose inner products of users and movies are the model's scores.
+    """
+
+    BOTH = "both"
+    COLLABORATIVE = "collaborative"
+    METADATA = "metadata"
+    SCORES = "scores"
+
+
+class Projection(StrEnum):
+    """What makes a plane of embeddings: principal components, or UMAP, which keeps neighbors."""
+
+    PCA = "pca"
+    UMAP = "umap"
+
+
+def setting(
+    default: Any,
+    help: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    above: bool = False,
+) -> Any:
+    """A field of a configuration.
+
+    Args:
+        default: the value where none is given.
+        help: what the option says of itself, starting with a noun or a verb.
+        low, high: bounds of a number; of each number of a tuple.
+        above: whether `low` itself is too low.
+    """
+    return field(default=default, metadata={"help": help, "low": low, "high": high, "above": above})
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """The model: what `graphrec.nn.HybridModel` is made of."""
+
+    node_state: NodeState = setting(NodeState.ID_METADATA, "Embeddings that movies have.")
+    embedding_dim: int = setting(64, "Columns of each learned embedding.", low=1)
+    layers: Layers = setting(Layers.LIGHTGCN, "Layers that propagate embeddings.")
+    num_layers: int = setting(1, "Number of layers; 0 is matrix factorisation.", low=0, high=4)
+    spectral: bool = setting(True, "Add a closed-form spectral part to the score.")
+    spectral_dim: int = setting(
+        1024, "Singular vectors of the spectral part at most; validation chooses.", low=1
+    )
+    init_std: float = setting(0.01, "Standard deviation of initial embeddings.", low=0, above=True)
+    metadata_scale: float = setting(
+        0.3, "Learning speed of the metadata's linear map beside users' vectors.", low=0, above=True
+    )
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """The training.
+
+    Where ``batch_size``, ``validate_every`` and ``patience`` are None, `for_users` derives them
+    from the number of users: a sixteenth of the users a step, and at least 64; a validation every
+    100 steps; an end after 400 steps without a better one.
+    """
+
+    loss: Loss = setting(Loss.SOFTMAX, "Loss to minimise.")
+    negatives: Negatives = setting(Negatives.IN_BATCH, "Source of the softmax loss's negatives.")
+    num_negatives: int = setting(2048, "Negatives per batch for the softmax loss.", low=1)
+    temperature: float = setting(0.12, "Temperature of the softmax loss.", low=0, above=True)
+    logq_correction: float = setting(
+        0.5, "logQ correction of in-batch negatives: 0 as drawn, 1 all movies alike.", low=0, high=1
+    )
+    learning_rate: float = setting(2e-3, "Learning rate of Adam.", low=0, above=True)
+    batch_size: int | None = setting(None, "Users per step; by default from the data.", low=1)
+    epochs: int = setting(200, "Passes over all users at most.", low=1)
+    validate_every: int | None = setting(
+        None, "Epochs between validations; by default from the data.", low=1
+    )
+    patience: int | None = setting(
+        None, "Epochs without a better validation before the end; by default from the data.", low=1
+    )
+    num_neighbors: tuple[int, ...] = setting(
+        (), "Neighbors to sample per layer for --layers sage, such as 15,10; -1 for all.", low=-1
+    )
+    scoring: Scoring | None = setting(
+        None, "Score of two embeddings; by default cosine for softmax, dot for BPR."
+    )
+    seed: int = setting(0, "Seed of everything random.", low=0, high=2**63 - 1)
+    device: str = setting("auto", "Device as torch names it; auto takes a GPU if there is one.")
+
+    def __post_init__(self) -> None:
+        _check(self)
+        if any(count == 0 for count in self.num_neighbors):
+            raise ConfigError(
+                f"--num-neighbors is {','.join(map(str, self.num_neighbors))}; it must hold whole"
+                " numbers from 1, or -1 for all."
+            )
+
+    @property
+    def cosine(self) -> bool:
+        """Whether learned embeddings are compared by cosine, which is what softmax trains."""
+        if self.scoring is None:
+            return self.loss is Loss.SOFTMAX
+        return self.scoring is Scoring.COSINE
+
+    def for_users(self, num_users: int) -> TrainConfig:
+        """The same with everything filled in that depends on the number of users."""
+        batch_size = self.batch_size or max(64, -(-num_users // 16))
+        steps = max(1, math.ceil(num_users / batch_size))
+        return replace(
+            self,
+            batch_size=batch_size,
+            validate_every=self.validate_every or math.ceil(100 / steps),
+            patience=self.patience or math.ceil(400 / steps),
+        )
+
+
+_ENUMS: dict[str, type[StrEnum]] = {
+    "node_state": NodeState,
+    "layers": Layers,
+    "loss": Loss,
+    "negatives": Negatives,
+    "scoring": Scoring,
+}
+
+
+def _check(config: ModelConfig | TrainConfig) -> None:
+    """Turn names into enum members and refuse numbers out of bounds."""
+    for one in fields(config):
+        value, option = getattr(config, one.name), f"--{one.name.replace('_', '-')}"
+        if value is None:
+            continue
+        if one.name in _ENUMS:  # "bpr" for Loss.BPR, as a notebook would write it
+            object.__setattr__(config, one.name, choice(_ENUMS[one.name], value, one.name))
+        for number in value if isinstance(value, tuple) else (value,):
+            _check_bounds(option, number, **{k: one.metadata[k] for k in ("low", "high", "above")})
+
+
+def _check_bounds(
+    option: str, value: Any, low: float | None, high: float | None, above: bool
+) -> None:
+    if low is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ConfigError(f"{option} is {value!r}; it must be a number.")
+    too_low = value <= low if above else value < low
+    if too_low or (high is not None and value > high) or not math.isfinite(value):
+        if high is not None:
+            allowed = f"{low:g} to {'2^63 - 1' if high == 2**63 - 1 else f'{high:g}'}"
+        else:
+            allowed = f"above {low:g}" if above else f"{low:g} or more"
+        raise ConfigError(f"{option} is {value}; it must be {allowed}.")

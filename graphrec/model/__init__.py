@@ -1,1 +1,0 @@
-"""Node states, propagation, losses and negative sampling: what learns."""

@@ -1,0 +1,153 @@
+"""Histories of users who came after training, read from tables and checked against the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from graphrec.data.files import Note
+from graphrec.data.tables import MOVIE, RATING, USER, like_ids, read_ratings
+from graphrec.errors import ConfigError, DataError
+from graphrec.recommend.lists import Audience, several
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
+
+
+def new_users(
+    history: Any,
+    ratings: Any,
+    movies: pd.DataFrame,
+    train_ratings: np.ndarray | None,
+    *,
+    find: Callable[[Any], int],
+    note: Note,
+) -> Audience:
+    """New users by what they have watched.
+
+    Args:
+        history: titles or ids that one user has watched, or a table of many users' as for
+            `read_histories`.
+        ratings: one for each title or id, or None.
+        movies: those of the model.
+        train_ratings: of the training, see `rating_weights`.
+        find: the internal row of a title or id.
+        note: called with what could not be used of a table.
+
+    Raises:
+        ConfigError: if ratings come with a table, or aren't one for each movie.
+        DataError: if a rating or the table can't be used.
+    """
+    if not isinstance(history, (pd.DataFrame, Path)):
+        rows = np.array([find(movie) for movie in several(history)], dtype=np.int64)
+        given = None if ratings is None else several(ratings)
+        return one_history(rows, given, train_ratings, len(movies))
+    if ratings is not None:
+        raise ConfigError("a table of histories has its ratings in a column.")
+    return read_histories(history, movies, train_ratings, note)
+
+
+def read_histories(
+    source: Any, movies: pd.DataFrame, train_ratings: np.ndarray | None, note: Note
+) -> Audience:
+    """What new users have watched.
+
+    An interaction counts 1; where the table has ratings, the fraction that its rating is of the
+    highest.
+
+    Args:
+        source: path or data frame, as for `graphrec.read_ratings`.
+        movies: those of the model.
+        train_ratings: of the training, see `rating_weights`.
+        note: called with the number of movies that the model doesn't have.
+
+    Raises:
+        DataError: if no movie is known, or a rating is negative.
+    """
+    name = Path(source).name if isinstance(source, (str, Path)) else "the histories"
+    table = read_ratings(source, note=note)
+    table[MOVIE] = like_ids(table[MOVIE], movies[MOVIE])
+    known = table[MOVIE].isin(movies[MOVIE])
+    if not known.any():
+        raise DataError(f"{name}: none of its movies is in the model.")
+    if not known.all():
+        lost = table[USER].nunique() - table.loc[known, USER].nunique()
+        also = f", and with them {lost:,} users who have no other" if lost else ""
+        note(
+            f"{name}: {(~known).sum():,} interactions are with movies that the model doesn't"
+            f" have; left out{also}."
+        )
+    table = table[known]
+    users, ids = pd.factorize(table[USER])
+    rows = pd.Index(movies[MOVIE]).get_indexer(table[MOVIE])
+    weights = (
+        rating_weights(table[RATING].to_numpy(), train_ratings)
+        if RATING in table
+        else np.ones(len(table))
+    )
+    history = history_matrix(users, rows, weights, (len(ids), len(movies)))
+    return Audience(pd.Series(list(ids), dtype=object).infer_objects().to_numpy(), history)
+
+
+def one_history(
+    movies: np.ndarray, ratings: list[Any] | None, train_ratings: np.ndarray | None, num_movies: int
+) -> Audience:
+    """One new user without an id.
+
+    Args:
+        movies: internal rows of what they have watched.
+        ratings: one for each of them, or None.
+        train_ratings: of the training, see `rating_weights`.
+        num_movies: M.
+
+    Raises:
+        ConfigError: if there is no movie, or not one rating for each.
+    """
+    if not len(movies):
+        raise ConfigError("a history needs at least one movie.")
+    weights = np.ones(len(movies))
+    if ratings is not None:
+        if len(ratings) != len(movies):
+            raise ConfigError(
+                f"there are {len(ratings)} ratings for {len(movies)} movies of the history."
+            )
+        weights = rating_weights(ratings, train_ratings)
+    history = history_matrix(np.zeros_like(movies), movies, weights, (1, num_movies))
+    return Audience(None, history)
+
+
+def rating_weights(ratings: ArrayLike, train_ratings: np.ndarray | None) -> np.ndarray:
+    """Weights of interactions by rating: its fraction of the highest in training, 1 at most.
+
+    Raises:
+        DataError: if a rating is negative or not a number, or all are 0.
+    """
+    try:
+        ratings = np.asarray(ratings, dtype=float)
+    except (TypeError, ValueError):
+        ratings = np.array([np.nan])
+    if not np.isfinite(ratings).all() or (ratings < 0).any():
+        raise DataError("ratings must be numbers from 0 up.")
+    highest = 0.0 if train_ratings is None else float(np.nanmax(train_ratings, initial=0))
+    highest = highest or float(ratings.max(initial=0))
+    if highest <= 0 or not ratings.any():
+        raise DataError("all ratings are 0; a history needs one above.")
+    return np.minimum(ratings / highest, 1.0)
+
+
+def history_matrix(
+    users: np.ndarray, movies: np.ndarray, weights: np.ndarray, shape: tuple[int, int]
+) -> sp.csr_array:
+    """Interactions as a matrix; of a movie that is named twice the last weight counts."""
+    import scipy.sparse as sp  # slow to load
+
+    keys = np.asarray(users, np.int64) * shape[1] + np.asarray(movies, np.int64)
+    distinct, index = np.unique(keys[::-1], return_index=True)
+    where = np.divmod(distinct, shape[1])
+    values = np.asarray(weights, np.float32)[::-1][index]
+    return sp.csr_array((values, where), shape=shape)

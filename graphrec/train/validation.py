@@ -1,0 +1,330 @@
+"""What validation measures, and what it chooses: the spectral part, and the blend of all parts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+
+from graphrec.config import TrainConfig
+from graphrec.data.interactions import Interactions
+from graphrec.data.split import Split
+from graphrec.evaluate.metrics import ndcg_at_k
+from graphrec.evaluate.ranking import RankedBlock, Scorer, rank_all
+from graphrec.evaluate.report import hits
+from graphrec.evaluate.scorers import ModelScorer
+from graphrec.nn.hybrid import BLOCKS, ID, METADATA, Blend, HybridModel
+from graphrec.nn.spectral import Decomposition, Spectral, SpectralSettings
+
+VALID_K = 20
+QUICK_USERS = 2_000
+"""Enough users to see an epoch's progress by; the blend is chosen by all of them."""
+
+EXPONENTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
+COARSE_DIM = 256
+"""Columns by which exponents are compared: far cheaper than all, with the same order."""
+SMALLEST_DIM = 8
+
+POPULARITY = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""Candidates for the popularity weight, as fractions of the softmax temperature."""
+METADATA_FRACTIONS = (0.02, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
+"""Candidates for the metadata weight, as its fraction beside the ID part, both of the same standard
+deviation over movies. Never 0: it is what ranks movies with few interactions."""
+SPECTRAL_FRACTIONS = (0.0, 0.1, 0.15, 0.2, 0.3, 0.45, 0.7, 1.0, 1.5)
+"""Candidates for the spectral weight, in standard deviations of the learned scores."""
+UNRATED_FRACTIONS = tuple(np.linspace(-1, 3, 17).tolist())
+"""Candidates for the weight of unrated movies, in standard deviations of rated movies' scores."""
+DEFAULT_METADATA, DEFAULT_SPECTRAL = 0.3, 0.1  # without validation
+_STD_USERS = 256
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Validator:
+    """Mean NDCG@20 of the validation interactions, all movies ranked but those in the history.
+
+    Attributes:
+        matrix: training interactions, users x movies.
+        history: the same, and the history of users who are folded in.
+        target: validation interactions, users x movies.
+        users: those with validation interactions, int64, in random order.
+        seed: of the order of equal scores.
+        allowed: bool [M], the only movies that are ranked; None for all.
+    """
+
+    matrix: sp.csr_array
+    history: sp.csr_array
+    target: sp.csr_array
+    users: np.ndarray
+    seed: int
+    allowed: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, interactions: Interactions, split: Split, seed: int) -> Validator:
+        """The validator of one split."""
+        target = interactions.to_csr(split.valid)
+        users = np.random.default_rng(seed).permutation(np.flatnonzero(np.diff(target.indptr)))
+        matrix = history = interactions.to_csr(split.train)
+        if len(split.valid_history):
+            history = interactions.to_csr(np.concatenate([split.train, split.valid_history]))
+        return cls(matrix, history, target, users, seed)
+
+    @property
+    def is_rated(self) -> np.ndarray:
+        """Which movies have training interactions, bool [M]."""
+        return np.asarray(self.matrix.sum(axis=0)) > 0
+
+    def of_rated(self) -> Validator:
+        """That of the movies with training interactions alone."""
+        movies = self.is_rated
+        target = sp.csr_array(self.target @ sp.diags_array(movies.astype(np.float32)))
+        target.eliminate_zeros()
+        users = self.users[np.diff(target.indptr)[self.users] > 0]
+        return replace(self, target=target, users=users, allowed=movies)
+
+    @property
+    def has_unrated(self) -> bool:
+        """Whether movies without training interactions are to be found."""
+        return bool((~self.is_rated)[self.target.indices].any())
+
+    @property
+    def can_score(self) -> bool:
+        """Whether there are any validation interactions."""
+        return len(self.users) > 0
+
+    def ndcg(self, scorer: Scorer) -> float:
+        """NDCG@20 of one scorer, by some of the users."""
+        return float(self.ndcgs(lambda users: [scorer.score(users)], QUICK_USERS)[0])
+
+    def ndcgs(
+        self, score: Callable[[np.ndarray], Iterable[Tensor]], num_users: int | None = None
+    ) -> np.ndarray:
+        """NDCG@20 by several scorings, by some of the users or all."""
+        users = np.sort(self.users[:num_users])
+        if not len(users):
+            return np.array([math.nan])
+        relevant = np.diff(self.target.indptr)
+        total: np.ndarray | float = 0.0
+        for ranked in self._ranked(score, users):
+            found = (
+                ndcg_at_k(hits(block, self.target), relevant[block.users], VALID_K).sum()
+                for block in ranked
+            )
+            total = total + np.array(list(found))
+        return np.asarray(total) / len(users)
+
+    def fractions(
+        self, score: Callable[[np.ndarray], Iterable[Tensor]], movies: np.ndarray
+    ) -> np.ndarray:
+        """Which fraction of the first 20 are some movies, bool [M], by several scorings."""
+        blocks = [
+            [movies[block.movies].mean() for block in ranked]
+            for ranked in self._ranked(score, np.sort(self.users[:QUICK_USERS]))
+        ]
+        return np.asarray(np.mean(blocks, axis=0))
+
+    def _ranked(
+        self, score: Callable[[np.ndarray], Iterable[Tensor]], users: np.ndarray
+    ) -> Iterator[list[RankedBlock]]:
+        return rank_all(
+            score,
+            self.target.shape[1],
+            users,
+            VALID_K,
+            watched=self.history,
+            allowed=self.allowed,
+            seed=self.seed,
+        )
+
+
+def popularity_weights(config: TrainConfig) -> tuple[float, ...]:
+    """Candidates for one learned part's popularity weight, ascending.
+
+    BPR learns popularity itself, as the lengths of its vectors, so it needs none.
+    """
+    return tuple(share * config.temperature for share in POPULARITY) if config.cosine else (0.0,)
+
+
+# --- the spectral part
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Candidate:
+    ndcg: float
+    settings: SpectralSettings
+    spectral: Spectral
+
+
+def choose_spectral(validator: Validator, dim: int, seed: int) -> tuple[SpectralSettings, Spectral]:
+    """The best spectral part of the training interactions, of at most `dim` columns.
+
+    First the two exponents, one after the other, each moved to whichever side is better, with few
+    columns; then, with all of them, how many to keep. Without validation the defaults are taken.
+    """
+    start = SpectralSettings(min(dim, COARSE_DIM))
+    if not validator.can_score:
+        spectral = Spectral.fit(validator.matrix, start, seed)
+        return replace(start, dim=spectral.dim), spectral
+    best = _best_size(validator, start, _coarse(validator, start, seed))
+    for name in ("movie_exponent", "user_exponent"):
+        best = _move(validator, best, name, seed)
+    whole = replace(best.settings, dim=dim)
+    best = _best_size(validator, whole, Decomposition.fit(validator.matrix, whole, seed))
+    return best.settings, best.spectral
+
+
+def _coarse(validator: Validator, settings: SpectralSettings, seed: int) -> Decomposition:
+    """Good enough to compare exponents by."""
+    return Decomposition.fit(validator.matrix, settings, seed, iterations=2)
+
+
+def _move(validator: Validator, best: _Candidate, name: str, seed: int) -> _Candidate:
+    """Move one exponent down, or else up, for as long as that helps."""
+    begin = EXPONENTS.index(getattr(best.settings, name))
+    for step in (-1, 1):
+        index = begin + step
+        while 0 <= index < len(EXPONENTS):
+            exponent: dict[str, Any] = {name: EXPONENTS[index]}
+            settings = replace(best.settings, **exponent)
+            other = _try(validator, _coarse(validator, settings, seed), settings)
+            if other.ndcg <= best.ndcg:
+                break
+            best, index = other, index + step
+        if getattr(best.settings, name) != EXPONENTS[begin]:
+            break
+    return best
+
+
+def _best_size(
+    validator: Validator, settings: SpectralSettings, decomposition: Decomposition
+) -> _Candidate:
+    """The best of one decomposition: half as many columns for as long as it helps."""
+    dim, best = len(decomposition.singular), None
+    while best is None or dim >= SMALLEST_DIM:
+        other = _try(validator, decomposition, replace(settings, dim=dim))
+        if best is not None and other.ndcg <= best.ndcg:
+            break
+        best, dim = other, dim // 2
+    return best
+
+
+def _try(
+    validator: Validator, decomposition: Decomposition, settings: SpectralSettings
+) -> _Candidate:
+    spectral = Spectral.from_decomposition(decomposition, validator.matrix, settings)
+    degree = np.asarray(validator.matrix.sum(axis=0))
+    nothing = np.zeros((len(degree), 0), np.float32)
+    blend = Blend(spectral=1.0)
+    model = HybridModel.assemble({}, spectral, features=nothing, degree=degree, blend=blend)
+    ndcg = validator.ndcg(ModelScorer(model, validator.history))
+    return _Candidate(ndcg, settings, spectral)
+
+
+# --- the blend
+
+
+def choose_blend(
+    validator: Validator, model: HybridModel, popularity: Sequence[float]
+) -> tuple[Blend, float]:
+    """The best weights of a model's parts, and its NDCG@20 with them.
+
+    First the metadata weight beside the ID part, then the spectral one, then popularity's, all by
+    movies with training interactions: others follow by their metadata. Last, if validation holds
+    movies without, how high these rank.
+
+    Args:
+        validator: with the interactions that the parts were made of.
+        model: of these parts.
+        popularity: candidates of `popularity_weights`, the first part's own best one first.
+    """
+    unit = model.with_blend(Blend(**dict.fromkeys(BLOCKS, 1.0)))
+    search = _BlendSearch(validator.of_rated(), ModelScorer(unit, validator.history))
+    has = {part: float(part in model.learned) for part in (ID, METADATA)}
+    blend = Blend(**has, popularity=popularity[0])
+    if ID in model.learned and METADATA in model.learned:
+        blend = search.with_metadata(blend)
+    if model.spectral.dim:
+        blend = search.with_spectral(blend)
+    blend = search.with_popularity(blend, popularity)
+    search = replace(search, validator=validator)
+    if METADATA in model.learned and validator.has_unrated:
+        blend = search.with_unrated(blend)
+    return blend, float(search.ndcgs([blend])[0])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _BlendSearch:
+    """Blends of the blocks of one scorer, whose own blend is of ones, by validation NDCG."""
+
+    validator: Validator
+    scorer: ModelScorer
+
+    def scores(self, users: np.ndarray, blends: Sequence[Blend]) -> Iterator[Tensor]:
+        """Scores of some users by each blend."""
+        blocks = self.scorer.score_blocks(users)
+        for blend in blends:
+            weights = {name: getattr(blend, name) for name in BLOCKS}
+            total = torch.zeros_like(blocks[ID])
+            for name, weight in weights.items():
+                if weight:
+                    total.add_(blocks[name], alpha=weight)
+            yield total
+
+    def ndcgs(self, blends: Sequence[Blend]) -> np.ndarray:
+        """NDCG@20 of each."""
+        return self.validator.ndcgs(lambda users: self.scores(users, blends))
+
+    def best(self, blends: Sequence[Blend]) -> Blend:
+        """The best of some; the first where there is no validation."""
+        return blends[int(self.ndcgs(blends).argmax())] if self.validator.can_score else blends[0]
+
+    def std(self, blend: Blend) -> float:
+        """Mean over some users of the standard deviation of their scores of rated movies."""
+        users = self.validator.users[:_STD_USERS]
+        if not len(users):
+            users = np.arange(min(_STD_USERS, self.scorer.history.shape[0]))
+        (scores,) = self.scores(users, [blend])
+        rated = scores[:, torch.from_numpy(self.validator.is_rated)]
+        return float(rated.std(dim=1, correction=0).mean().nan_to_num())
+
+    def with_metadata(self, blend: Blend) -> Blend:
+        """The best weight of metadata beside the ID part; popularity grows with the sum of both."""
+        by_id, by_metadata = Blend(1.0, 0.0), Blend(0.0, 1.0)
+        relative = self.std(by_id) / max(self.std(by_metadata), 1e-12)
+        pairs = {
+            f: (1.0, f / (1 - f) * relative) if f < 1 else (0.0, 1.0) for f in METADATA_FRACTIONS
+        }
+        blends = [Blend(a, b, popularity=blend.popularity * (a + b)) for a, b in pairs.values()]
+        if not self.validator.can_score:
+            return blends[METADATA_FRACTIONS.index(DEFAULT_METADATA)]
+        return self.best(blends)
+
+    def with_spectral(self, blend: Blend) -> Blend:
+        """The best weight of the spectral part beside the learned ones."""
+        std = self.std(blend)
+        if not self.validator.can_score:
+            return replace(blend, spectral=DEFAULT_SPECTRAL * std)
+        return self.best([replace(blend, spectral=f * std) for f in SPECTRAL_FRACTIONS])
+
+    def with_popularity(self, blend: Blend, candidates: Sequence[float]) -> Blend:
+        """The best weight of popularity; the present one where they are equal."""
+        learned = blend.id + blend.metadata
+        weights = dict.fromkeys([blend.popularity, *(weight * learned for weight in candidates)])
+        return self.best([replace(blend, popularity=weight) for weight in weights])
+
+    def with_unrated(self, blend: Blend) -> Blend:
+        """Unrated movies so high that they are as often listed as they are looked for.
+
+        That is their fraction of the validation interactions. The highest NDCG would list them too
+        often: it gains by whole lists of the kind that is sought more.
+        """
+        std, unrated = self.std(blend), ~self.validator.is_rated
+        blends = [replace(blend, unrated=fraction * std) for fraction in UNRATED_FRACTIONS]
+        found = self.validator.fractions(lambda users: self.scores(users, blends), unrated)
+        wanted = float(unrated[self.validator.target.indices].mean())
+        return replace(blend, unrated=std * float(np.interp(wanted, found, UNRATED_FRACTIONS)))
