@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -82,27 +82,16 @@ def make_dataset(
         if count < 2:
             raise DataError(f"{name}: there is one {noun} only; a graph needs at least two.")
     table, has_titles = _movie_table(movie_ids, movies)
-    interactions = _interactions(users, movie_ids, everything)
-    return Dataset(name, interactions, table, has_titles, given_test)
-
-
-def with_notes(dataset: Dataset, notes: list[str], *, simulated: bool = False) -> Dataset:
-    """The same data set with the notes of its repairs."""
-    return replace(dataset, notes=tuple(notes), simulated=simulated)
-
-
-def _interactions(users: IdMap, movies: IdMap, table: pd.DataFrame) -> Interactions:
-    def values(column: str, dtype: type[np.generic]) -> np.ndarray | None:
-        return table[column].to_numpy(dtype, copy=True) if column in table else None
-
-    return Interactions(
+    rating, timestamp = (everything.get(column) for column in (RATING, TIMESTAMP))
+    interactions = Interactions(
         users,
-        movies,
-        user=users.to_internal(table[USER]).astype(np.int32),
-        movie=movies.to_internal(table[MOVIE]).astype(np.int32),
-        rating=values(RATING, np.float32),
-        timestamp=values(TIMESTAMP, np.int64),
+        movie_ids,
+        user=users.to_internal(everything[USER]).astype(np.int32),
+        movie=movie_ids.to_internal(everything[MOVIE]).astype(np.int32),
+        rating=None if rating is None else rating.to_numpy(np.float32, copy=True),
+        timestamp=None if timestamp is None else timestamp.to_numpy(np.int64, copy=True),
     )
+    return Dataset(name, interactions, table, has_titles, given_test)
 
 
 def _with_test(

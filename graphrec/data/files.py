@@ -125,7 +125,7 @@ def _read_path(
         if suffix in PARQUET_SUFFIXES:
             return _read_parquet(path)
         if suffix in TEXT_SUFFIXES:
-            raw = _read_utf8(path, encoding, note)
+            raw = _read_text(path, encoding, note)
             return _parse_table(path, raw, dtypes=dtypes, positions=positions, note=note)
     except FileNotFoundError:
         raise DataError(f"{path} does not exist.") from None
@@ -167,7 +167,7 @@ def _with_clean_columns(frame: pd.DataFrame, name: str, note: Note) -> pd.DataFr
     return frame
 
 
-def _read_utf8(path: Path, encoding: str | None, note: Note) -> bytes:
+def _read_text(path: Path, encoding: str | None, note: Note) -> bytes:
     """The file's text as UTF-8 bytes without a byte order mark, unpacked if it is gzip.
 
     Raises:
@@ -181,31 +181,18 @@ def _read_utf8(path: Path, encoding: str | None, note: Note) -> bytes:
             raise DataError(f"{path}: the gzip file is damaged or cut short ({error}).") from error
     if not raw.lstrip():  # looks at no more than the blank start
         raise DataError(f"{path} is empty.")
-    raw = _to_utf8(path, raw, encoding, note)
-    if b"\x00" in raw:
-        line = raw.count(b"\n", 0, raw.index(b"\x00")) + 1
-        raise DataError(
-            f"{path} is not a text file: line {line:,} holds a zero byte"
-            " (if it is UTF-16, say so with --encoding utf-16)."
-        )
-    return raw.removeprefix(b"\xef\xbb\xbf")
-
-
-def _to_utf8(path: Path, raw: bytes, encoding: str | None, note: Note) -> bytes:
     if encoding is None and raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         encoding = "utf-16"
-    if encoding is not None:
-        try:
-            return raw.decode(encoding).encode("utf-8")
-        except (UnicodeError, LookupError) as error:
+    try:
+        if encoding is not None:
+            raw = raw.decode(encoding).encode("utf-8")
+        elif not raw.isascii():
+            raw.decode("utf-8")
+    except (UnicodeError, LookupError) as error:
+        if encoding is not None or not isinstance(error, UnicodeDecodeError):
             raise DataError(
                 f"{path}: can't be read as {encoding}: {error}; name another with --encoding."
             ) from error
-    if raw.isascii():
-        return raw
-    try:
-        raw.decode("utf-8")
-    except UnicodeDecodeError as error:
         if _CONTROL.search(raw, 0, _HEAD):
             raise DataError(f"{path} is not a text file; export the table as CSV.") from None
         line = raw.count(b"\n", 0, error.start) + 1
@@ -213,8 +200,14 @@ def _to_utf8(path: Path, raw: bytes, encoding: str | None, note: Note) -> bytes:
             f"{path}: line {line:,} is not UTF-8; the file was read as Latin-1"
             " (name another with --encoding if titles look wrong)."
         )
-        return raw.decode("latin-1").encode("utf-8")
-    return raw
+        raw = raw.decode("latin-1").encode("utf-8")
+    if b"\x00" in raw:
+        line = raw.count(b"\n", 0, raw.index(b"\x00")) + 1
+        raise DataError(
+            f"{path} is not a text file: line {line:,} holds a zero byte"
+            " (if it is UTF-16, say so with --encoding utf-16)."
+        )
+    return raw.removeprefix(b"\xef\xbb\xbf")
 
 
 def _parse_table(
@@ -237,20 +230,19 @@ def _parse_table(
     Raises:
         DataError: naming the first line that doesn't fit.
     """
-    head = [line for line in _head_lines(raw) if line.strip()][:20]
-    separator = _separator(head)
+    head, separator = _sniff(raw)
     if separator == "::":
         raw, separator = raw.replace(b"::", _FIELD_MARK.encode()), _FIELD_MARK
         head = [line.replace("::", _FIELD_MARK) for line in head]
     names, *rows = csv.reader(head, delimiter=separator)
     names = [name.strip() for name in names]
-    has_header = not _looks_like_data(names)
-    if has_header:
-        _check_names(path, names)
-        if rows and len(rows[0]) == len(names) + 1 and not rows[0][-1].strip():
-            names.append("")  # rows that end with a separator
-    else:
+    has_header = not names[0].lstrip("-").isdigit()  # no column is named 1
+    if not has_header:
         names = _names_by_position(path, names, positions, note)
+    elif twice := next((name for i, name in enumerate(names) if name and name in names[:i]), None):
+        raise DataError(f"{path}: two columns are named {twice!r}; rename or delete one.")
+    elif rows and len(rows[0]) == len(names) + 1 and not rows[0][-1].strip():
+        names.append("")  # rows that end with a separator
     keep = dtypes(names)
     frame = _read_csv(
         path,
@@ -310,29 +302,16 @@ def _parser_sentence(path: Path, complaint: str) -> str:
     return f"{path}: can't be read as a table: {complaint.strip()}."
 
 
-def _head_lines(raw: bytes) -> list[str]:
-    """The first lines, without the one that the look was cut at."""
+def _sniff(raw: bytes) -> tuple[list[str], str]:
+    """The first lines, and the separator that every one of them holds most often."""
     lines = re.split(r"\r\n|\r|\n", raw[:_HEAD].decode("utf-8", errors="ignore"))
-    return lines[:-1] if len(raw) > _HEAD and len(lines) > 1 else lines
-
-
-def _separator(lines: list[str]) -> str:
-    """What every one of the first lines holds, most often; a comma where nothing does."""
+    if len(raw) > _HEAD and len(lines) > 1:
+        lines.pop()  # it was cut
+    lines = [line for line in lines if line.strip()][:20]
     if all("::" in line for line in lines):
-        return "::"
+        return lines, "::"
     counts = {mark: [line.count(mark) for line in lines] for mark in SEPARATORS}
-    return max(SEPARATORS, key=lambda mark: (min(counts[mark]), counts[mark][0]))
-
-
-def _looks_like_data(names: list[str]) -> bool:
-    """A first line whose first field is a number is data: no column is named 1."""
-    return names[0].lstrip("-").isdigit()
-
-
-def _check_names(path: Path, names: list[str]) -> None:
-    for i, name in enumerate(names):
-        if name and name in names[:i]:
-            raise DataError(f"{path}: two columns are named {name!r}; rename or delete one.")
+    return lines, max(SEPARATORS, key=lambda mark: (min(counts[mark]), counts[mark][0]))
 
 
 def _names_by_position(

@@ -25,6 +25,8 @@ COLUMN_NAMES: dict[str, tuple[str, ...]] = {
 NAMES_IN_MOVIES = COLUMN_NAMES | {MOVIE: (*COLUMN_NAMES[MOVIE], "id")}
 """The same for a movies table, where ``id`` can only be the movie's."""
 
+_PUNCTUATION = re.compile(r"[^a-z0-9]")
+
 OPTION = {
     USER: "--user-column",
     MOVIE: "--movie-column",
@@ -78,17 +80,28 @@ def find_columns(
     Raises:
         DataError: if a required part or a named column is missing, or one is named twice.
     """
-    parts = (*required, *optional)
-    columns = list(frame.columns)
-    found = _named_columns(columns, frame_name, options, parts)
-    for part in parts:
-        if part not in found:
-            column = match(columns, names[part], taken=found.values())
-            if column is not None:
-                found[part] = column
-            elif part in required:
-                raise DataError(_not_found(columns, frame_name, part, names[part]))
-    return {part: found[part] for part in parts if part in found}
+    columns, found = list(frame.columns), dict[str, str]()
+    for part in (*required, *optional):
+        wanted = options.columns.get(part)
+        if wanted in columns:
+            if wanted in found.values():
+                raise DataError(
+                    f"{frame_name}: column {wanted!r} is given twice; check {OPTION[part]}."
+                )
+            found[part] = str(wanted)
+            options.used.add(part)
+        elif wanted is not None and not options.shared:
+            raise DataError(
+                f"{frame_name}: there is no column {wanted!r} ({OPTION[part]});"
+                f" it has {listed(columns)}."
+            )
+    for part in (*required, *optional):
+        column = match(columns, names[part], taken=found.values())
+        if part not in found and column is not None:
+            found[part] = column
+        elif part not in found and part in required:
+            raise DataError(_not_found(columns, frame_name, part, names[part]))
+    return {part: found[part] for part in (*required, *optional) if part in found}
 
 
 def parts_in(
@@ -105,42 +118,18 @@ def parts_in(
 
 def match(columns: list[str], names: tuple[str, ...], taken: Iterable[str] = ()) -> str | None:
     """The column of the first of the names that some column has, in any case and punctuation."""
-    free = [column for column in columns if column not in set(taken)]
-    by_simple_name = {_simple(column): column for column in reversed(free)}
-    return next((by_simple_name[key] for key in map(_simple, names) if key in by_simple_name), None)
+    by_name: dict[str, str] = {}
+    for column in columns:
+        if column not in set(taken):
+            by_name.setdefault(_PUNCTUATION.sub("", column.lower()), column)
+    wanted = (_PUNCTUATION.sub("", name) for name in names)
+    return next((by_name[name] for name in wanted if name in by_name), None)
 
 
 def listed(columns: list[str], most: int = 12) -> str:
     """Column names for a message."""
     shown = ", ".join(columns[:most])
     return shown if len(columns) <= most else f"{shown} and {len(columns) - most} more"
-
-
-def _simple(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.lower())
-
-
-def _named_columns(
-    columns: list[str], frame_name: str, options: ReadOptions, parts: tuple[str, ...]
-) -> dict[str, str]:
-    """The columns that the user has named."""
-    found: dict[str, str] = {}
-    for part in parts:
-        wanted = options.columns.get(part)
-        if wanted is None or (options.shared and wanted not in columns):
-            continue
-        if wanted not in columns:
-            raise DataError(
-                f"{frame_name}: there is no column {wanted!r} ({OPTION[part]});"
-                f" it has {listed(columns)}."
-            )
-        if wanted in found.values():
-            raise DataError(
-                f"{frame_name}: column {wanted!r} is given twice; check {OPTION[part]}."
-            )
-        found[part] = wanted
-        options.used.add(part)
-    return found
 
 
 def _not_found(columns: list[str], frame_name: str, part: str, names: tuple[str, ...]) -> str:

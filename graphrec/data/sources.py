@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from graphrec.data.cells import natural_ids
-from graphrec.data.dataset import Dataset, make_dataset, with_notes
+from graphrec.data.dataset import Dataset, make_dataset
 from graphrec.data.download import CHECKSUMS, fetch
 from graphrec.data.files import PARQUET_SUFFIXES, TEXT_SUFFIXES, Note
 from graphrec.data.names import MOVIE, TITLE, USER, ReadOptions
@@ -69,7 +70,7 @@ def load_dataset(
     name = "tables" if data is None else str(data)
     dataset = make_dataset(table, movie_table, test=test, name=name, note=notes.append)
     simulated = data is not None and _is_sample(str(data))
-    return with_notes(dataset, notes, simulated=simulated)
+    return replace(dataset, notes=tuple(notes), simulated=simulated)
 
 
 def sample_folder() -> Path:

@@ -20,8 +20,7 @@ MAX_VALID_USERS = 5_000
 MAX_NEW_USERS = 10_000  # as many as Mult-VAE and EASE hold out of ML-20M
 
 
-def _no_rows() -> np.ndarray:
-    return np.zeros(0, dtype=np.int64)
+_NO_ROWS = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -42,8 +41,8 @@ class Split:
     train: np.ndarray
     valid: np.ndarray
     test: np.ndarray
-    valid_history: np.ndarray = field(default_factory=_no_rows)
-    test_history: np.ndarray = field(default_factory=_no_rows)
+    valid_history: np.ndarray = field(default_factory=_NO_ROWS.copy)
+    test_history: np.ndarray = field(default_factory=_NO_ROWS.copy)
 
     def __post_init__(self) -> None:
         for rows in (self.train, self.valid, self.test, self.valid_history, self.test_history):
@@ -100,12 +99,22 @@ def make_split(
     interactions, rng = dataset.interactions, np.random.default_rng(seed)
     if kind in (SplitKind.TEMPORAL, SplitKind.LEAVE_LAST_OUT) and interactions.timestamp is None:
         raise ConfigError(f"--split {kind} needs a timestamp column, and the ratings have none.")
+    if kind is SplitKind.GIVEN and dataset.given_test is None:
+        raise ConfigError("--split given needs data with its own test part (test.txt).")
+    rows = np.arange(len(interactions))
     if kind is SplitKind.NEW_USERS:
         split = _by_user(interactions, rng)
     else:
-        test = _test_rows(dataset, kind, cold_fraction, rng)
-        rest = _without(np.arange(len(interactions)), test)
-        valid = _valid_rows(interactions, kind, rest, rng)
+        if kind is SplitKind.GIVEN:
+            assert dataset.given_test is not None
+            test = dataset.given_test
+        elif kind is SplitKind.NONE:
+            test = rows[:0]
+        else:
+            test = _held_out(interactions, kind, rows, (TEST_FRACTION, cold_fraction), rng)
+        rest = _without(rows, test)
+        fractions, most = (VALID_FRACTION, VALID_COLD_FRACTION), MAX_VALID_USERS
+        valid = _held_out(interactions, kind, rest, fractions, rng, max_users=most)
         split = Split(kind, _without(rest, valid), np.sort(valid), np.sort(test))
     if not len(split.train):
         raise ConfigError(
@@ -114,41 +123,34 @@ def make_split(
     return split
 
 
-def _test_rows(
-    dataset: Dataset, kind: SplitKind, cold_fraction: float, rng: np.random.Generator
+def _held_out(
+    interactions: Interactions,
+    kind: SplitKind,
+    rows: np.ndarray,
+    fractions: tuple[float, float],
+    rng: np.random.Generator,
+    *,
+    max_users: int | None = None,
 ) -> np.ndarray:
-    interactions = dataset.interactions
-    rows = np.arange(len(interactions))
+    """Some of the rows, by a kind of split; at random for those that say nothing else.
+
+    Args:
+        interactions: that `rows` are of.
+        kind: of the split.
+        rows: to choose from.
+        fractions: of rows, and of movies for a cold-movies split.
+        rng: of the random choices.
+        max_users: as for `_of_each_user`.
+    """
     match kind:
-        case SplitKind.GIVEN:
-            if dataset.given_test is None:
-                raise ConfigError("--split given needs data with its own test part (test.txt).")
-            return dataset.given_test
-        case SplitKind.RANDOM:
-            return _of_each_user(interactions, rows, TEST_FRACTION, rng)
         case SplitKind.TEMPORAL:
-            return _latest(interactions, rows, TEST_FRACTION, rng)
+            return _latest(interactions, rows, fractions[0], rng)
         case SplitKind.LEAVE_LAST_OUT:
             return _last_of_each_user(interactions, rows, rng)
         case SplitKind.COLD_MOVIES:
-            return _with_cold(interactions, rows, cold_fraction, TEST_FRACTION, rng)
-        case SplitKind.NONE | SplitKind.NEW_USERS:
-            return rows[:0]
-
-
-def _valid_rows(
-    interactions: Interactions, kind: SplitKind, rows: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
-    """Of the rows outside the test part."""
-    match kind:
-        case SplitKind.TEMPORAL:
-            return _latest(interactions, rows, VALID_FRACTION, rng)
-        case SplitKind.LEAVE_LAST_OUT:
-            return _last_of_each_user(interactions, rows, rng)
-        case SplitKind.COLD_MOVIES:
-            return _with_cold(interactions, rows, VALID_COLD_FRACTION, VALID_FRACTION, rng)
-        case SplitKind.RANDOM | SplitKind.GIVEN | SplitKind.NONE | SplitKind.NEW_USERS:
-            return _of_each_user(interactions, rows, VALID_FRACTION, rng, MAX_VALID_USERS)
+            return _with_cold(interactions, rows, fractions[1], fractions[0], rng)
+        case _:
+            return _of_each_user(interactions, rows, fractions[0], rng, max_users)
 
 
 def _by_user(interactions: Interactions, rng: np.random.Generator) -> Split:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphrec.data.dataset import make_dataset, with_notes
+from graphrec.data.dataset import make_dataset
 from graphrec.data.interactions import Interactions
 from graphrec.errors import DataError
 
@@ -192,9 +192,3 @@ def test_data_sets_and_interactions_are_shown_in_one_line() -> None:
         "Interactions(3 of 2 users and 2 movies, with rating and timestamp)"
     )
     assert repr(pairs_alone.interactions) == "Interactions(3 of 2 users and 2 movies)"
-
-
-def test_notes_are_kept() -> None:
-    dataset = with_notes(make_dataset(RATINGS), ["a", "b"], simulated=True)
-
-    assert (dataset.notes, dataset.simulated) == (("a", "b"), True)

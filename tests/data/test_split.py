@@ -224,8 +224,8 @@ def test_given_and_none_validate_on_the_same_rows_as_a_random_split_would() -> N
 
     split = make_split(dataset, SplitKind.NONE, seed=3)
 
-    expected = split_module._valid_rows(
-        dataset.interactions, SplitKind.RANDOM, rows, np.random.default_rng(3)
+    expected = split_module._of_each_user(
+        dataset.interactions, rows, split_module.VALID_FRACTION, np.random.default_rng(3)
     )
     assert split.valid.tolist() == np.sort(expected).tolist()
 

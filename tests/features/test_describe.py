@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from graphrec.data.dataset import make_dataset, with_notes
+from graphrec.data.dataset import make_dataset
 from graphrec.data.sources import load_dataset
 from graphrec.features.describe import describe
 
@@ -27,7 +27,7 @@ MOVIES = pd.DataFrame(
 def test_counts_and_columns() -> None:
     dataset = make_dataset(RATINGS, MOVIES, note=[].append)
 
-    facts = describe(with_notes(dataset, ["a repair"], simulated=True))
+    facts = describe(replace(dataset, notes=("a repair",), simulated=True))
 
     assert json.loads(json.dumps(facts)) == facts
     assert (facts["interactions"], facts["users"], facts["movies"]) == (3, 2, 3)
