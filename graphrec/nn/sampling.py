@@ -133,8 +133,8 @@ class UserBatches(IterableDataset[UserBatch]):
         return math.ceil(len(self.active) / self.batch_size)
 
     def __iter__(self) -> Iterator[UserBatch]:
-        order = torch.randperm(len(self.active), generator=self.generator)
-        for users in self.active[order.to(self.active.device)].split(self.batch_size):
+        for rows in _shuffled(len(self.active), self.batch_size, self.generator):
+            users = self.active[rows.to(self.active.device)]
             yield self.positives.batch(users.sort().values)
 
 
@@ -169,7 +169,13 @@ class Triples(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
         return math.ceil(self.edges.shape[1] / self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        order = torch.randperm(self.edges.shape[1], generator=self.generator)
-        for rows in order.split(self.batch_size):
-            users, movies = self.edges[:, rows]
+        for rows in _shuffled(self.edges.shape[1], self.batch_size, self.generator):
+            users, movies = self.edges[:, rows.to(self.edges.device)]
             yield users, movies, self.positives.sample_negatives(users, self.generator)
+
+
+def _shuffled(number: int, batch_size: int, generator: torch.Generator | None) -> Iterator[Tensor]:
+    """Row numbers in random order, `batch_size` at a time."""
+    order = torch.randperm(number, generator=generator)
+    for start in range(0, number, batch_size):
+        yield order[start : start + batch_size]

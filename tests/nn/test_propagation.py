@@ -265,9 +265,7 @@ def test_graphsages_gradients_equal_pygs(graph: HeteroData) -> None:
     mine = torch.autograd.grad(
         (ours * weight).sum(), [users, movies, *layers.to_user[0].parameters()]
     )
-    wanted = torch.autograd.grad(
-        (expected * weight).sum(), [users, movies, *theirs.parameters()]
-    )
+    wanted = torch.autograd.grad((expected * weight).sum(), [users, movies, *theirs.parameters()])
     torch.testing.assert_close(mine, wanted)
 
 
