@@ -97,8 +97,8 @@ def test_initial_values_have_the_standard_deviation_asked_for(
     assert not torch.equal(embedding.weight, before)
 
 
-def test_untrained_states_don_t_reach_the_embeddings(graph: HeteroData) -> None:
-    """Nodes without edges keep the noise they began with; asked for what was trained, they are 0."""
+def test_states_that_were_never_trained_can_be_left_out(graph: HeteroData) -> None:
+    """Those of nodes without edges, which are the noise that they began with."""
     tower, adjacency = _tower(NodeState.ID), Adjacency.from_graph(graph)
     users, movies = tower(adjacency, trained_only=True)
     everything = tower(adjacency)
