@@ -16,7 +16,7 @@ block                   user :math:`x_u`                                      mo
 ======================  ====================================================  =====================
 
 - :math:`z` are trainable ID embeddings of users and movies after propagation (`Tower`), compared by
-  cosine as in the loss. (Trained by BPR they are not cut to length 1.)
+  cosine as in the loss. (Trained by BPR they aren't scaled to length 1.)
 - :math:`v` likewise from the movies' metadata, through a linear map.
 - :math:`s` are singular vectors of the interaction matrix, in closed form (`Spectral`).
 - :math:`d_i` counts a movie's interactions. Softmax on cosines with popular movies as negatives
@@ -66,9 +66,9 @@ POPULARITY, UNRATED = "popularity", "unrated"
 BLOCKS = (ID, METADATA, SPECTRAL, POPULARITY, UNRATED)
 
 PENALTY = 0.03
-"""Of the ridge regression that folds in, beside the mean variance of its inputs."""
+"""Of the ridge regression that folds in, relative to the mean variance of its inputs."""
 HALF_TRUST = 10.0
-"""kappa: a movie with so many interactions counts by half in a new user's ID vector."""
+"""kappa: a movie with so many interactions counts half in a new user's ID vector."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -426,7 +426,11 @@ class HybridModel(nn.Module):
 
     @torch.no_grad()
     def impute(self, start: int = 0) -> HybridModel:
-        """With ID and spectral vectors of unrated movies from a row on predicted from metadata."""
+        """The same with ID and spectral vectors of unrated movies predicted from metadata.
+
+        Args:
+            start: the first movie that may be predicted; those before it are left alone.
+        """
         ridge = KernelRidge.fit(self.features.numpy(), self.degree.numpy(), start)
         learned = dict(self.learned)
         if ID in learned:

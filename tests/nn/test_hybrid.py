@@ -11,6 +11,7 @@ import pytest
 import scipy.sparse as sp
 import torch
 from sklearn.linear_model import Ridge
+from torch import Tensor
 
 from graphrec.config import Layers, NodeState
 from graphrec.errors import ConfigError
@@ -29,7 +30,7 @@ from graphrec.nn.hybrid import (
     LearnedVectors,
     Messages,
 )
-from graphrec.nn.propagation import Adjacency, GraphSAGE, LightGCN
+from graphrec.nn.propagation import Adjacency, GraphSAGE, LightGCN, Propagation
 from graphrec.nn.spectral import Spectral, SpectralSettings
 from graphrec.nn.towers import IdEmbedding, Tower
 from tests.nn.graphs import matrix_of, random_graph, randomize
@@ -236,6 +237,36 @@ def test_a_history_of_users_with_edges_changes_nothing() -> None:
     torch.testing.assert_close(own.state_dict(), _learned({ID: _tower(ID)})[ID].state_dict())
 
 
+class _TwoHopMean(Propagation):
+    """A layer of one's own, as the module's docstring says it is written; it isn't linear."""
+
+    def forward(self, users: Tensor, movies: Tensor, adjacency: Adjacency) -> tuple[Tensor, Tensor]:
+        to_user, to_movie = adjacency.means
+        near = to_user(movies).tanh()
+        return users + near, movies + to_movie(near)
+
+    def forward_isolated(self, movies: Tensor) -> Tensor:
+        return movies
+
+
+@pytest.mark.parametrize("part", [ID, METADATA])
+def test_a_layer_of_ones_own_makes_a_part_of_a_model(part: str) -> None:
+    tower = _tower(part)
+    tower.layers = _TwoHopMean()
+    (tower(ADJACENCY)[0] ** 2).sum().backward()
+    assert tower.movies.weight.grad is not None
+    assert (tower.movies.weight.grad != 0).any()
+    learned = _learned({part: tower})
+    model = HybridModel.assemble(
+        learned, _spectral(), features=FEATURES, degree=DEGREE, blend=BLEND
+    )
+    scores = model.user_vectors(NEW) @ model.add_movies(FEATURES[[11]]).movie_vectors().T
+    assert scores.isfinite().all()
+    torch.testing.assert_close(scores[:, NUM_MOVIES], scores[:, 11])
+    with pytest.raises(ConfigError, match="_TwoHopMean isn't linear"):
+        Messages.of(tower, ADJACENCY)
+
+
 # --- new users
 
 
@@ -310,7 +341,7 @@ LINEAR = [
 ]
 
 
-def _own_state(tower: Tower, user: int) -> torch.Tensor:
+def _own_state(tower: Tower, user: int) -> Tensor:
     """What a user's own state becomes, which is no message of any movie, [D]."""
     with torch.no_grad():
         state = tower.users.weight.detach()[user]
@@ -427,6 +458,9 @@ def test_impute_changes_unrated_movies_alone() -> None:
     np.testing.assert_allclose(imputed.learned[ID].movie, expected)
     np.testing.assert_allclose(imputed.spectral.movie, ridge.impute(spectral.movie.numpy()))
     assert torch.equal(raw.movie_vectors(), before)  # the first is as it was
+    later = raw.impute(12).movie_vectors()
+    assert torch.equal(later[:12], before[:12])
+    torch.testing.assert_close(later[12], after[12])
 
 
 def test_an_imputed_vector_says_nothing_of_who_rates_the_movie() -> None:
@@ -465,8 +499,10 @@ def test_added_movies_leave_users_as_they_are() -> None:
     model = _model()
     longer = model.add_movies(FEATURES[:2])
     for history, rows in ((MATRIX, np.arange(NUM_USERS)), (NEW, None)):
-        wider = sp.csr_array((history.data, history.indices, history.indptr))
-        wider.resize(history.shape[0], NUM_MOVIES + 2)
+        wider = sp.csr_array(
+            (history.data, history.indices, history.indptr),
+            shape=(history.shape[0], NUM_MOVIES + 2),
+        )
         torch.testing.assert_close(
             longer.user_vectors(wider, rows), model.user_vectors(history, rows)
         )

@@ -58,7 +58,8 @@ def _layers(kind: Layers, num_layers: int) -> Propagation:
 
 def _neighbors(graph: HeteroData, link: tuple[str, str, str], node: int) -> Tensor:
     source, destination = graph[link].edge_index
-    return source[destination == node]
+    chosen: Tensor = source[destination == node]
+    return chosen
 
 
 LINEAR = [
