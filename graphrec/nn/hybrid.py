@@ -16,7 +16,7 @@ block                   user :math:`x_u`                                      mo
 ======================  ====================================================  =====================
 
 - :math:`z` are trainable ID embeddings of users and movies after propagation (`Tower`), compared by
-  cosine as in the loss. (Trained by BPR they are not cut to length 1.)
+  cosine as in the loss. (Trained by BPR they aren't scaled to length 1.)
 - :math:`v` likewise from the movies' metadata, through a linear map.
 - :math:`s` are singular vectors of the interaction matrix, in closed form (`Spectral`).
 - :math:`d_i` counts a movie's interactions. Softmax on cosines with popular movies as negatives
@@ -66,16 +66,16 @@ POPULARITY, UNRATED = "popularity", "unrated"
 BLOCKS = (ID, METADATA, SPECTRAL, POPULARITY, UNRATED)
 
 PENALTY = 0.03
-"""Of the ridge regression that folds in, beside the mean variance of its inputs."""
+"""Of the ridge regression that folds in, relative to the mean variance of its inputs."""
 HALF_TRUST = 10.0
-"""kappa: a movie with so many interactions counts by half in a new user's ID vector."""
+"""kappa: a movie with so many interactions counts half in a new user's ID vector."""
 
 
 @dataclass(frozen=True, slots=True)
 class Blend:
     """The weight of each block, see `graphrec.nn.hybrid`; chosen on validation.
 
-    A model without a part has no columns in its block, and its weight says nothing.
+    Where a model has no such part the block has no columns, and its weight has no effect.
     """
 
     id: float = 1.0
@@ -92,7 +92,7 @@ class UserSummands:
     Attributes:
         movie: the movies of the history, int64 [H].
         summand: what each adds, by `HybridModel.columns`, float64 [H, K].
-        vector: the whole, float64 [K]; what is left of it is the user's own.
+        vector: the user's vector, float64 [K]; the rest is what the history doesn't add.
     """
 
     movie: np.ndarray
@@ -125,20 +125,20 @@ class Messages:
 
     def to_user(self, movies: np.ndarray) -> np.ndarray:
         """What each of a user's movies adds to their vector before scaling, float64 [H, D]."""
-        return _shared(self.movie, movies, self.power)
+        return _over_count(self.movie, movies, self.power)
 
     def to_movie(self, users: np.ndarray) -> np.ndarray:
         """What each of a movie's users adds to its vector before scaling, float64 [V, D]."""
-        return _shared(self.user, users, self.power)
+        return _over_count(self.user, users, self.power)
 
 
-def _shared(message: Tensor, rows: np.ndarray, power: float) -> np.ndarray:
+def _over_count(message: Tensor, rows: np.ndarray, power: float) -> np.ndarray:
     own = message[torch.from_numpy(rows)].double().numpy()
     return np.asarray(own / max(len(rows), 1) ** power)
 
 
 class LearnedVectors(nn.Module):
-    """What a trained `Tower` leaves: all that is needed to ask, as buffers.
+    """What a trained `Tower` leaves: all that scores need of it, as buffers.
 
     Attributes:
         user: z_u, [U, D]; movie: z_i, [M, D]; both as propagated, of any length.
@@ -156,8 +156,9 @@ class LearnedVectors(nn.Module):
         self, user: Tensor, movie: Tensor, fold_in: Tensor, feature: Tensor, half_trust: float
     ) -> None:
         super().__init__()
-        for name, value in {"user": user, "movie": movie, "fold_in": fold_in}.items():
-            self.register_buffer(name, value)
+        self.register_buffer("user", user)
+        self.register_buffer("movie", movie)
+        self.register_buffer("fold_in", fold_in)
         self.register_buffer("feature", feature)
         self.half_trust = half_trust
 
@@ -184,10 +185,10 @@ class LearnedVectors(nn.Module):
         fold_in = _fit_fold_in(matrix, users, movies, trust)
         vectors = cls(users, movies, fold_in, tower.feature_vectors().float().cpu(), half_trust)
         if bool(is_new.any()) and not bool(is_new.all()):
-            users[is_new] = users[~is_new].mean(dim=0)
+            vectors.user[is_new] = users[~is_new].mean(dim=0)
             if history is not None and history.nnz:
                 rows = np.flatnonzero(np.diff(history.indptr) * is_new.numpy())
-                users[torch.from_numpy(rows)] = vectors.fold(history[rows], trust)
+                vectors.user[torch.from_numpy(rows)] = vectors.fold(history[rows], trust)
         return vectors
 
     @property
@@ -228,9 +229,9 @@ def _trust(degree: Tensor, half_trust: float) -> Tensor:
 def _fit_fold_in(matrix: sp.csr_array, users: Tensor, movies: Tensor, trust: Tensor) -> Tensor:
     """B by ridge regression, each training user of the same weight, float32 [D, D].
 
-    Propagation alone misses what a user's own state adds, and its terms were learned beside the own
-    states of these very users. (On ml-latest-small's validation, new users of seeds 3 to 6, ndcg@20
-    of the ID part alone: propagation .306, with the mean own state .340, this .350.)
+    Propagation by itself misses what a user's own state adds, and its terms were learned together
+    with the states of these very users. (On ml-latest-small's validation, new users of seeds 3 to
+    6, NDCG@20 of the ID part: propagation .306, with the mean own state .340, this .350.)
     """
     trained = np.diff(matrix.indptr) > 0
     history, user = matrix[trained], users.numpy()[trained]
@@ -309,7 +310,7 @@ class HybridModel(nn.Module):
         model = cls(
             learned,
             spectral,
-            features=torch.from_numpy(features),
+            features=torch.from_numpy(np.asarray(features, np.float32)),
             degree=torch.from_numpy(np.asarray(degree, np.float32)),
             log_degree=torch.from_numpy(
                 predict_log_degree(features if use_metadata else features[:, :0], degree)
@@ -425,7 +426,11 @@ class HybridModel(nn.Module):
 
     @torch.no_grad()
     def impute(self, start: int = 0) -> HybridModel:
-        """With ID and spectral vectors of unrated movies from a row on predicted from metadata."""
+        """The same with ID and spectral vectors of unrated movies predicted from metadata.
+
+        Args:
+            start: the first movie that may be predicted; those before it are left alone.
+        """
         ridge = KernelRidge.fit(self.features.numpy(), self.degree.numpy(), start)
         learned = dict(self.learned)
         if ID in learned:
@@ -438,12 +443,12 @@ class HybridModel(nn.Module):
 
     @torch.no_grad()
     def add_movies(self, features: np.ndarray) -> HybridModel:
-        """The same with more movies at the end, known by nothing but their features [N, F].
+        """The same with more movies at the end, which have features [N, F] and no interactions.
 
-        They are embedded as any movie without interactions is, and count in a new user's history
+        They get the vectors of any movie without interactions, and count in a new user's history
         by their metadata.
         """
-        number, new = len(features), torch.from_numpy(features)
+        number, new = len(features), torch.from_numpy(np.asarray(features, np.float32))
         learned = {}
         for part, own in self.learned.items():
             fresh = new @ own.feature if len(own.feature) else new.new_zeros(number, own.dim)
@@ -466,7 +471,7 @@ class HybridModel(nn.Module):
         return longer.impute(self.num_movies) if METADATA in learned else longer
 
     def _replace(
-        self, learned: Mapping[str, LearnedVectors], spectral: Spectral, **arrays: Tensor
+        self, learned: Mapping[str, LearnedVectors], spectral: Spectral, **changes: Any
     ) -> HybridModel:
         own: dict[str, Any] = {
             "features": self.features,
@@ -475,13 +480,11 @@ class HybridModel(nn.Module):
             "blend": self.blend,
             "cosine": self.cosine,
         }
-        return HybridModel(learned, spectral, **(own | arrays))
+        return HybridModel(learned, spectral, **(own | changes))
 
     def with_blend(self, blend: Blend) -> HybridModel:
         """The same parts, weighted otherwise."""
-        same = self._replace(self.learned, self.spectral)
-        same.blend = blend
-        return same
+        return self._replace(self.learned, self.spectral, blend=blend)
 
     def settings(self) -> dict[str, Any]:
         """What `from_state` needs beside the state, as JSON knows it."""

@@ -44,7 +44,7 @@ def sampled_softmax_loss(
         - \frac{1}{\tau} \sum_{i \in H_u} z_u \cdot z_i \right)
 
     with H_u the n_u movies that a user has rated: the mean over all interactions, taken user by
-    user, since a user's interactions share one denominator. (Contrastive loss for recommendation as
+    user, since all of a user's have the same denominator. (Contrastive loss for recommendation as
     in Wu et al., SSM, TOIS 2023, and BSL, ICDE 2024.)
 
     Args:
@@ -92,9 +92,9 @@ class _LogPartition(torch.autograd.Function):
             highest = logits.amax(dim=1, keepdim=True)
             softmax = logits.sub_(highest).exp_()
             partition = softmax.sum(dim=1, keepdim=True)
-            share = weight[block, None]
-            total += ((partition.log() + highest) * share).sum()
-            softmax *= share / (partition * temperature)
+            counts = weight[block, None]
+            total += ((partition.log() + highest) * counts).sum()
+            softmax *= counts / (partition * temperature)
             torch.mm(softmax, candidate, out=to_user[block])
             to_candidate.addmm_(softmax.T, user[block])
         ctx.save_for_backward(to_user, to_candidate)

@@ -1,4 +1,4 @@
-"""Mini-batches for GraphSAGE: some nodes, and a few drawn neighbors around each, hop by hop."""
+"""Mini-batches for GraphSAGE: some nodes, and a few sampled neighbors of each, hop by hop."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _Edges = dict[tuple[str, str, str], list[Tensor]]  # by hop
 
 
 class NeighborSampler(BaseSampler):  # type: ignore[misc]  # torch-geometric isn't typed
-    """Draws the neighborhoods that K layers look at, behind PyG's own sampler interface.
+    """Samples the neighborhoods that K layers look at, behind PyG's own sampler interface.
 
     A node reached at hop h < K has its neighbors drawn at hop h + 1, uniformly and without
     replacement, and never again, however often it is reached. So K layers over the drawn subgraph
@@ -59,8 +59,8 @@ class NeighborSampler(BaseSampler):  # type: ignore[misc]  # torch-geometric isn
     ) -> None:
         if not num_neighbors or any(count < 1 and count != _ALL for count in num_neighbors):
             raise ConfigError(
-                f"--num-neighbors is {list(num_neighbors)}; it must hold one number per"
-                " layer, each 1 or more, or -1 for all neighbors."
+                f"--num-neighbors is {list(num_neighbors)}; it must hold one number per layer,"
+                " each 1 or more, or -1 for all neighbors."
             )
         self.num_neighbors = tuple(num_neighbors)
         self.generator = generator

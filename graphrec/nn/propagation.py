@@ -1,8 +1,22 @@
 """Layers that propagate the embeddings of users and movies over the graph of interactions.
 
 Nothing is bound to a graph in a constructor: `forward` takes embeddings and an `Adjacency`, which
-is prepared once per graph. Adding a layer takes a class here and a member of
-`graphrec.config.Layers`.
+is prepared once per graph.
+
+A layer of your own is a subclass of `Propagation` with two methods:
+
+>>> class OneHop(Propagation):
+...     def forward(self, users, movies, adjacency):
+...         to_user, to_movie = adjacency.means
+...         return users + to_user(movies), movies + to_movie(users)
+...
+...     def forward_isolated(self, movies):
+...         return movies
+
+``Tower(users, movies, OneHop())`` trains like any other (`graphrec.nn.towers`), and
+`graphrec.nn.hybrid.LearnedVectors.from_tower` makes it a part of a model. Linear layers can have
+their scores explained: set `is_linear` and `power`, and write `messages`. For the command line to
+offer it, add a member to `graphrec.config.Layers` and a case to `make_layers`.
 """
 
 from __future__ import annotations
@@ -141,15 +155,13 @@ class Propagation(nn.Module, ABC):
     """Layers over a bipartite graph of users and movies.
 
     Attributes:
-        is_linear: whether an embedding is the exact sum of its own state and a message from each
-            neighbor; if so, `messages` gives these, and scores can be explained exactly.
+        is_linear: whether an embedding is the exact sum of what its own state becomes and of a
+            message from each neighbor; if so, `messages` gives these, and scores can be explained.
         power: p of `messages`.
-        num_layers: K.
     """
 
-    is_linear: ClassVar[bool]
-    power: ClassVar[float]
-    num_layers: int
+    is_linear: ClassVar[bool] = False
+    power: ClassVar[float] = 1.0
 
     @abstractmethod
     def forward(self, users: Tensor, movies: Tensor, adjacency: Adjacency) -> Pair:
@@ -161,7 +173,10 @@ class Propagation(nn.Module, ABC):
 
     @abstractmethod
     def forward_isolated(self, movies: Tensor) -> Tensor:
-        """What the layers make of states [n, D] of movies without edges."""
+        """What the layers make of states [n, D] of movies without edges.
+
+        It must be linear: a new movie's vector is made as the sum over its features.
+        """
 
     def messages(self, users: Tensor, movies: Tensor, adjacency: Adjacency) -> Pair:
         r"""What each node sends to its neighbors, if the layers are linear.
@@ -346,30 +361,32 @@ class GraphSAGE(Propagation):
 
 
 class GAT(Propagation):
-    r"""Graph attention: neighbors weigh by what they are, beside a residual of the own state.
+    r"""Graph attention: layers that learn how much each neighbor counts.
 
-    :math:`h_v^k = h_v^{k-1} + \sum_{w \in N(v)} a_{vw} W^k h_w^{k-1}`, with PyG's `GATConv` for
-    each direction (Veličković et al., ICLR 2018). The attention depends on both ends, so the layers
-    aren't linear: a model with them recommends as any other, but exact explanations don't exist.
+    .. math:: h_v^k = h_v^{k-1} + \sum_{w \in N(v)} a_{vw} W^k h_w^{k-1}, \qquad
+              a_{vw} = \mathrm{softmax}_{w \in N(v)} \,
+              \mathrm{LeakyReLU}(b^k \cdot W^k h_w^{k-1} + c^k \cdot W'^k h_v^{k-1})
+
+    with PyG's `GATConv` for each direction (Veličković et al., ICLR 2018). The attention depends on
+    both ends, so the layers aren't linear: a model with them recommends like any other, but its
+    scores have no exact explanation. With b and c 0 and W the identity, the first step is that of a
+    plain mean.
 
     Args:
         embedding_dim: D.
         num_layers: K.
     """
 
-    is_linear, power = False, 1.0
-
     def __init__(self, embedding_dim: int, num_layers: int = 1) -> None:
         super().__init__()
         self.num_layers = num_layers
         sizes = {"in_channels": (embedding_dim,) * 2, "out_channels": embedding_dim}
-        plain = {"add_self_loops": False, "bias": False}
-        self.to_user: Any = nn.ModuleList(GATConv(**sizes, **plain) for _ in range(num_layers))
-        self.to_movie: Any = nn.ModuleList(GATConv(**sizes, **plain) for _ in range(num_layers))
+        options = sizes | {"add_self_loops": False, "bias": False}
+        self.to_user: Any = nn.ModuleList(GATConv(**options) for _ in range(num_layers))
+        self.to_movie: Any = nn.ModuleList(GATConv(**options) for _ in range(num_layers))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Attention 0 and weights 1: the first step is that of a plain mean."""
         for conv in (*self.to_user, *self.to_movie):
             for name, parameter in conv.named_parameters():
                 (nn.init.eye_ if name.endswith("weight") else nn.init.zeros_)(parameter)

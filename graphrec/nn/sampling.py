@@ -49,8 +49,8 @@ class PositiveLists:
     """Every user's movies in CSR form, on the device that trains.
 
     Attributes:
-        pointer: int64 [U + 1], where each user's movies begin and end.
-        movie: int64 [E], movies by user, ascending.
+        pointer: where each user's movies begin and end, int64 [U + 1].
+        movie: movies by user, ascending, int64 [E].
         log_degree: ln of each movie's interactions, 0 for none, float32 [M].
     """
 
@@ -64,11 +64,13 @@ class PositiveLists:
 
     @classmethod
     def from_edges(cls, edge_index: Tensor, num_users: int, num_movies: int) -> PositiveLists:
-        """From edges [2, E] sorted by user, then movie."""
-        pointer = torch.zeros(num_users + 1, dtype=torch.int64, device=edge_index.device)
-        pointer[1:] = torch.bincount(edge_index[0], minlength=num_users).cumsum(0)
-        degree = torch.bincount(edge_index[1], minlength=num_movies)
-        return cls(pointer, edge_index[1], degree.clamp(min=1).float().log())
+        """From users and movies of edges, int64 [2, E], in any order, none of them twice."""
+        user, movie = edge_index
+        pointer = torch.zeros(num_users + 1, dtype=torch.int64, device=user.device)
+        pointer[1:] = torch.bincount(user, minlength=num_users).cumsum(0)
+        degree = torch.bincount(movie, minlength=num_movies)
+        order = torch.argsort(user * num_movies + movie)
+        return cls(pointer, movie[order], degree.clamp(min=1).float().log())
 
     def to(self, device: torch.device | str) -> PositiveLists:
         """The same on another device."""
@@ -90,8 +92,8 @@ class PositiveLists:
         """One movie per user, uniformly among those the user hasn't rated, int64 [len(users)].
 
         Draws a rank r among these and steps over the others: with the user's movies
-        p_0 < p_1 < ..., it is r plus the number of k with p_k - k <= r. Exact and without trial and
-        error. Users who have rated every movie must not be asked for.
+        p_0 < p_1 < ..., it is r plus the number of k with p_k - k <= r. So no draw is ever
+        rejected. No user may have rated every movie.
         """
         degree = self.degree(users)
         free = self.num_movies - degree
@@ -109,11 +111,16 @@ class PositiveLists:
 
 
 class UserBatches(IterableDataset[UserBatch]):
-    """Every user with interactions once, in random order, `batch_size` users at a time.
+    """Batches of users with all their interactions: each pass has every user once, in a new order.
 
-    For ``torch.utils.data.DataLoader(UserBatches(...), batch_size=None)``; each pass has another
-    order. One softmax denominator serves all of a user's interactions, so batches of whole users
-    are worth many times as many interactions at the same price.
+    For ``torch.utils.data.DataLoader(UserBatches(...), batch_size=None)``, without workers, each of
+    which would go through all users. All of a user's interactions have the same softmax
+    denominator, so a batch of users takes hardly longer than one of as many interactions.
+
+    Args:
+        positives: every user's movies; users without any are left out.
+        batch_size: users at a time.
+        generator: of the order.
     """
 
     def __init__(
@@ -126,19 +133,21 @@ class UserBatches(IterableDataset[UserBatch]):
         return math.ceil(len(self.active) / self.batch_size)
 
     def __iter__(self) -> Iterator[UserBatch]:
-        order = torch.randperm(len(self.active), generator=self.generator)
-        for users in self.active[order.to(self.active.device)].split(self.batch_size):
+        for rows in _shuffled(len(self.active), self.batch_size, self.generator):
+            users = self.active[rows.to(self.active.device)]
             yield self.positives.batch(users.sort().values)
 
 
 class Triples(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
-    """Batches of (user, movie, negative): each interaction once, each with a movie not rated.
+    """Batches of (user, movie, negative): each pass has every interaction once, in a new order.
 
-    For ``torch.utils.data.DataLoader(Triples(...), batch_size=None)``, as BPR is usually trained.
-    Interactions of users who have rated every movie are left out.
+    The negative is a movie that the user hasn't rated, sampled anew in each pass. For
+    ``torch.utils.data.DataLoader(Triples(...), batch_size=None)``, without workers, each of which
+    would go through all interactions; this is how BPR is commonly trained. Interactions of users
+    who have rated every movie are left out.
 
     Args:
-        edge_index: user and movie of each interaction, int64 [2, E], sorted by user, then movie.
+        edge_index: user and movie of each interaction, int64 [2, E], none of them twice.
         num_users, num_movies: of the graph.
         batch_size: interactions at a time.
         generator: of order and negatives.
@@ -160,7 +169,13 @@ class Triples(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
         return math.ceil(self.edges.shape[1] / self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        order = torch.randperm(self.edges.shape[1], generator=self.generator)
-        for rows in order.split(self.batch_size):
-            users, movies = self.edges[:, rows]
+        for rows in _shuffled(self.edges.shape[1], self.batch_size, self.generator):
+            users, movies = self.edges[:, rows.to(self.edges.device)]
             yield users, movies, self.positives.sample_negatives(users, self.generator)
+
+
+def _shuffled(number: int, batch_size: int, generator: torch.Generator | None) -> Iterator[Tensor]:
+    """Row numbers in random order, `batch_size` at a time."""
+    order = torch.randperm(number, generator=generator)
+    for start in range(0, number, batch_size):
+        yield order[start : start + batch_size]

@@ -1,7 +1,7 @@
 """The two trainable towers: users beside movies by ID, and users beside movies by metadata.
 
 Each is an embedding of users, one of movies, and layers that propagate both. They are trained
-separately and their scores added (`graphrec.nn.hybrid`): why is told in docs/why-embeddings.md.
+separately and their scores added (`graphrec.nn.hybrid`); docs/why-embeddings.md says why.
 """
 
 from __future__ import annotations

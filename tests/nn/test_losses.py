@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from graphrec.model.losses import bpr_loss, sampled_softmax_loss
+from graphrec.nn.losses import bpr_loss, sampled_softmax_loss
 
 
 def test_bpr_by_hand() -> None:
@@ -19,7 +19,7 @@ def test_bpr_by_hand() -> None:
 
 
 def _loss(scores: torch.Tensor, positive: list[float], degree: list[int], **options: Any) -> Any:
-    """The loss of given scores: users are unit vectors and candidates the columns of scores."""
+    """The loss of these scores: users are unit vectors and candidates the columns of scores."""
     user = torch.eye(len(scores), dtype=scores.dtype)
     return sampled_softmax_loss(
         user, scores.T, torch.tensor(positive), torch.tensor(degree), **options
@@ -32,12 +32,12 @@ def test_softmax_by_hand() -> None:
     assert loss.item() == pytest.approx(expected, rel=1e-6)
 
 
-def test_users_count_by_their_watches() -> None:
-    """A user with two watches counts like two users with one each."""
+def test_users_count_by_their_interactions() -> None:
+    """A user with two interactions counts like two users with one each."""
     scores = torch.tensor([[0.1, -0.2], [0.3, 0.0]])
     together = _loss(scores, [0.5 + 0.1, 0.2], [2, 1], temperature=0.5)
-    apart = _loss(scores[[0, 0, 1]], [0.5, 0.1, 0.2], [1, 1, 1], temperature=0.5)
-    torch.testing.assert_close(together, apart)
+    separate = _loss(scores[[0, 0, 1]], [0.5, 0.1, 0.2], [1, 1, 1], temperature=0.5)
+    torch.testing.assert_close(together, separate)
 
 
 def test_weights_count_like_copies() -> None:
@@ -84,16 +84,16 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         return [loss.detach(), *torch.autograd.grad(loss, inputs)]
 
     whole = gradients()
-    monkeypatch.setattr("graphrec.model.losses.BLOCK_LOGITS", 27)
+    monkeypatch.setattr("graphrec.nn.losses.BLOCK_LOGITS", 27)
     for one, other in zip(whole, gradients(), strict=True):
         torch.testing.assert_close(one, other)
 
 
-def test_own_movies_are_no_negatives() -> None:
+def test_own_movies_are_not_negatives() -> None:
     own = torch.tensor([0]), torch.tensor([0])
     masked = _loss(torch.tensor([[0.9, 0.1]]), [0.2], [1], temperature=0.2, own=own)
-    alone = _loss(torch.tensor([[0.1]]), [0.2], [1], temperature=0.2)
-    torch.testing.assert_close(masked, alone)
+    without = _loss(torch.tensor([[0.1]]), [0.2], [1], temperature=0.2)
+    torch.testing.assert_close(masked, without)
 
 
 def test_user_with_no_negative_does_not_count() -> None:

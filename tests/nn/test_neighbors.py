@@ -1,4 +1,4 @@
-"""Drawn neighbourhoods are fair, hold only the graph's own edges, and all that a layer needs."""
+"""Sampled neighborhoods are uniform, hold only the graph's edges, and all that layers need."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ from graphrec import load_dataset, make_split
 from graphrec.errors import ConfigError
 from graphrec.features.matrix import fit_features
 from graphrec.graph import RATES, REV_RATES, graph_from_dataset
-from graphrec.model.neighbours import NeighbourSampler, draw_subsets
+from graphrec.nn.neighbors import NeighborSampler, draw_subsets
+from tests.nn.graphs import graph_of, random_graph
 
 NUM_USERS, NUM_MOVIES = 9, 7
 LINKS = (RATES, REV_RATES)
@@ -39,48 +40,33 @@ seed_lists = st.fixed_dictionaries(
         "movie": st.lists(st.integers(0, NUM_MOVIES - 1), unique=True),
     },
 )
-fanouts = st.lists(st.sampled_from([-1, 1, 2, 3, 5]), min_size=1, max_size=3)
+neighbor_counts = st.lists(st.sampled_from([-1, 1, 2, 3, 5]), min_size=1, max_size=3)
 
 
-def _graph(pairs: Tensor, num_users: int, num_movies: int) -> HeteroData:
-    """A graph over these (user, movie) edges [2, E], in the order they are in."""
-    graph = HeteroData()
-    graph["user"].num_nodes, graph["movie"].num_nodes = num_users, num_movies
-    graph[RATES].edge_index = pairs
-    graph[REV_RATES].edge_index = pairs.flip(0)[:, pairs[1].argsort(stable=True)]
-    return graph
-
-
-def _random_graph(num_users: int, num_movies: int, edges: int) -> HeteroData:
-    chosen = np.random.default_rng(0).choice(num_users * num_movies, edges, replace=False)
-    pairs = torch.from_numpy(np.stack([chosen // num_movies, chosen % num_movies]))
-    return _graph(pairs, num_users, num_movies)
-
-
-def _sampler(graph: HeteroData, fanout: list[int], seed: int = 0) -> NeighbourSampler:
-    return NeighbourSampler(graph, fanout, torch.Generator().manual_seed(seed))
+def _sampler(graph: HeteroData, num_neighbors: list[int], seed: int = 0) -> NeighborSampler:
+    return NeighborSampler(graph, num_neighbors, torch.Generator().manual_seed(seed))
 
 
 def _tensors(drawn: HeteroSamplerOutput) -> list[Tensor]:
     return [t for part in (drawn.node, drawn.row, drawn.col, drawn.edge) for t in part.values()]
 
 
-@given(pair_sets, seed_lists, fanouts, st.integers(0, 2**31))
+@given(pair_sets, seed_lists, neighbor_counts, st.integers(0, 2**31))
 @settings(deadline=None, max_examples=200)
-def test_what_is_drawn_is_part_of_the_graph_and_all_that_was_asked_for(
-    pairs: set[tuple[int, int]], seeds: dict[str, list[int]], fanout: list[int], seed: int
+def test_sample_is_part_of_the_graph_and_complete(
+    pairs: set[tuple[int, int]], seeds: dict[str, list[int]], num_neighbors: list[int], seed: int
 ) -> None:
     edges = torch.tensor(list(pairs), dtype=torch.int64).reshape(-1, 2).T
-    graph = _graph(edges, NUM_USERS, NUM_MOVIES)
+    graph = graph_of(edges, NUM_USERS, NUM_MOVIES)
     asked = {kind: torch.tensor(nodes, dtype=torch.int64) for kind, nodes in seeds.items()}
-    drawn = _sampler(graph, fanout, seed).sample(asked)
+    drawn = _sampler(graph, num_neighbors, seed).sample(asked)
     hop = {}
     for kind, node in drawn.node.items():
         first = seeds.get(kind, [])
         assert node[: len(first)].tolist() == first
         assert len(node.unique()) == len(node)
         sizes = torch.tensor(drawn.num_sampled_nodes[kind])
-        assert len(sizes) == len(fanout) + 1
+        assert len(sizes) == len(num_neighbors) + 1
         hop[kind] = torch.repeat_interleave(torch.arange(len(sizes)), sizes)
         assert len(hop[kind]) == len(node)
     for link in LINKS:
@@ -92,7 +78,7 @@ def test_what_is_drawn_is_part_of_the_graph_and_all_that_was_asked_for(
         assert bool((col.diff() >= 0).all())
 
         degree = torch.bincount(graph[link].edge_index[1], minlength=NUM_USERS + NUM_MOVIES)
-        keep = torch.tensor([99 if count < 0 else count for count in fanout] + [0])
+        keep = torch.tensor([99 if count < 0 else count for count in num_neighbors] + [0])
         expected = torch.minimum(degree[drawn.node[destination]], keep[hop[destination]])
         got = torch.bincount(col, minlength=len(expected))
         assert torch.equal(got, expected)  # the last hop's nodes have none
@@ -105,16 +91,16 @@ def test_what_is_drawn_is_part_of_the_graph_and_all_that_was_asked_for(
 
 @pytest.mark.parametrize("size", [1, 2, 3])
 @pytest.mark.parametrize("hop", [0, 1])
-def test_every_subset_of_neighbours_is_drawn_equally_often(size: int, hop: int) -> None:
-    """Single neighbours, pairs and triples, around 20,000 movies with the same six users."""
-    num_movies, watchers = 2_000, 6
-    movie = torch.arange(num_movies).repeat_interleave(watchers)
-    user = torch.arange(watchers).repeat(num_movies)
+def test_every_subset_of_neighbors_is_sampled_equally_often(size: int, hop: int) -> None:
+    """Single neighbors, pairs and triples, of 20,000 movies with the same six users."""
+    num_movies, raters = 2_000, 6
+    movie = torch.arange(num_movies).repeat_interleave(raters)
+    user = torch.arange(raters).repeat(num_movies)
     user[movie % 2 == 1] = user[movie % 2 == 1].flip(0)  # no order of the edges may matter
-    graph = _graph(torch.stack([user, movie]), watchers, num_movies)
+    graph = graph_of(torch.stack([user, movie]), raters, num_movies)
     sampler = _sampler(graph, [size] if hop == 0 else [-1, size])
     seeds = {"movie": torch.arange(num_movies)} if hop == 0 else {"user": torch.tensor([0])}
-    counts = dict.fromkeys(combinations(range(watchers), size), 0)
+    counts = dict.fromkeys(combinations(range(raters), size), 0)
     for _ in range(10):
         drawn = sampler.sample(seeds)
         users = drawn.node["user"][drawn.row[RATES]].reshape(num_movies, size)
@@ -124,7 +110,7 @@ def test_every_subset_of_neighbours_is_drawn_equally_often(size: int, hop: int) 
     assert stats.chisquare(list(counts.values())).pvalue > 1e-4
 
 
-def test_pairs_from_large_sets_of_different_sizes_are_fair() -> None:
+def test_pairs_from_large_sets_of_different_sizes_are_uniform() -> None:
     sizes = torch.tensor([40, 25]).repeat(20_000)
     picks = draw_subsets(sizes, 2, torch.Generator().manual_seed(0)).sort(dim=1).values
     for size in (40, 25):
@@ -162,14 +148,14 @@ def _sage(
 
 @pytest.mark.parametrize("num_layers", [1, 2, 3])
 @pytest.mark.parametrize("trimmed", [False, True])
-def test_all_neighbours_give_the_seeds_what_the_whole_graph_gives(
+def test_all_neighbors_give_the_seeds_what_the_full_graph_gives(
     num_layers: int, trimmed: bool
 ) -> None:
-    graph = _random_graph(60, 50, 150)
+    graph = random_graph(60, 50, 150)
     x = {kind: torch.randn(graph[kind].num_nodes, 8) for kind in ("user", "movie")}
     layers = _layers(num_layers, 8)
     seeds = {"user": torch.tensor([7, 0, 31]), "movie": torch.tensor([49, 3])}
-    whole = _sage(layers, x, {link: graph[link].edge_index for link in LINKS})
+    full = _sage(layers, x, {link: graph[link].edge_index for link in LINKS})
 
     def on_sample(hops: int) -> States:
         drawn = _sampler(graph, [-1] * hops).sample(seeds)
@@ -178,60 +164,62 @@ def test_all_neighbours_give_the_seeds_what_the_whole_graph_gives(
         states = _sage(layers, own, links, drawn if trimmed and hops == num_layers else None)
         return {kind: states[kind][: len(nodes)] for kind, nodes in seeds.items()}
 
-    wanted = {kind: whole[kind][nodes] for kind, nodes in seeds.items()}
+    wanted = {kind: full[kind][nodes] for kind, nodes in seeds.items()}
     torch.testing.assert_close(on_sample(num_layers), wanted)
     if num_layers > 1:  # the last hop is needed
         assert not torch.allclose(on_sample(num_layers - 1)["user"], wanted["user"])
 
 
-def test_no_held_out_watch_is_ever_drawn() -> None:
+def test_no_held_out_interaction_is_ever_sampled() -> None:
     dataset = load_dataset("sample")
     split = make_split(dataset)
     encoder = fit_features(dataset.metadata)
     graph = graph_from_dataset(dataset, encoder, rows=split.train)
-    watches = dataset.interactions
-    code = watches.user.astype(np.int64) * watches.num_movies + watches.movie
-    held_out = np.setdiff1d(np.arange(len(watches)), split.train)
+    interactions = dataset.interactions
+    code = interactions.user.astype(np.int64) * interactions.num_movies + interactions.movie
+    held_out = np.setdiff1d(np.arange(len(interactions)), split.train)
     assert len(held_out)
-    for fanout in ([-1, -1], [10, 5]):
-        drawn = _sampler(graph, fanout).sample({"user": torch.arange(watches.num_users)})
+    for num_neighbors in ([-1, -1], [10, 5]):
+        drawn = _sampler(graph, num_neighbors).sample(
+            {"user": torch.arange(interactions.num_users)}
+        )
         for link, user, movie in (
             (RATES, drawn.global_row[RATES], drawn.global_col[RATES]),
             (REV_RATES, drawn.global_col[REV_RATES], drawn.global_row[REV_RATES]),
         ):
-            seen = (user * watches.num_movies + movie).numpy()
+            seen = (user * interactions.num_movies + movie).numpy()
             assert len(seen)
             assert not np.isin(seen, code[held_out]).any(), link
             assert np.isin(seen, code[split.train]).all()
 
 
 def test_same_seed_same_sample_and_the_next_one_differs() -> None:
-    graph = _random_graph(200, 150, 6_000)
+    graph = random_graph(200, 150, 6_000)
     seeds = {"user": torch.arange(50), "movie": torch.arange(20)}
     first, again = (_sampler(graph, [5, 3], seed=3) for _ in range(2))
     drawn = _tensors(first.sample(seeds))
-    torch.rand(3)  # nobody else's random numbers matter
+    torch.rand(3)  # the global generator doesn't matter
     assert all(map(torch.equal, drawn, _tensors(again.sample(seeds))))
     assert not all(map(torch.equal, drawn, _tensors(first.sample(seeds))))
 
 
-def test_a_node_without_edges_is_alone() -> None:
-    graph = _graph(torch.tensor([[0, 0], [0, 1]]), 3, 4)
+def test_node_without_edges_has_no_neighborhood() -> None:
+    graph = graph_of(torch.tensor([[0, 0], [0, 1]]), 3, 4)
     drawn = _sampler(graph, [2, 2]).sample({"user": torch.tensor([2]), "movie": torch.tensor([3])})
     assert {kind: node.tolist() for kind, node in drawn.node.items()} == {"user": [2], "movie": [3]}
     assert [len(edge) for edge in drawn.edge.values()] == [0, 0]
     assert drawn.num_sampled_nodes == {"user": [1, 0, 0], "movie": [1, 0, 0]}
 
 
-def test_a_node_reached_again_keeps_the_neighbours_it_has() -> None:
-    graph = _graph(torch.tensor([[0] * 5 + [1] * 5, [*range(5), *range(5)]]), 2, 5)
+def test_node_reached_again_keeps_its_neighbors() -> None:
+    graph = graph_of(torch.tensor([[0] * 5 + [1] * 5, [*range(5), *range(5)]]), 2, 5)
     drawn = _sampler(graph, [1, -1, 2, 4]).sample({"user": torch.tensor([0])})
     assert torch.bincount(drawn.col[REV_RATES]).tolist() == [1, 2]  # drawn at hops 1 and 3
     assert drawn.num_sampled_nodes == {"user": [1, 0, 1, 0, 0], "movie": [0, 1, 0, 1, 0]}
 
 
-def test_serves_pygs_own_entries() -> None:
-    sampler: BaseSampler = _sampler(_random_graph(20, 20, 90), [3, 2])
+def test_offers_pygs_own_methods() -> None:
+    sampler: BaseSampler = _sampler(random_graph(20, 20, 90), [3, 2])
     asked = NodeSamplerInput(torch.arange(4), torch.tensor([9, 2, 4, 0]), None, "movie")
     drawn = sampler.sample_from_nodes(asked)
     assert drawn.node["movie"][:4].tolist() == [9, 2, 4, 0]
@@ -242,7 +230,7 @@ def test_serves_pygs_own_entries() -> None:
 
 
 def test_feeds_pygs_loader() -> None:
-    graph = _random_graph(40, 30, 400)
+    graph = random_graph(40, 30, 400)
     graph["movie"].x = torch.randn(30, 4)
     for link in LINKS:
         graph[link].edge_weight = graph[link].edge_index.sum(0).float()
@@ -260,12 +248,12 @@ def test_feeds_pygs_loader() -> None:
     assert seen == users.tolist()
 
 
-@pytest.mark.parametrize("fanout", [[], [0], [10, 0], [5, -2]])
-def test_a_fanout_that_keeps_nobody_is_refused(fanout: list[int]) -> None:
-    with pytest.raises(ConfigError, match=r"^--fanout is .*1 or more, or -1"):
-        _sampler(_random_graph(3, 3, 5), fanout)
+@pytest.mark.parametrize("num_neighbors", [[], [0], [10, 0], [5, -2]])
+def test_keeping_no_neighbors_is_refused(num_neighbors: list[int]) -> None:
+    with pytest.raises(ConfigError, match=r"^--num-neighbors is .*1 or more, or -1"):
+        _sampler(random_graph(3, 3, 5), num_neighbors)
 
 
-def test_a_seed_given_twice_is_refused() -> None:
+def test_a_seed_twice_is_refused() -> None:
     with pytest.raises(ValueError, match="a movie is among the seeds twice"):
-        _sampler(_random_graph(3, 3, 5), [1]).sample({"movie": torch.tensor([2, 0, 2])})
+        _sampler(random_graph(3, 3, 5), [1]).sample({"movie": torch.tensor([2, 0, 2])})

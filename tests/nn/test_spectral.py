@@ -1,0 +1,123 @@
+"""The closed-form part against dense linear algebra and its own formulas."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+
+from graphrec.nn.spectral import MAX_FLOATS, Decomposition, Spectral, SpectralSettings, max_columns
+
+
+@pytest.fixture(name="matrix")
+def fixture_matrix() -> sp.csr_array:
+    rng = np.random.default_rng(0)
+    dense = (rng.random((30, 20)) < 0.3).astype(np.float32)
+    dense[:, 19] = 0  # a movie without interactions
+    dense[:29, 0] = 1  # every user has some
+    dense[29] = 0  # but one
+    return sp.csr_array(dense)
+
+
+def _scores(part: Spectral, history: sp.csr_array) -> np.ndarray:
+    return (part.user_vectors(history) @ part.movie.T).numpy()
+
+
+def test_decomposition_is_that_of_the_scaled_matrix(matrix: sp.csr_array) -> None:
+    settings = SpectralSettings(5, user_exponent=0.3, movie_exponent=0.2)
+    found = Decomposition.fit(matrix, settings, seed=0)
+    dense = matrix.toarray()
+    of_user, of_movie = np.maximum(dense.sum(1), 1), np.maximum(dense.sum(0), 1)
+    scaled = of_user[:, None] ** -0.3 * dense * of_movie**-0.2
+    _, singular, vectors = np.linalg.svd(scaled)
+    np.testing.assert_allclose(found.singular, singular[:5], rtol=1e-3)
+    overlap = np.abs((found.vectors * vectors[:5].T).sum(axis=0))
+    np.testing.assert_allclose(overlap[:3], 1, atol=1e-2)
+
+
+def test_without_shrinkage_at_one_half_it_is_the_low_pass_filter_of_gf_cf(
+    matrix: sp.csr_array,
+) -> None:
+    r"""Scores are r_u D^-1/2 V V^T D^1/2 but for each user's scale."""
+    settings = SpectralSettings(6, user_exponent=0.5, movie_exponent=0.5)
+    part = Spectral.fit(matrix, settings, seed=0)
+    part = Spectral(part.movie, part.history_weight, torch.ones(6))
+    vectors = Decomposition.fit(matrix, settings, seed=0).vectors
+    root = np.sqrt(np.maximum(matrix.toarray().sum(axis=0), 1))
+    expected = (matrix.toarray() / root) @ vectors @ vectors.T * root
+    for mine, theirs in zip(_scores(part, matrix)[:29], expected[:29], strict=True):
+        cosine = mine @ theirs / (np.linalg.norm(mine) * np.linalg.norm(theirs))
+        assert cosine == pytest.approx(1, abs=1e-5)
+
+
+def test_equals_its_formula_in_dense_algebra(matrix: sp.csr_array) -> None:
+    """Both kinds of vectors, from numpy's own decomposition, shrinkage and scale included."""
+    part = Spectral.fit(matrix, SpectralSettings(6), seed=0)
+    dense = matrix.toarray().astype(np.float64)
+    of_user, of_movie = np.maximum(dense.sum(1), 1), np.maximum(dense.sum(0), 1)
+    _, singular, vectors = np.linalg.svd(of_user[:, None] ** -0.4 * dense * of_movie**-0.4)
+    singular, vectors = singular[:6], vectors[:6].T
+    movie = of_movie[:, None] ** 0.4 * vectors
+    user = (
+        dense @ (of_movie[:, None] ** -0.4 * vectors) * np.sqrt(1 - (singular[-1] / singular) ** 2)
+    )
+    user /= np.maximum(np.linalg.norm(user, axis=1, keepdims=True), 1e-12)
+    scores = user @ movie.T
+    np.testing.assert_allclose(
+        _scores(part, matrix), scores / scores[:29].std(axis=1).mean(), atol=2e-3
+    )
+
+
+def test_users_have_length_one_or_zero_and_scores_a_standard_deviation_of_one(
+    matrix: sp.csr_array,
+) -> None:
+    part = Spectral.fit(matrix, SpectralSettings(6), seed=0)
+    length = part.user_vectors(matrix).norm(dim=1).numpy()
+    np.testing.assert_allclose(length[:29], 1, rtol=1e-5)
+    assert length[29] == 0
+    assert _scores(part, matrix[:29]).std(axis=1).mean() == pytest.approx(1, rel=1e-4)
+
+
+def test_a_users_direction_is_a_weighted_sum_over_their_history(matrix: sp.csr_array) -> None:
+    """What one interaction adds does not depend on the others."""
+    part = Spectral.fit(matrix, SpectralSettings(6), seed=0)
+    history = matrix[[4]]
+    history.data[:] = np.linspace(0.2, 1, history.nnz)
+    summands = part.history_weight[:, None] * part.movie * part.filter
+    direction = torch.from_numpy(history.data) @ summands[torch.from_numpy(history.indices).long()]
+    torch.testing.assert_close(part.user_vectors(history)[0], direction / direction.norm())
+
+
+def test_shrinkage_holds_weak_vectors_down_and_drops_the_last(matrix: sp.csr_array) -> None:
+    filtered = Spectral.fit(matrix, SpectralSettings(6), seed=0).filter
+    assert (filtered.diff() <= 0).all()
+    assert filtered[0] > 0
+    assert filtered[-1] == 0
+
+
+def test_unrated_movies_have_zero_vectors(matrix: sp.csr_array) -> None:
+    part = Spectral.fit(matrix, SpectralSettings(6), seed=0)
+    assert (part.movie[19] == 0).all()
+    assert (part.movie[:19] != 0).any(dim=1).all()
+
+
+def test_fewer_columns_of_a_decomposition_equal_fitting_fewer(matrix: sp.csr_array) -> None:
+    many = Decomposition.fit(matrix, SpectralSettings(10), seed=0)
+    kept = Spectral.from_decomposition(many, matrix, SpectralSettings(4))
+    few = Spectral.fit(matrix, SpectralSettings(4), seed=0)
+    assert kept.dim == few.dim == 4
+    np.testing.assert_allclose(_scores(kept, matrix), _scores(few, matrix), atol=1e-3)
+
+
+def test_asks_for_no_more_vectors_than_there_are(matrix: sp.csr_array) -> None:
+    assert len(Decomposition.fit(matrix, SpectralSettings(500), seed=0).singular) == 20
+    assert max_columns(1024, MAX_FLOATS // 8, MAX_FLOATS // 8) == 4
+    assert max_columns(1024, MAX_FLOATS, 5000) == 1
+
+
+def test_without_columns_every_score_is_zero(matrix: sp.csr_array) -> None:
+    part = Spectral.empty(20)
+    assert part.dim == 0
+    assert _scores(part, matrix).shape == (30, 20)
+    assert (_scores(part, matrix) == 0).all()
