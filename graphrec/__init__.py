@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 if TYPE_CHECKING:
+    from graphrec import nn
     from graphrec.config import ModelConfig, TrainConfig
+    from graphrec.data.dataset import Dataset
+    from graphrec.data.interactions import Interactions
     from graphrec.data.sources import load_dataset
-    from graphrec.data.split import make_split
+    from graphrec.data.split import Split, make_split
     from graphrec.data.tables import read_movies, read_ratings
     from graphrec.errors import GraphrecError
-    from graphrec.evaluate.report import evaluate_ranking
+    from graphrec.evaluate.report import Report, evaluate_ranking
     from graphrec.graph import build_graph, normalized_adjacency, to_networkx
     from graphrec.recommend.estimator import GraphRecommender
     from graphrec.recommend.recommender import Recommender
@@ -30,16 +33,21 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Dataset": "graphrec.data.dataset",
     "GraphRecommender": "graphrec.recommend.estimator",
     "GraphrecError": "graphrec.errors",
+    "Interactions": "graphrec.data.interactions",
     "ModelConfig": "graphrec.config",
     "Recommender": "graphrec.recommend.recommender",
+    "Report": "graphrec.evaluate.report",
+    "Split": "graphrec.data.split",
     "TrainConfig": "graphrec.config",
     "build_graph": "graphrec.graph",
     "evaluate_ranking": "graphrec.evaluate.report",
     "fit": "graphrec.train.trainer",
     "load_dataset": "graphrec.data.sources",
     "make_split": "graphrec.data.split",
+    "nn": "graphrec.nn",
     "normalized_adjacency": "graphrec.graph",
     "read_movies": "graphrec.data.tables",
     "read_ratings": "graphrec.data.tables",
@@ -48,16 +56,21 @@ _HOMES = {
 }
 
 __all__ = [
+    "Dataset",
     "GraphRecommender",
     "GraphrecError",
+    "Interactions",
     "ModelConfig",
     "Recommender",
+    "Report",
+    "Split",
     "TrainConfig",
     "build_graph",
     "evaluate_ranking",
     "fit",
     "load_dataset",
     "make_split",
+    "nn",
     "normalized_adjacency",
     "read_movies",
     "read_ratings",
@@ -69,7 +82,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'graphrec' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    home = import_module(_HOMES[name])
+    return home if name == "nn" else getattr(home, name)
 
 
 def __dir__() -> list[str]:
