@@ -136,7 +136,7 @@ class Validator:
             self.target.shape[1],
             users,
             VALID_K,
-            watched=self.history,
+            history=self.history,
             allowed=self.allowed,
             seed=self.seed,
         )
@@ -147,7 +147,7 @@ def popularity_weights(config: TrainConfig) -> tuple[float, ...]:
 
     BPR learns popularity itself, as the lengths of its vectors, so it needs none.
     """
-    return tuple(share * config.temperature for share in POPULARITY) if config.cosine else (0.0,)
+    return tuple(f * config.temperature for f in POPULARITY) if config.cosine else (0.0,)
 
 
 # --- the spectral part
