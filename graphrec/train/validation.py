@@ -123,7 +123,7 @@ class Validator:
     ) -> np.ndarray:
         """Which fraction of the first 20 are some movies, bool [M], by several scorings."""
         blocks = [
-            [movies[block.movies].mean() for block in ranked]
+            [movies[block.movies[~np.isneginf(block.scores)]].mean() for block in ranked]
             for ranked in self._ranked(score, np.sort(self.users[:QUICK_USERS]))
         ]
         return np.asarray(np.mean(blocks, axis=0))
