@@ -15,6 +15,7 @@ from hypothesis import settings
 from graphrec.config import ModelConfig, TrainConfig
 from graphrec.data.dataset import Dataset, make_dataset
 from graphrec.data.split import Split, make_split
+from graphrec.recommend.estimator import GraphRecommender
 from graphrec.recommend.recommender import Recommender
 from graphrec.recommend.saving import save_model
 from graphrec.train.trainer import Fitted, fit
@@ -128,3 +129,20 @@ def model_folder(
 def recommender(model_folder: Path) -> Recommender:
     """The saved model of the checkerboard, ready to be asked."""
     return Recommender.load(model_folder)
+
+
+TrainRecommender = Callable[..., GraphRecommender]
+
+
+@pytest.fixture(scope="session")
+def train_recommender() -> TrainRecommender:
+    """Make a recommender of tables in memory, by one epoch unless the settings say otherwise."""
+
+    def train(
+        ratings: pd.DataFrame, movies: pd.DataFrame | None = None, **settings: object
+    ) -> GraphRecommender:
+        small = {"embedding_dim": 8, "spectral_dim": 8, "epochs": 1}
+        dataset = make_dataset(ratings, movies, note=lambda _: None)
+        return GraphRecommender(**(small | settings)).fit(dataset, verbose=False)
+
+    return train

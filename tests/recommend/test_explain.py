@@ -10,20 +10,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from graphrec.recommend.explaining.alike import features_of
 
 from graphrec import Recommender
-from graphrec.config import Layers, NodeState, Scoring, SplitKind
+from graphrec.config import Layers, ModelConfig, NodeState, Scoring, SplitKind, TrainConfig
 from graphrec.data.dataset import Dataset, make_dataset
 from graphrec.data.split import Split, make_split
 from graphrec.errors import ConfigError, UnknownIdError
 from graphrec.evaluate.scorers import Mixture, RankingRule
 from graphrec.features.matrix import fit_features
 from graphrec.recommend.artefact import WEIGHTS
-from graphrec.recommend.explaining.alike import features_of
 from graphrec.recommend.explaining.explanation import Explanation
 from graphrec.recommend.lookup import ById
 from graphrec.recommend.saving import save_model
-from graphrec.config import ModelConfig, TrainConfig
 from graphrec.train.trainer import fit
 
 QUICK = TrainConfig(epochs=4, batch_size=10, validate_every=2, learning_rate=0.01)
