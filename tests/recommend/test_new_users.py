@@ -46,7 +46,5 @@ def test_bad_histories(recommender: Recommender) -> None:
     with pytest.raises(ConfigError, match="has its ratings in a column"):
         recommender.recommend(history=table, ratings=[1, 2])
     table = pd.DataFrame({"user_id": [1, 2, 1], "movie_id": [1, 901, 902]})
-    with pytest.warns(
-        DataWarning, match="2 interactions .*1 users who have no other"
-    ):
+    with pytest.warns(DataWarning, match="2 interactions .*1 users who have no other"):
         assert set(recommender.recommend(history=table, k=2)["user_id"]) == {1}
