@@ -5,7 +5,7 @@
 Counts the distinct functions and methods whose code lies in the package, in every thread, while
 `GraphRecommender(epochs=1).fit(ratings, movies)` reads two small CSV files and trains on them.
 Comprehensions, lambdas and what dataclasses generate don't count. A fit before it does all imports.
-It is what somebody would have to read to follow the data from the tables to the vectors.
+So it is how much there is to read to follow the data from the tables to the vectors.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import tempfile
 import threading
 import warnings
 from collections import Counter
-from itertools import groupby
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Annotated, Any
@@ -99,16 +98,12 @@ def main(
 ) -> None:
     """Print how many there are."""
     calls = count()
-    modules = {
-        module: list(names) for module, names in groupby(sorted(calls), key=lambda name: name[0])
-    }
     if every:
-        for module, names in modules.items():
-            rows = [[name, str(calls[module, name])] for _, name in names]
-            show_table(module, ["callable", "calls"], rows)
+        rows = [[*name, str(calls[name])] for name in sorted(calls)]
+        show_table("From tables to vectors", ["module", "callable", "calls"], rows)
     else:
-        largest = sorted(modules.items(), key=lambda own: -len(own[1]))
-        rows = [[module, str(len(names))] for module, names in largest]
+        sizes = Counter(module for module, _ in calls).most_common()
+        rows = [[module, str(number)] for module, number in sizes]
         show_table("From tables to vectors", ["module", "callables"], rows)
     print(len(calls))
 

@@ -25,7 +25,7 @@ import numpy as np
 import typer
 
 from benchmarks.cold_peers import TRIALS, ColdPeer, fit_peer
-from benchmarks.common import among, facts, figure, say, show_facts, show_table, write_json
+from benchmarks.common import facts, figure, say, show_facts, show_table, write_json
 from graphrec import ModelConfig, TrainConfig, fit, load_dataset, make_split
 from graphrec.config import Layers, NodeState, SplitKind
 from graphrec.data.dataset import Dataset
@@ -54,7 +54,7 @@ def contenders(
         yield name, fitted.scorer(), str(fitted.model.blend)
     experiment = Experiment.of(dataset, split, seed, ignore=ignore)
     train, final = experiment.train, experiment.final
-    validator = among(experiment.validator, ~experiment.validator.is_rated)
+    validator = experiment.validator.among(~experiment.validator.is_rated)
     for peer in ColdPeer:
         tries = [
             validator.ndcg(fit_peer(peer, train.matrix, train.features, settings, seed))
@@ -118,7 +118,9 @@ def _show(name: str, found: dict[str, list[Row]]) -> None:
             )
         ]
         rows.append([arm, *figures, figure([row["listed"] for row in seeds])])
-    show_table(f"{name}, at 20; of the held-out interactions: {wanted:.3f}", columns, rows)
+    show_table(
+        f"{name}, at 20; fraction of cold movies in the held-out part: {wanted:.3f}", columns, rows
+    )
     differences = [
         _difference(found, first, second, place)
         for first, second, place in (

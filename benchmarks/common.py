@@ -8,13 +8,11 @@ import platform
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 import torch_geometric
 from rich.console import Console
@@ -26,7 +24,6 @@ import graphrec
 from graphrec.config import Layers, NodeState
 from graphrec.graph import RATES, REV_RATES
 from graphrec.nn.towers import Tower
-from graphrec.train.validation import Validator
 
 SKEW = 0.75  # exponent of the power law
 FLAT = 1000  # one node in so many is about equally popular, at the top
@@ -100,14 +97,6 @@ def make_tower(graph: HeteroData, columns: int, num_layers: int) -> Tower:
         layers=Layers.LIGHTGCN,
         num_layers=num_layers,
     )
-
-
-def among(validator: Validator, movies: np.ndarray) -> Validator:
-    """The validator of some movies alone, bool [M], which are ranked among themselves."""
-    target = sp.csr_array(validator.target @ sp.diags_array(movies.astype(np.float32)))
-    target.eliminate_zeros()
-    users = validator.users[np.diff(target.indptr)[validator.users] > 0]
-    return replace(validator, target=target, users=users, allowed=movies)
 
 
 def facts() -> dict[str, Any]:

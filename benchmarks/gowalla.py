@@ -5,9 +5,9 @@
 FOLDER holds `train.txt` and `test.txt` in LightGCN's format, or anything else that
 `graphrec train --data` takes. Every scorer learns from the same interactions and is ranked by the
 same loop on the test part. graphrec, item-kNN, EASE and ALS choose their settings on the same
-validation part; BPR runs by implicit's defaults. Times are of fitting by the chosen settings, graphrec's and
-the baselines' with all their choosing. `implicit` is used where it is installed; EASE needs a dense
-movies x movies matrix and runs on up to `--ease-movies` movies.
+validation part; BPR runs by implicit's defaults. Times are of fitting by the chosen settings,
+graphrec's and the baselines' with all their choosing. `implicit` is used where it is installed;
+EASE needs a dense movies x movies matrix and runs on up to `--ease-movies` movies.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ import torch
 import typer
 from torch import Tensor
 
-from benchmarks.common import among, facts, figure, say, show_facts, show_table, write_json
+from benchmarks.common import facts, figure, say, show_facts, show_table, write_json
 from graphrec import ModelConfig, TrainConfig, load_dataset, make_split
 from graphrec.config import NodeState, SplitKind
 from graphrec.data.dataset import Dataset
@@ -94,7 +94,7 @@ class Seed:
         self.choosing = replace(validator, users=validator.users[::2])
         self.config = TrainConfig(seed=seed, device="cpu").for_users(self.data.num_users)
         other, rated = replace(validator, users=validator.users[1::2]), validator.is_rated
-        self.measuring = {"warm": among(other, rated), "cold": among(other, ~rated), "all": other}
+        self.measuring = {"warm": other.among(rated), "cold": other.among(~rated), "all": other}
 
     def figures(self, scorer: Scorer) -> dict[str, float]:
         """NDCG@20 among all subsets, by the users that have chosen nothing."""

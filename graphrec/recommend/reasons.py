@@ -171,8 +171,7 @@ def _common_users(known: Interactions, num_movies: int, row: int, others: np.nda
     counts = zip(common[others].tolist(), chance[others].tolist(), strict=True)
     texts = [_counted(*pair) if degree[row] else "" for pair in counts]
     return [
-        text if degree[other] else "no ratings"
-        for text, other in zip(texts, others, strict=True)
+        text if degree[other] else "no ratings" for text, other in zip(texts, others, strict=True)
     ]
 
 

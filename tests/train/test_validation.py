@@ -83,7 +83,7 @@ def test_only_rated_movies_are_ranked_and_looked_for_among_rated_ones(cold_world
     dataset, split = cold_world
     validator = Validator.of(dataset.interactions, split, seed=0)
     assert validator.has_unrated
-    rated = validator.of_rated()
+    rated = validator.among(validator.is_rated)
     assert rated.allowed is not None
     assert not rated.has_unrated
     assert rated.is_rated[rated.target.indices].all()
