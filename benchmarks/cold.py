@@ -3,13 +3,14 @@
     python -m benchmarks.cold --data ml-latest-small [--details FILE] [--drop COLUMN ...]
                               [--seed 0 --seed 1 --seed 2] [--json FILE]
 
-Each seed holds out 15 % of the movies entirely and a fifth of each user's other watches. Everybody
-learns from the same watches and the same features; peers choose among four settings by NDCG@20 on
-the validation part's own cold movies and are then fitted again with validation's watches. The test
-part is ranked once: cold movies among themselves, warm ones among themselves, and all together.
-"Share" is the share of cold movies in lists of all, beside their share in the held-out watches.
+Each seed holds out 15 % of the movies entirely and a fifth of each user's others. Everybody learns
+from the same interactions and the same features; peers choose among four settings by NDCG@20 on the
+validation part's own cold movies and are then fitted again with validation's interactions. The test
+part is ranked once: cold movies among themselves, warm ones among themselves, and all together. The
+last column is the fraction of cold movies in lists of all movies; the title has their fraction of
+the held-out interactions.
 
-"id" is graphrec's ID part alone, LightGCN: what it knows of cold movies is nothing. Layers of
+"id" is graphrec's ID part alone, LightGCN: it can say nothing of cold movies. Layers of
 GraphSAGE are there once with everything and once by ID alone.
 """
 
@@ -26,20 +27,20 @@ import typer
 from benchmarks.cold_peers import TRIALS, ColdPeer, fit_peer
 from benchmarks.common import facts, figure, say, show_facts, show_table, write_json
 from graphrec import ModelConfig, TrainConfig, fit, load_dataset, make_split
-from graphrec.config import Init, Layers, NodeState, SplitKind
+from graphrec.config import Layers, NodeState, SplitKind
 from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split
 from graphrec.evaluate.ranking import Scorer, rank
 from graphrec.evaluate.significance import paired_bootstrap
 from graphrec.study.places import find_places, measure
-from graphrec.train.learning import Material
+from graphrec.train.trainer import Experiment
 
 PLACES = ("cold", "warm", "all")
 OURS = {
     "graphrec": ModelConfig(),
     "graphrec, sage": ModelConfig(layers=Layers.SAGE),
-    "id": ModelConfig(node_state=NodeState.ID, init=Init.RANDOM),
-    "id, sage": ModelConfig(node_state=NodeState.ID, init=Init.RANDOM, layers=Layers.SAGE),
+    "id": ModelConfig(node_state=NodeState.ID, spectral=False),
+    "id, sage": ModelConfig(node_state=NodeState.ID, spectral=False, layers=Layers.SAGE),
 }
 Row = dict[str, Any]
 
@@ -50,25 +51,25 @@ def contenders(
     """Name, scorer and chosen settings of everything that is compared."""
     for name, model in OURS.items():
         fitted = fit(dataset, split, model, TrainConfig(seed=seed), ignore=ignore)
-        yield name, fitted.scorer(), str(fitted.rule)
-    material = Material.of(dataset, split, seed, ignore=ignore)
-    judge = material.judge.of_cold()
+        yield name, fitted.scorer(), str(fitted.model.blend)
+    experiment = Experiment.of(dataset, split, seed, ignore=ignore)
+    train, final = experiment.train, experiment.final
+    validator = experiment.validator.among(~experiment.validator.is_rated)
     for peer in ColdPeer:
-        first, known = material.first, material.everything
         tries = [
-            judge.quality(fit_peer(peer, first.watched, first.features, settings, seed))
+            validator.ndcg(fit_peer(peer, train.matrix, train.features, settings, seed))
             for settings in TRIALS[peer]
         ]
         chosen = TRIALS[peer][int(np.argmax(tries))]
-        yield peer, fit_peer(peer, known.watched, known.features, chosen, seed), str(chosen)
+        yield peer, fit_peer(peer, final.matrix, final.features, chosen, seed), str(chosen)
 
 
-def share_of_cold(scorer: Scorer, dataset: Dataset, split: Split) -> tuple[float, float]:
-    """Of the first 20 of all movies, and of the held-out watches."""
-    watched = dataset.interactions.to_csr(split.shown)
-    cold = np.asarray(watched.sum(axis=0)) == 0
+def fraction_of_cold(scorer: Scorer, dataset: Dataset, split: Split) -> tuple[float, float]:
+    """Of the first 20 of all movies, and of the held-out interactions."""
+    history = dataset.interactions.to_csr(split.shown)
+    cold = np.asarray(history.sum(axis=0)) == 0
     users = np.unique(dataset.interactions.user[split.test])
-    lists = np.concatenate([b.movies for b in rank(scorer, users, 20, watched=watched)])
+    lists = np.concatenate([b.movies for b in rank(scorer, users, 20, history=history)])
     return float(cold[lists].mean()), float(cold[dataset.interactions.movie[split.test]].mean())
 
 
@@ -85,16 +86,16 @@ def main(
     for number in seed or [0, 1, 2]:
         split = make_split(dataset, SplitKind.COLD_MOVIES, seed=number)
         places = find_places(dataset.interactions, split)
-        watched = dataset.interactions.to_csr(split.shown)
+        history = dataset.interactions.to_csr(split.shown)
         began = time.perf_counter()
         for name, scorer, chosen in contenders(dataset, split, number, tuple(drop or ())):
-            measured = measure(scorer, {p: places[p] for p in PLACES}, watched, number)
-            share, wanted = share_of_cold(scorer, dataset, split)
+            measured = measure(scorer, {p: places[p] for p in PLACES}, history, number)
+            listed, wanted = fraction_of_cold(scorer, dataset, split)
             seconds = time.perf_counter() - began
-            row = {"measured": measured, "share": share, "wanted": wanted, "chosen": chosen}
+            row = {"measured": measured, "listed": listed, "wanted": wanted, "chosen": chosen}
             found.setdefault(name, []).append(row)
             ndcg = {place: float(measured[place]["ndcg"].mean()) for place in PLACES}
-            say(f"seed {number}, {name} ({seconds:.0f} s): {ndcg}, share {share:.3f}; {chosen}")
+            say(f"seed {number}, {name} ({seconds:.0f} s): {ndcg}, listed {listed:.3f}; {chosen}")
             began = time.perf_counter()
     machine = facts()
     show_facts(machine)
@@ -103,7 +104,7 @@ def main(
 
 
 def _show(name: str, found: dict[str, list[Row]]) -> None:
-    columns = ["", "cold ndcg", "cold recall", "warm ndcg", "all ndcg", "share of cold"]
+    columns = ["", "cold ndcg", "cold recall", "warm ndcg", "all ndcg", "fraction of cold"]
     wanted = np.mean([row["wanted"] for row in found["graphrec"]])
     rows = []
     for arm, seeds in found.items():
@@ -116,8 +117,10 @@ def _show(name: str, found: dict[str, list[Row]]) -> None:
                 ("all", "ndcg"),
             )
         ]
-        rows.append([arm, *figures, figure([row["share"] for row in seeds])])
-    show_table(f"{name}, at 20; held-out watches of cold movies: {wanted:.3f}", columns, rows)
+        rows.append([arm, *figures, figure([row["listed"] for row in seeds])])
+    show_table(
+        f"{name}, at 20; fraction of cold movies in the held-out part: {wanted:.3f}", columns, rows
+    )
     differences = [
         _difference(found, first, second, place)
         for first, second, place in (
@@ -145,7 +148,7 @@ def _plain(found: dict[str, list[Row]]) -> dict[str, Any]:
     return {
         name: [
             {
-                **{key: row[key] for key in ("share", "wanted", "chosen")},
+                **{key: row[key] for key in ("listed", "wanted", "chosen")},
                 **{
                     f"{place} {metric}": float(row["measured"][place][metric].mean())
                     for place in PLACES

@@ -1,8 +1,8 @@
 """The models to beat on movies that nobody has watched: metadata-kNN, LightFM, DropoutNet.
 
-All learn from the known watches, users x movies, and from the metadata features of all movies,
-float32 [M, F]. `TRIALS` holds four settings of each, to choose from on validation; `fit_peer` fits
-one. Their ranges were found on validation parts of ml-latest-small.
+All learn from the training interactions, users x movies, and from the metadata features of all
+movies, float32 [M, F]. `TRIALS` holds four settings of each, to choose from on validation;
+`fit_peer` fits one. Their ranges were found on validation parts of ml-latest-small.
 
 LightFM and DropoutNet are their papers' recipes in torch; DropoutNet's factors are implicit's.
 LightFM's own package (1.17) comes to the same NDCG@20 among cold movies within 0.003 by the same
@@ -28,7 +28,7 @@ from graphrec.evaluate.ranking import Scorer
 from graphrec.evaluate.scorers import EmbeddingScorer
 
 MAX_WARP_WEIGHT = 10.0  # as in LightFM's package
-BATCH_WATCHES = 512
+BATCH_INTERACTIONS = 512
 BLOCK_USERS, BLOCK_MOVIES = 256, 512  # DropoutNet learns all pairs of so many at a time
 HIDDEN = (256, 128)
 
@@ -36,7 +36,7 @@ Settings = Mapping[str, Any]
 
 
 class ColdPeer(StrEnum):
-    """Models that can rank movies without watches."""
+    """Models that can rank movies without interactions."""
 
     METADATA_KNN = "metadata-knn"
     LIGHTFM = "lightfm"
@@ -70,51 +70,51 @@ TRIALS: dict[ColdPeer, tuple[Settings, ...]] = {
 
 
 def fit_peer(
-    name: str, watched: sp.csr_array, features: np.ndarray, settings: Settings, seed: int
+    name: str, matrix: sp.csr_array, features: np.ndarray, settings: Settings, seed: int
 ) -> Scorer:
     """Fit the `ColdPeer` of this name with settings such as one of `TRIALS`."""
     match ColdPeer(name):
         case ColdPeer.METADATA_KNN:
-            return metadata_knn(watched, features, **settings)
+            return metadata_knn(matrix, features, **settings)
         case ColdPeer.LIGHTFM:
-            return lightfm(watched, features, **settings, seed=seed)
+            return lightfm(matrix, features, **settings, seed=seed)
         case ColdPeer.DROPOUTNET:
-            return dropoutnet(watched, features, **settings, seed=seed)
+            return dropoutnet(matrix, features, **settings, seed=seed)
 
 
 def metadata_knn(
-    watched: sp.csr_array, features: np.ndarray, *, standardised: bool, unit: bool
+    matrix: sp.csr_array, features: np.ndarray, *, standardised: bool, unit: bool
 ) -> EmbeddingScorer:
     r"""Movies whose metadata resemble the user's history: :math:`S = (R X) X^\top`.
 
     Args:
-        watched: R, users x movies.
+        matrix: R, users x movies.
         features: X, float32 [M, F].
         standardised: whether columns are standardised first: rare labels then count like others.
         unit: whether movies' features are then brought to length 1.
     """
-    x = standardise(watched, features) if standardised else features
+    x = standardise(matrix, features) if standardised else features
     if unit:
         x = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), np.float32(1e-12))
-    profile = np.asarray(watched @ x, dtype=np.float32)
+    profile = np.asarray(matrix @ x, dtype=np.float32)
     return EmbeddingScorer(torch.from_numpy(profile), torch.from_numpy(x))
 
 
-def standardise(watched: sp.csr_array, features: np.ndarray) -> np.ndarray:
-    """Each column with mean 0 and variance 1 over the movies with watches, float32 [M, F]."""
-    warm = features[np.unique(watched.indices)]
-    mean, spread = warm.mean(axis=0), warm.std(axis=0)
-    return np.asarray((features - mean) / np.where(spread > 1e-6, spread, 1), dtype=np.float32)
+def standardise(matrix: sp.csr_array, features: np.ndarray) -> np.ndarray:
+    """Each column with mean 0 and variance 1 over the movies with interactions, float32 [M, F]."""
+    warm = features[np.unique(matrix.indices)]
+    mean, std = warm.mean(axis=0), warm.std(axis=0)
+    return np.asarray((features - mean) / np.where(std > 1e-6, std, 1), dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Watches:
-    """The known watches to draw from.
+class Positives:
+    """The interactions to sample from.
 
     Attributes:
-        user, movie: of each watch, int64 [E].
-        warm: the movies with watches, int64 [W].
-        keys: user * M + movie of each watch, ascending, int64 [E].
+        user, movie: of each interaction, int64 [E].
+        warm: the movies with interactions, int64 [W].
+        keys: user * M + movie of each interaction, ascending, int64 [E].
         num_movies: M.
     """
 
@@ -125,20 +125,20 @@ class Watches:
     num_movies: int
 
     @classmethod
-    def of(cls, watched: sp.csr_array) -> Watches:
+    def of(cls, matrix: sp.csr_array) -> Positives:
         """From the users x movies matrix."""
-        coo = watched.tocoo()
+        coo = matrix.tocoo()
         user, movie = torch.from_numpy(coo.row).long(), torch.from_numpy(coo.col).long()
-        keys = (user * watched.shape[1] + movie).sort().values
-        return cls(user, movie, movie.unique(), keys, watched.shape[1])
+        keys = (user * matrix.shape[1] + movie).sort().values
+        return cls(user, movie, movie.unique(), keys, matrix.shape[1])
 
     def contain(self, user: Tensor, movies: Tensor) -> Tensor:
         """Which of some movies [B, S] their user [B] has watched, bool [B, S]."""
         keys = user[:, None] * self.num_movies + movies
-        place = torch.searchsorted(self.keys, keys).clamp(max=len(self.keys) - 1)
-        return self.keys[place] == keys
+        index = torch.searchsorted(self.keys, keys).clamp(max=len(self.keys) - 1)
+        return self.keys[index] == keys
 
-    def draw_movies(self, size: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    def sample_movies(self, size: tuple[int, ...], generator: torch.Generator) -> Tensor:
         """Warm movies, each as likely as another, int64 of this size."""
         return self.warm[torch.randint(len(self.warm), size, generator=generator)]
 
@@ -150,7 +150,7 @@ class LightFM(nn.Module):
               (p_i, b_i) = (e_i, c_i) + \sum_f x_{if} (w_f, a_f)
 
     The last column of every table is the bias. A cold movie's own e and c are zero and stay so, as
-    it is never drawn. (Kula, CBRecSys 2015, section 3.)
+    it is never sampled. (Kula, CBRecSys 2015, section 3.)
 
     Args:
         num_users: U.
@@ -194,7 +194,7 @@ def _scores(user: Tensor, movie: Tensor) -> Tensor:
 
 
 def lightfm(
-    watched: sp.csr_array,
+    matrix: sp.csr_array,
     features: np.ndarray,
     *,
     loss: str,
@@ -210,11 +210,11 @@ def lightfm(
 ) -> EmbeddingScorer:
     """`LightFM` by Adagrad, like the package of that name but in batches.
 
-    The package makes a step for each watch, so losses are summed over a batch. Negatives are drawn
-    among warm movies: a cold one must not learn from never being watched.
+    The package makes a step for each interaction, so losses are summed over a batch. Negatives are
+    sampled among warm movies: a cold one must not learn from having no interactions.
 
     Args:
-        watched: users x movies.
+        matrix: users x movies.
         features: float32 [M, F].
         loss: ``warp`` or ``logistic``.
         own_id: whether a movie's ID is a feature; the paper's "tags + ids" or "tags".
@@ -222,65 +222,67 @@ def lightfm(
         scale: of the features, beside the 1 that says that a movie is itself.
         dim, learning_rate, epochs, seed: as usual; Adagrad's sums of squares start at 1.
         l2: times half the squares of all tables, in each batch.
-        negatives: drawn for each watch; WARP learns from one of them at most.
+        negatives: sampled for each interaction; WARP learns from one of them at most.
     """
-    generator, watches = torch.Generator().manual_seed(seed), Watches.of(watched)
+    generator, positives = torch.Generator().manual_seed(seed), Positives.of(matrix)
     if standardised:
-        features = standardise(watched, features) / np.float32(np.sqrt(features.shape[1]))
-    own = torch.zeros(len(features), 1).index_fill_(0, watches.warm, float(own_id))
+        features = standardise(matrix, features) / np.float32(np.sqrt(features.shape[1]))
+    own = torch.zeros(len(features), 1).index_fill_(0, positives.warm, float(own_id))
     x = torch.from_numpy(features) * scale
-    model = LightFM(watched.shape[0], x, own, dim=dim, generator=generator)
+    model = LightFM(matrix.shape[0], x, own, dim=dim, generator=generator)
     learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
     adagrad = torch.optim.Adagrad(
         learned, learning_rate, weight_decay=l2, initial_accumulator_value=1.0
     )
     measure = {"warp": warp_loss, "logistic": logistic_loss}[loss]
     for _ in range(epochs):
-        for batch in torch.randperm(len(watches.user), generator=generator).split(BATCH_WATCHES):
-            drawn = watches.draw_movies((len(batch), negatives), generator)
+        for batch in torch.randperm(len(positives.user), generator=generator).split(
+            BATCH_INTERACTIONS
+        ):
+            sampled = positives.sample_movies((len(batch), negatives), generator)
             adagrad.zero_grad()
-            measure(model, watches, batch, drawn).backward()
+            measure(model, positives, batch, sampled).backward()
             adagrad.step()
     return model.scorer()
 
 
-def warp_loss(model: LightFM, watches: Watches, batch: Tensor, drawn: Tensor) -> Tensor:
-    r"""Weighted approximate-rank pairwise loss of some watches [B], summed.
+def warp_loss(model: LightFM, positives: Positives, batch: Tensor, sampled: Tensor) -> Tensor:
+    r"""Weighted approximate-rank pairwise loss of some interactions [B], summed.
 
     .. math:: \min(10, \ln \lfloor (W - 1) / t \rfloor) \; (1 - s_{ui} + s_{uj})
 
-    j is the first of the drawn movies [B, S] that u hasn't watched and that scores more than
-    :math:`s_{ui} - 1`, t its place among them: the sooner one is found, the more there must be. If
+    j is the first of the sampled movies [B, S] that u hasn't watched and that scores more than
+    :math:`s_{ui} - 1`, t its rank among them: the sooner one is found, the more there must be. If
     there is none, nothing is learned. (Weston, Bengio & Usunier, IJCAI 2011.)
     """
-    user, movie = watches.user[batch], watches.movie[batch]
-    with torch.no_grad():  # here vectors of all movies cost less than features of those drawn
+    user, movie = positives.user[batch], positives.movie[batch]
+    with torch.no_grad():  # here vectors of all movies cost less than features of those sampled
         table, vector = model.movies(), model.user[user]
         margin = _scores(vector, table[movie[:, None]]) - 1
-        violates = (_scores(vector, table[drawn]) > margin) & ~watches.contain(user, drawn)
+        violates = (_scores(vector, table[sampled]) > margin) & ~positives.contain(user, sampled)
     found, first = violates.any(dim=1), violates.int().argmax(dim=1)
-    rank = (len(watches.warm) - 1) // (first[found] + 1)
-    pairs = torch.stack([movie, drawn.gather(1, first[:, None])[:, 0]], dim=1)
+    rank = (len(positives.warm) - 1) // (first[found] + 1)
+    pairs = torch.stack([movie, sampled.gather(1, first[:, None])[:, 0]], dim=1)
     scores = model(user[found], pairs[found])
     weight = rank.clamp(min=1).log().clamp(max=MAX_WARP_WEIGHT)
     loss: Tensor = weight @ (1 - scores[:, 0] + scores[:, 1])
     return loss
 
 
-def logistic_loss(model: LightFM, watches: Watches, batch: Tensor, drawn: Tensor) -> Tensor:
-    """Cross-entropy of some watches [B] against the drawn movies [B, S], summed.
+def logistic_loss(model: LightFM, positives: Positives, batch: Tensor, sampled: Tensor) -> Tensor:
+    """Cross-entropy of some interactions [B] against the sampled movies [B, S], summed.
 
-    The package expects negatives in the data; here drawn ones that aren't watched are negatives.
+    The package expects negatives in the data; here they are the sampled ones but positives.
     """
-    user = watches.user[batch]
-    scores = model(user, torch.cat([watches.movie[batch, None], drawn], dim=1))
-    unwatched = ~watches.contain(user, drawn)
-    wrong = functional.softplus(scores[:, 1:])[unwatched]
+    user = positives.user[batch]
+    scores = model(user, torch.cat([positives.movie[batch, None], sampled], dim=1))
+    unrated = ~positives.contain(user, sampled)
+    wrong = functional.softplus(scores[:, 1:])[unrated]
     return functional.softplus(-scores[:, 0]).sum() + wrong.sum()
 
 
 def dropoutnet(
-    watched: sp.csr_array,
+    matrix: sp.csr_array,
     features: np.ndarray,
     *,
     scale: float,
@@ -295,22 +297,22 @@ def dropoutnet(
 
     A step learns all pairs of some users and some warm movies. In each, z is 0 with probability
     `dropout`, else 1; a cold movie's V is zero. Of users only factors are known. Half the movies
-    are drawn like watches, which stand for the paper's movies of high score, half uniformly.
+    are sampled like interactions, which stand for the paper's movies of high score, half uniformly.
     (Volkovs, Yu & Poutanen, NIPS 2017, section 4; but Adam for gradient descent with momentum.)
 
     Args:
-        watched: users x movies.
+        matrix: users x movies.
         features: x, float32 [M, F].
         scale: of the features, beside factors of variance 1.
         dropout: how often a movie's factors are hidden.
         steps: of Adam; the learning rate falls to 0.
-        seed: of all that is drawn.
+        seed: of everything random.
         of_als: factors, regularization and alpha of `als`, which gives U and V.
     """
-    generator, watches = torch.Generator().manual_seed(seed), Watches.of(watched)
-    base = als(watched, **of_als, iterations=15, seed=seed)
-    user, movie = base.user / base.user.std(), base.movie / base.movie[watches.warm].std()
-    unit = float((user @ movie[watches.warm].T).std())
+    generator, positives = torch.Generator().manual_seed(seed), Positives.of(matrix)
+    base = als(matrix, **of_als, iterations=15, seed=seed)
+    user, movie = base.user / base.user.std(), base.movie / base.movie[positives.warm].std()
+    unit = float((user @ movie[positives.warm].T).std())
     x, dim = torch.from_numpy(features) * scale, user.shape[1]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)  # layers' initial values can't be given a generator
@@ -319,7 +321,7 @@ def dropoutnet(
     falling = torch.optim.lr_scheduler.LinearLR(adam, 1.0, 0.0, total_iters=steps)
     for _ in range(steps):
         users = torch.randperm(len(user), generator=generator)[:BLOCK_USERS]
-        movies = _draw_block(watches, generator)
+        movies = _sample_block(positives, generator)
         kept = torch.rand(len(movies), 1, generator=generator) >= dropout
         predicted = (
             of_user(user[users]) @ of_movie(torch.cat([movie[movies] * kept, x[movies]], 1)).T
@@ -333,11 +335,11 @@ def dropoutnet(
         return EmbeddingScorer(of_user(user), of_movie(torch.cat([movie, x], dim=1)))
 
 
-def _draw_block(watches: Watches, generator: torch.Generator) -> Tensor:
-    """Warm movies, half drawn uniformly and half like watches."""
+def _sample_block(positives: Positives, generator: torch.Generator) -> Tensor:
+    """Warm movies, half sampled uniformly and half like interactions."""
     half = BLOCK_MOVIES // 2
-    drawn = torch.randint(len(watches.movie), (half,), generator=generator)
-    return torch.cat([watches.draw_movies((half,), generator), watches.movie[drawn]])
+    sampled = torch.randint(len(positives.movie), (half,), generator=generator)
+    return torch.cat([positives.sample_movies((half,), generator), positives.movie[sampled]])
 
 
 def tower(width: int, out: int) -> nn.Sequential:

@@ -21,24 +21,23 @@ from torch import Tensor
 from torch_geometric.data import HeteroData
 
 import graphrec
+from graphrec.config import Layers, NodeState
 from graphrec.graph import RATES, REV_RATES
-from graphrec.model.network import GraphModel
-from graphrec.model.propagation import LightGCN
-from graphrec.model.states import NodeStates
+from graphrec.nn.towers import Tower
 
 SKEW = 0.75  # exponent of the power law
 FLAT = 1000  # one node in so many is about equally popular, at the top
-CHUNK = 4_000_000  # edges drawn at once: the float64 in between stay small
+CHUNK = 4_000_000  # edges sampled at once: the float64 in between stay small
 
 
 def power_law_graph(num_users: int, num_movies: int, num_edges: int, seed: int = 0) -> HeteroData:
     """A random bipartite graph with popular and rare nodes on both sides.
 
-    Both ends of an edge are drawn on their own, the node at place r of n with a probability that
+    Both ends of an edge are sampled on their own, the node of rank r of n with a probability that
     falls like (r + n / 1000) to the power of -0.75. So the most popular node has about 54 times the
     mean degree and the rarest 0.3 times, whatever the size: graphs of different sizes differ in
     nothing but size. (In real data the largest degree grows with the graph.) Nodes are numbered at
-    random. Pairs drawn twice are dropped, so there are a little fewer edges than asked for; a few
+    random. Pairs sampled twice are dropped, so there are a little fewer edges than asked for; a few
     nodes get none.
     """
     rng = np.random.default_rng(seed)
@@ -46,20 +45,20 @@ def power_law_graph(num_users: int, num_movies: int, num_edges: int, seed: int =
     keys = np.empty(num_edges, dtype=np.int64)
     for start in range(0, num_edges, CHUNK):
         part = keys[start : start + CHUNK]
-        part[:] = of_user[_draw(rng, len(part), num_users)] * num_movies
-        part += of_movie[_draw(rng, len(part), num_movies)]
+        part[:] = of_user[_sample(rng, len(part), num_users)] * num_movies
+        part += of_movie[_sample(rng, len(part), num_movies)]
     keys.sort()
     keys = keys[np.concatenate([[True], keys[1:] != keys[:-1]])]
     return graph_from_keys(keys, num_users, num_movies)
 
 
-def _draw(rng: np.random.Generator, count: int, number: int) -> np.ndarray:
-    """Places below `number` by the inverse of the power law's distribution function."""
+def _sample(rng: np.random.Generator, count: int, number: int) -> np.ndarray:
+    """Ranks below `number` by the inverse of the power law's distribution function."""
     power, flat = 1 - SKEW, number / FLAT
     low, high = flat**power, (number + flat) ** power
-    place = (low + rng.random(count) * (high - low)) ** (1 / power) - flat
-    places: np.ndarray = place.astype(np.int64).clip(0, number - 1)
-    return places
+    rank = (low + rng.random(count) * (high - low)) ** (1 / power) - flat
+    ranks: np.ndarray = rank.astype(np.int64).clip(0, number - 1)
+    return ranks
 
 
 def graph_from_keys(keys: np.ndarray, num_users: int, num_movies: int) -> HeteroData:
@@ -88,13 +87,16 @@ def _edges(keys: np.ndarray, number: int) -> Tensor:
     return torch.from_numpy(pair)
 
 
-def make_model(
-    graph: HeteroData, adjacency: Tensor, columns: int, num_layers: int, generator: torch.Generator
-) -> GraphModel:
-    """graphrec's model with ID embeddings only, as `graphrec.fit` would make it."""
-    num_users, features = graph["user"].num_nodes, graph["movie"].x
-    states = NodeStates(num_users, features, columns, generator=generator)
-    return GraphModel(states, LightGCN(adjacency, num_layers))
+def make_tower(graph: HeteroData, columns: int, num_layers: int) -> Tower:
+    """graphrec's ID tower, as `graphrec.fit` would make it."""
+    return Tower.make(
+        NodeState.ID,
+        graph["user"].num_nodes,
+        graph["movie"].x,
+        embedding_dim=columns,
+        layers=Layers.LIGHTGCN,
+        num_layers=num_layers,
+    )
 
 
 def facts() -> dict[str, Any]:
@@ -146,19 +148,19 @@ def say(sentence: str) -> None:
     print(sentence, file=sys.stderr, flush=True)
 
 
-def show_facts(known: dict[str, Any]) -> None:
+def show_facts(machine: dict[str, Any]) -> None:
     """One line on the machine, above the tables."""
     say(
-        f"{known['cpu']}, {known['cores']} cores, {known['torch_threads']} threads;"
-        f" torch {known['torch']}, PyG {known['torch_geometric']}"
+        f"{machine['cpu']}, {machine['cores']} cores, {machine['torch_threads']} threads;"
+        f" torch {machine['torch']}, PyG {machine['torch_geometric']}"
     )
 
 
 def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print an aligned table; all columns but the first stand to the right."""
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for place, name in enumerate(columns):
-        table.add_column(name, justify="right" if place else "left", no_wrap=True)
+    for index, name in enumerate(columns):
+        table.add_column(name, justify="right" if index else "left", no_wrap=True)
     for row in rows:
         table.add_row(*row)
     console = Console(highlight=False)

@@ -3,11 +3,11 @@
     python -m benchmarks.gowalla --data FOLDER [--seeds 0,1,2] [--json FILE]
 
 FOLDER holds `train.txt` and `test.txt` in LightGCN's format, or anything else that
-`graphrec train --data` takes. Every scorer learns from the same watches and is ranked by the same
-loop on the test part. graphrec, item-kNN, EASE and ALS choose their settings on the same validation
-part; BPR runs by implicit's defaults. Times are of fitting by the chosen settings, graphrec's and
-the baselines' with all their choosing. `implicit` is used where it is installed; EASE needs a dense
-movies x movies matrix and runs on up to `--ease-movies` movies.
+`graphrec train --data` takes. Every scorer learns from the same interactions and is ranked by the
+same loop on the test part. graphrec, item-kNN, EASE and ALS choose their settings on the same
+validation part; BPR runs by implicit's defaults. Times are of fitting by the chosen settings,
+graphrec's and the baselines' with all their choosing. `implicit` is used where it is installed;
+EASE needs a dense movies x movies matrix and runs on up to `--ease-movies` movies.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from benchmarks.common import facts, say, show_facts, show_table, write_json
 from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split
 from graphrec.evaluate.baselines import fit_baselines
+from graphrec.evaluate.classical import EASE
 from graphrec.evaluate.ranking import Scorer
 from graphrec.evaluate.scorers import EmbeddingScorer
 
@@ -48,8 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--ease-movies", type=int, default=15_000, help="EASE at most on so many")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args(arguments)
-    known = facts()
-    show_facts(known)
+    machine = facts()
+    show_facts(machine)
     rows: list[Row] = []
     for seed in map(int, options.seeds.split(",")):
         dataset = graphrec.load_dataset(options.data)
@@ -58,24 +59,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
             say(f"seed {seed}, {row['name']}: {row['ndcg@20']:.4f} in {row['seconds']:.0f} s")
             rows.append(row | {"seed": seed})
     _show(rows)
-    write_json(options.json, {"facts": known, "data": options.data, "rows": rows})
+    write_json(options.json, {"facts": machine, "data": options.data, "rows": rows})
 
 
 def _contenders(dataset: Dataset, split: Split, seed: int, ease_movies: int) -> list[Row]:
     began = time.perf_counter()
     fitted = graphrec.fit(dataset, split, config=graphrec.TrainConfig(seed=seed))
-    rows = [_judged("graphrec", fitted.scorer(), time.perf_counter() - began, dataset, split)]
-    rows[0] |= {"valid": fitted.valid, "chosen": str((fitted.rule, fitted.spectral))}
+    rows = [_evaluated("graphrec", fitted.scorer(), time.perf_counter() - began, dataset, split)]
+    rows[0] |= {"valid": fitted.valid, "chosen": str((fitted.model.blend, fitted.spectral))}
 
     began = time.perf_counter()
     features = np.zeros((dataset.interactions.num_movies, 0), np.float32)
     baselines = fit_baselines(dataset.interactions, features, split, seed=seed)
     seconds = time.perf_counter() - began
-    rows += [_judged(name, s, seconds, dataset, split) for name, s in baselines.items()]
+    rows += [_evaluated(name, s, seconds, dataset, split) for name, s in baselines.items()]
 
     makers: dict[str, list[Callable[[sp.csr_array], Scorer]]] = {}
     if dataset.interactions.num_movies <= ease_movies:
-        makers["EASE"] = [partial(_ease, ridge=ridge) for ridge in RIDGES]
+        makers["EASE"] = [partial(EASE.fit, l2=ridge) for ridge in RIDGES]
     if find_spec("implicit") is None:
         say("implicit is not installed: no ALS, no BPR")
     else:
@@ -91,12 +92,12 @@ def _tuned(
     name: str, tries: list[Callable[[sp.csr_array], Scorer]], dataset: Dataset, split: Split
 ) -> Row:
     """The best of some settings by validation, fitted again on both parts."""
-    watched = dataset.interactions.to_csr(split.train)
+    matrix = dataset.interactions.to_csr(split.train)
     values = [0.0]
     if len(tries) > 1:
         values = [
             graphrec.evaluate_ranking(
-                make(watched),
+                make(matrix),
                 dataset.interactions,
                 known=split.train,
                 held_out=split.valid,
@@ -107,11 +108,11 @@ def _tuned(
     best = int(np.argmax(values))
     began = time.perf_counter()
     scorer = tries[best](dataset.interactions.to_csr(split.known))
-    row = _judged(name, scorer, time.perf_counter() - began, dataset, split)
+    row = _evaluated(name, scorer, time.perf_counter() - began, dataset, split)
     return row | {"valid": values[best], "chosen": best}
 
 
-def _judged(name: str, scorer: Scorer, seconds: float, dataset: Dataset, split: Split) -> Row:
+def _evaluated(name: str, scorer: Scorer, seconds: float, dataset: Dataset, split: Split) -> Row:
     began = time.perf_counter()
     report = graphrec.evaluate_ranking(
         scorer, dataset.interactions, known=split.known, held_out=split.test, ks=(20,)
@@ -124,46 +125,22 @@ def _judged(name: str, scorer: Scorer, seconds: float, dataset: Dataset, split: 
     }
 
 
-def _ease(watched: sp.csr_array, ridge: float) -> Scorer:
-    """Steck, Embarrassingly Shallow Autoencoders, WWW 2019, eq. 8."""
-    gram = np.asarray((watched.T @ watched).toarray(), dtype=np.float32)
-    gram[np.diag_indices_from(gram)] += ridge
-    inverse = np.linalg.inv(gram)
-    weights = -inverse / np.diag(inverse)
-    np.fill_diagonal(weights, 0)
-    return _Linear(watched, weights.astype(np.float32))
-
-
-class _Linear:
-    """Scores are a user's watches times a movies x movies matrix."""
-
-    def __init__(self, watched: sp.csr_array, weights: np.ndarray) -> None:
-        self.watched, self.weights = watched, weights
-
-    @property
-    def num_movies(self) -> int:
-        return len(self.weights)
-
-    def score(self, users: np.ndarray) -> torch.Tensor:
-        return torch.from_numpy(np.asarray(self.watched[users] @ self.weights, dtype=np.float32))
-
-
-def _als(watched: sp.csr_array, settings: tuple[int, float, float], seed: int) -> Scorer:
+def _als(matrix: sp.csr_array, settings: tuple[int, float, float], seed: int) -> Scorer:
     from implicit.als import AlternatingLeastSquares
 
     factors, ridge, alpha = settings
     model = AlternatingLeastSquares(
         factors=factors, regularization=ridge, alpha=alpha, random_state=seed
     )
-    model.fit(sp.csr_matrix(watched, dtype=np.float32), show_progress=False)
+    model.fit(sp.csr_matrix(matrix, dtype=np.float32), show_progress=False)
     return _factors(model)
 
 
-def _bpr(watched: sp.csr_array, seed: int) -> Scorer:
+def _bpr(matrix: sp.csr_array, seed: int) -> Scorer:
     from implicit.bpr import BayesianPersonalizedRanking
 
     model = BayesianPersonalizedRanking(factors=64, random_state=seed)
-    model.fit(sp.csr_matrix(watched, dtype=np.float32), show_progress=False)
+    model.fit(sp.csr_matrix(matrix, dtype=np.float32), show_progress=False)
     return _factors(model)
 
 
@@ -178,9 +155,11 @@ def _show(rows: list[Row]) -> None:
     for name in names:
         own = [row for row in rows if row["name"] == name]
         values = {key: np.array([row[key] for row in own]) for key in (*METRICS, "seconds")}
-        spread = [f"{values[m].mean():.4f} ± {values[m].std():.4f}" for m in METRICS]
-        table.append([name, *spread, f"{values['seconds'].mean():.0f}"])
-    show_table("Test part, mean and spread over seeds", ["", *METRICS, "seconds"], table)
+        figures = [f"{values[m].mean():.4f} ± {values[m].std():.4f}" for m in METRICS]
+        table.append([name, *figures, f"{values['seconds'].mean():.0f}"])
+    show_table(
+        "Test part, mean and standard deviation over seeds", ["", *METRICS, "seconds"], table
+    )
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""How ID part and metadata part are best joined: what was tried, on validation watches alone.
+"""How ID part and metadata part are best joined: what was tried, on validation interactions alone.
 
     python -m benchmarks.hybrid --data ml-latest-small [--details FILE] [--drop COLUMN ...]
                                 [--seed 3 --seed 4 --seed 5] [--json FILE]
 
 Each seed makes a cold-movies split. Its test part is not looked at. Half of the users with
-validation watches choose when to stop, how to rank and what each part counts; the other half judge,
-among warm movies, among cold movies, and among all. Every row learns with graphrec's own loss,
-batches and loop; printed are means over seeds of NDCG@20 with their standard deviation.
+validation interactions choose when to stop, the popularity weight and the blend; the other half
+measure, among warm movies, among cold movies, and among all. Every row is trained by graphrec's own
+loss, batches and loop; printed are means over seeds of NDCG@20 with their standard deviation.
 """
 
 from __future__ import annotations
@@ -18,82 +18,70 @@ from typing import Annotated, Any
 
 import torch
 import typer
-from torch import Tensor, nn
+from torch import Tensor
 
 from benchmarks.common import facts, figure, say, show_facts, show_table, write_json
-from graphrec import load_dataset, make_split
+from graphrec import ModelConfig, TrainConfig, load_dataset, make_split
 from graphrec.config import NodeState, SplitKind
 from graphrec.data.dataset import Dataset
 from graphrec.evaluate.ranking import Scorer
-from graphrec.evaluate.scorers import EmbeddingScorer, Mixture, SumScorer
-from graphrec.model.propagation import LightGCN
-from graphrec.model.spectral import SpectralPart
-from graphrec.config import ModelConfig, TrainConfig
-from graphrec.train.judge import Judge
-from graphrec.train.known import Known
-from graphrec.train.learning import Callbacks, LearnedPart, Material, learn_part
-from graphrec.train.loop import Loop, suitable_threads
-from graphrec.train.mixing import Candidates, foretell, mix
+from graphrec.evaluate.scorers import ModelScorer
+from graphrec.nn.hybrid import Blend, HybridModel
+from graphrec.nn.propagation import Adjacency, LightGCN, Pair
+from graphrec.nn.spectral import Spectral
+from graphrec.nn.towers import IdEmbedding, MetadataEmbedding, Tower
+from graphrec.train.data import TrainingData
+from graphrec.train.trainer import Callbacks, Experiment, Trainer, suitable_threads
+from graphrec.train.validation import choose_blend, popularity_weights
 
-PLACES = ("warm", "cold", "all")
-Figures = dict[str, dict[str, float]]
+SUBSETS = ("warm", "cold", "all")
 
 
-class OneState(nn.Module):
-    """Users and movies with one state each, learned together.
+class JoinedTower(Tower):
+    """Users and movies with one state each, trained together.
 
     Args:
-        known: the watches.
+        data: what to train on.
         config: columns, layers and initial values.
-        movie: what a movie's state is the sum of: ``id``, ``metadata``, or both.
-        user: what a user's embedding is the sum of: a learned vector that is ``propagated`` to
-            movies too, one of their ``own`` that isn't, and their ``history``.
+        movie_state: what a movie's state is the sum of: ``id``, ``metadata``, or both.
+        user_state: what a user's embedding is the sum of: a vector that is ``propagated`` to movies
+            too, one of their ``own`` that isn't, and their ``history``.
         generator: of the initial values.
     """
 
     def __init__(
         self,
-        known: Known,
+        data: TrainingData,
         config: ModelConfig,
-        movie: frozenset[str],
-        user: frozenset[str],
+        movie_state: frozenset[str],
+        user_state: frozenset[str],
         generator: torch.Generator,
     ) -> None:
-        super().__init__()
-        (num_users, num_movies), dim = known.watched.shape, config.embedding_dim
-        self.parts, self.of_user = movie, user
-        self.features = torch.from_numpy(known.features) * config.metadata_scale
-        self.layers = LightGCN(known.adjacency, config.num_layers)
-        self.user = nn.Parameter(torch.empty(num_users, dim))
-        self.id = nn.Parameter(torch.empty(num_movies, dim))
-        self.metadata = nn.Parameter(torch.empty(self.features.shape[1], dim))
-        for parameter in self.parameters():
-            nn.init.normal_(parameter, std=config.init_std, generator=generator)
+        features, dim = torch.from_numpy(data.features), config.embedding_dim
+        super().__init__(
+            IdEmbedding(data.num_users, dim, generator=generator),
+            MetadataEmbedding(
+                features.shape[1], dim, scale=config.metadata_scale, generator=generator
+            ),
+            LightGCN(config.num_layers),
+            features,
+        )
+        self.movie_ids = IdEmbedding(data.num_movies, dim, generator=generator)
+        self.movie_state, self.user_state = movie_state, user_state
 
-    def forward(self) -> tuple[Tensor, Tensor]:
-        """Embeddings of users [U, D] and movies [M, D]."""
-        state = torch.zeros_like(self.id)
-        if "id" in self.parts:
-            state = state + self.id
-        if "metadata" in self.parts:
-            state = state + self.features @ self.metadata
-        start = self.user if "propagated" in self.of_user else torch.zeros_like(self.user)
-        users, movies = self.layers(torch.cat([start, state])).split([len(start), len(state)])
-        if "history" not in self.of_user and "propagated" not in self.of_user:
+    def forward(self, adjacency: Adjacency, *, trained_only: bool = False) -> Pair:
+        """Embeddings of all users [U, D] and movies [M, D]."""
+        del trained_only
+        own, state = self.users(), torch.zeros_like(self.movie_ids())
+        if "id" in self.movie_state:
+            state = state + self.movie_ids()
+        if "metadata" in self.movie_state:
+            state = state + self.movies(self.features)
+        start = own if "propagated" in self.user_state else torch.zeros_like(own)
+        users, movies = self.layers(start, state, adjacency)
+        if not {"history", "propagated"} & self.user_state:
             users = torch.zeros_like(users)
-        return (users + self.user if "own" in self.of_user else users), movies
-
-
-def learn(model: nn.Module, known: Known, config: TrainConfig, judge: Judge) -> Scorer:
-    """Train until the judge says stop; the scorer by the best rule."""
-    generator = torch.Generator().manual_seed(config.seed)
-    log_popularity = torch.from_numpy(known.log_popularity)
-    loop = Loop(model, known.watches, log_popularity, config, generator, lambda *_: None)  # type: ignore[arg-type]
-    with suitable_threads(sum(known.watched.shape) * 64):
-        _, best = loop.run(judge, lambda _: None)
-    with torch.no_grad():
-        user, movie = model()
-    return EmbeddingScorer.by_rule(user, movie, log_popularity, best.rule)
+        return (users + own if "own" in self.user_state else users), movies
 
 
 class Seed:
@@ -101,92 +89,106 @@ class Seed:
 
     def __init__(self, dataset: Dataset, seed: int, ignore: tuple[str, ...]) -> None:
         split = make_split(dataset, SplitKind.COLD_MOVIES, seed=seed)
-        material = Material.of(dataset, split, seed, ignore=ignore)
-        judge = material.judge
-        self.known = material.first
-        self.choosing = replace(judge, users=judge.users[::2])
-        self.material = replace(material, judge=self.choosing)
-        self.config = TrainConfig(seed=seed, device="cpu").for_users(self.known.watched.shape[0])
-        other = replace(judge, users=judge.users[1::2])
-        self.judges = {"warm": other.of_warm(), "cold": other.of_cold(), "all": other}
+        experiment = Experiment.of(dataset, split, seed, ignore=ignore)
+        self.data, validator = experiment.train, experiment.validator
+        self.choosing = replace(validator, users=validator.users[::2])
+        self.config = TrainConfig(seed=seed, device="cpu").for_users(self.data.num_users)
+        other, rated = replace(validator, users=validator.users[1::2]), validator.is_rated
+        self.measuring = {"warm": other.among(rated), "cold": other.among(~rated), "all": other}
 
     def figures(self, scorer: Scorer) -> dict[str, float]:
-        """NDCG@20 in every place, by the users that have chosen nothing."""
+        """NDCG@20 among all subsets, by the users that have chosen nothing."""
         return {
-            place: float(judge.qualities(lambda users: [scorer.score(users)])[0])
-            for place, judge in self.judges.items()
+            subset: float(validator.ndcgs(lambda users: [scorer.score(users)])[0])
+            for subset, validator in self.measuring.items()
         }
 
-    def one_state(self, movie: str, user: str, layers: int = 1) -> Scorer:
-        """A model in which everything is learned together."""
+    def together(self, movie_state: str, user_state: str, layers: int = 1) -> Scorer:
+        """A model in which everything is trained together."""
+        states = frozenset(movie_state.split("+")), frozenset(user_state.split("+"))
+        config = ModelConfig(num_layers=layers)
         generator = torch.Generator().manual_seed(self.config.seed)
-        parts = frozenset(movie.split("+")), frozenset(user.split("+"))
-        model = OneState(self.known, ModelConfig(num_layers=layers), *parts, generator)
-        return learn(model, self.known, self.config, self.choosing)
+        tower = JoinedTower(self.data, config, *states, generator)
+        return self.alone(self.train(NodeState.ID, tower))
 
-    def part(self, part: NodeState, known: Known) -> LearnedPart:
-        """A part as graphrec learns it."""
-        material = replace(self.material, first=known)
-        return learn_part(part, material, ModelConfig(), [self.config], Callbacks())
+    def train(self, part: NodeState, tower: Tower | None = None) -> Trainer:
+        """Trained until validation no longer improves; graphrec's own tower by default."""
+        trainer = Trainer(part, self.data, ModelConfig(), self.config, Callbacks())
+        if tower is not None:
+            trainer.tower, rate = tower, self.config.learning_rate
+            trainer.optimizer = torch.optim.Adam(tower.parameters(), lr=rate, fused=True)
+        with suitable_threads((self.data.num_users + self.data.num_movies) * 64):
+            trainer.run(self.choosing)
+        return trainer
+
+    def alone(self, trainer: Trainer) -> Scorer:
+        """One tower with the best popularity weight."""
+        by_id = trainer.part is NodeState.ID
+        popularity = self.data.log_degree if by_id else self.data.predicted_log_degree
+        return self.scorer(self.plain([trainer], torch.from_numpy(popularity)), trainer)
+
+    def plain(self, trainers: list[Trainer], log_degree: Tensor) -> HybridModel:
+        """The model of some towers, nothing imputed."""
+        return HybridModel(
+            {trainer.part.value: trainer.vectors() for trainer in trainers},
+            Spectral.empty(self.data.num_movies),
+            features=torch.from_numpy(self.data.features),
+            degree=torch.from_numpy(self.data.degree),
+            log_degree=log_degree,
+        )
+
+    def scorer(self, model: HybridModel, trainer: Trainer) -> Scorer:
+        """With the popularity weight that was best for one tower alone."""
+        blend = Blend(popularity=trainer.best.popularity)
+        return ModelScorer(model.with_blend(blend), self.choosing.history)
 
     def apart(self) -> Iterator[tuple[str, Scorer]]:
-        """Both parts learned apart, joined step by step as graphrec does."""
-        plain = replace(self.known, expected_log_popularity=self.known.log_popularity)
-        none = SpectralPart.none(self.known.watched.shape[1])
-        by_id = self.part(NodeState.ID, self.known)
-        yield "ID alone", by_id.scorer(by_id.rule)
-        unforetold = self.part(NodeState.METADATA, plain)
-        foretold = self.part(NodeState.METADATA, self.known)
-        yield "metadata alone, popularity foretold", foretold.scorer(foretold.rule)
-        warm = self.choosing.of_warm()
-        for name, by_metadata in (
-            ("both learned apart, scores added", unforetold),
-            ("the same, popularity of cold movies foretold", foretold),
+        """Both parts trained apart, joined step by step as graphrec does."""
+        by_id, by_metadata = self.train(NodeState.ID), self.train(NodeState.METADATA)
+        yield "ID alone", self.alone(by_id)
+        yield "metadata alone, popularity predicted", self.alone(by_metadata)
+        both = [by_id, by_metadata]
+        log_degree, predicted = (
+            torch.from_numpy(values)
+            for values in (self.data.log_degree, self.data.predicted_log_degree)
+        )
+        imputed = self.plain(both, predicted).impute()
+        for name, model, unrated in (
+            ("both trained apart, scores added", self.plain(both, log_degree), False),
+            ("the same, popularity of cold movies predicted", self.plain(both, predicted), False),
+            ("the same, ID embeddings of cold movies predicted", imputed, False),
+            ("the same, cold movies listed as often as looked for", imputed, True),
         ):
-            candidates = Candidates(warm, [by_id, by_metadata], none)
-            yield name, added(candidates, candidates.best_share(candidates.plain()))
-        mixture, _ = mix(self.choosing, [by_id, foretold], none, self.known)
-        candidates = Candidates(warm, *foretell([by_id, foretold], none, self.known))
-        little = replace(mixture, unwatched=0.0)
-        for name, chosen in (
-            ("the same, company of new movies expected", little),
-            ("the same, new movies listed as often as looked for", mixture),
-        ):
-            yield name, candidates.scorer(chosen)
-
-
-def added(candidates: Candidates, mixture: Mixture) -> Scorer:
-    """The plain sum of both parts' scores."""
-    assert mixture.id is not None
-    assert mixture.metadata is not None
-    both = candidates.part("id", mixture.id), candidates.part("metadata", mixture.metadata)
-    return SumScorer(both)
+            candidates = (by_id.best.popularity, *popularity_weights(self.config))
+            blend, _ = choose_blend(self.choosing, model, candidates)
+            chosen = blend if unrated else replace(blend, unrated=0.0)
+            yield name, ModelScorer(model.with_blend(chosen), self.choosing.history)
 
 
 _TOGETHER: tuple[tuple[str, Callable[[Seed], Scorer]], ...] = (
     (
         "metadata alone, users with a vector of their own",
-        lambda seed: seed.one_state("metadata", "own"),
+        lambda seed: seed.together("metadata", "own"),
     ),
     (
         "metadata alone, users by their history",
-        lambda seed: seed.one_state("metadata", "history"),
+        lambda seed: seed.together("metadata", "history"),
     ),
     (
         "metadata alone, users by both",
-        lambda seed: seed.one_state("metadata", "own+history"),
+        lambda seed: seed.together("metadata", "own+history"),
     ),
     (
         "metadata, the users' vectors propagated to movies",
-        lambda seed: seed.one_state("metadata", "propagated"),
+        lambda seed: seed.together("metadata", "propagated"),
     ),
     (
         "one sum e + W x, 1 layer",
-        lambda seed: seed.one_state("id+metadata", "propagated"),
+        lambda seed: seed.together("id+metadata", "propagated"),
     ),
     (
         "one sum e + W x, 0 layers",
-        lambda seed: seed.one_state("id+metadata", "propagated", layers=0),
+        lambda seed: seed.together("id+metadata", "propagated", layers=0),
     ),
 )
 
@@ -210,14 +212,13 @@ def main(
             say(f"seed {number}: {name}")
             found.setdefault(name, []).append(world.figures(scorer))
     rows: list[list[Any]] = [
-        [name, *(figure([f[place] for f in figures]) for place in PLACES)]
+        [name, *(figure([f[subset] for f in figures]) for subset in SUBSETS)]
         for name, figures in found.items()
     ]
     machine = facts()
     show_facts(machine)
-    show_table(f"NDCG@20 on validation watches, {dataset.name}", ["what", *PLACES], rows)
-    if json_file is not None:
-        write_json(json_file, {"facts": machine, "figures": found})
+    show_table(f"NDCG@20 on validation interactions, {dataset.name}", ["what", *SUBSETS], rows)
+    write_json(json_file, {"facts": machine, "figures": found})
 
 
 if __name__ == "__main__":

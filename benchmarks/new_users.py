@@ -3,10 +3,10 @@
     python -m benchmarks.new_users --data ml-latest-small [--details FILE]
                                    [--seed 0 --seed 1 --seed 2] [--json FILE]
 
-Each seed's new-users split holds out a fifth of the users, who bring four fifths of their watches
-along; the rest is to be found. "Folded in" has learned nothing from them. "Trained" has their
-watches in the graph and learns a state of their own, validation held out at random; that is what
-fold-in is to come near. EASE scores the same histories; its penalty is chosen on the same
+Each seed's new-users split holds out a fifth of the users, who bring four fifths of their history
+along; the rest is to be found. "Folded in" was not trained on them. "Trained" has their history in
+the graph and an embedding of their own, validation held out at random; fold-in is to come near
+that. EASE scores the same histories; its penalty is chosen on the same
 validation users as everything of the folded-in model.
 """
 
@@ -27,13 +27,13 @@ from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split
 from graphrec.evaluate.classical import EASE, TRIALS, Classical
 from graphrec.evaluate.ranking import Scorer
-from graphrec.train.judge import Judge
+from graphrec.train.validation import Validator
 
 VALID_FRACTION = 0.1
 
 
 def trained_split(split: Split, seed: int) -> Split:
-    """The same test watches, all others to learn from but for some random ones."""
+    """The same test part, all others to train on but for some random ones."""
     rng = np.random.default_rng(seed)
     rows = rng.permutation(split.shown)
     number = round(len(rows) * VALID_FRACTION)
@@ -43,13 +43,16 @@ def trained_split(split: Split, seed: int) -> Split:
 
 def ease(dataset: Dataset, split: Split, seed: int) -> Scorer:
     """EASE with the best penalty, scoring what the new users bring along."""
-    interactions, judge = dataset.interactions, Judge.of(dataset.interactions, split, seed)
+    interactions = dataset.interactions
+    validator = Validator.of(interactions, split, seed)
 
-    def of(learned: sp.csr_array, watched: sp.csr_array, l2: float) -> EASE:
-        return replace(EASE.fit(learned, l2=l2), watched=watched)
+    def of(matrix: sp.csr_array, history: sp.csr_array, l2: float) -> EASE:
+        return replace(EASE.fit(matrix, l2=l2), history=history)
 
     penalties = [float(trial["l2"]) for trial in TRIALS[Classical.EASE]]
-    best = max(penalties, key=lambda l2: judge.quality(of(judge.learned, judge.watched, l2)))
+    best = max(
+        penalties, key=lambda l2: validator.ndcg(of(validator.matrix, validator.history, l2))
+    )
     known, shown = interactions.to_csr(split.known), interactions.to_csr(split.shown)
     return of(known, shown, best)
 

@@ -12,9 +12,11 @@ from torch.nn import functional
 from torch_geometric.data import HeteroData
 from torch_geometric.nn.models import LightGCN as PyGLightGCN
 
-from benchmarks.common import make_model
+from benchmarks.common import make_tower
 from graphrec.graph import RATES, REV_RATES, normalized_adjacency
-from graphrec.model.losses import bpr_loss
+from graphrec.nn.losses import bpr_loss
+from graphrec.nn.propagation import Adjacency
+from graphrec.nn.towers import IdEmbedding
 
 BATCH = 2048
 COLUMNS = 64
@@ -94,25 +96,24 @@ class Peer(ABC):
 
 
 class Graphrec(Peer):
-    """graphrec's own model and BPR loss; it has no L2 term."""
+    """graphrec's own tower and BPR loss; it has no L2 term."""
 
     name = "graphrec"
 
     def __init__(self, task: Task, num_layers: int) -> None:
         super().__init__(task)
-        unused = torch.Generator()
-        self.model = make_model(task.graph, task.adjacency, COLUMNS, num_layers, unused)
-        states = self.model.states
-        assert states.movie is not None
-        self.parts: list[nn.Parameter] = [states.user, states.movie]
+        self.adjacency = Adjacency(task.adjacency, task.num_users)
+        self.tower = make_tower(task.graph, COLUMNS, num_layers)
+        assert isinstance(self.tower.movies, IdEmbedding)
+        self.parts = [self.tower.users.weight, self.tower.movies.weight]
         _fill(self.parts, task)
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=LEARNING_RATE, fused=True)
+        self.optimizer = torch.optim.Adam(self.tower.parameters(), lr=LEARNING_RATE, fused=True)
 
     def embeddings(self) -> Tensor:
-        return torch.cat(self.model())
+        return torch.cat(self.tower(self.adjacency))
 
     def loss(self, l2: float) -> Tensor:  # noqa: ARG002
-        users, movies = self.model()
+        users, movies = self.tower(self.adjacency)
         user = users.index_select(0, self.task.user)
         positive = (user * movies.index_select(0, self.task.positive)).sum(dim=1)
         negative = (user * movies.index_select(0, self.task.negative)).sum(dim=1)

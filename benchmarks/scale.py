@@ -5,7 +5,7 @@
 Measured: steps of graphrec's own training loop with its default settings (softmax loss, 64 columns,
 1 layer, Adam, a sixteenth of the users a step), on synthetic graphs of so many million edges, with
 27 edges per user and 20 per movie; an epoch is its steps times the median of those measured. Each
-graph has a process of its own, so that its peak memory is its own. A step contains drawing the
+graph has a process of its own, so that its peak memory is its own. A step contains sampling the
 batch and its negatives, both passes and Adam; the first one doesn't count. Memory is the highest
 resident set size of the process, building the graph included; bytes per edge is its slope from one
 size to the next, which leaves out what Python and torch take anyway.
@@ -28,18 +28,21 @@ from pathlib import Path
 from statistics import median
 from typing import Annotated, TypeVar
 
+import numpy as np
 import pandas as pd
-import torch
+import scipy.sparse as sp
 import typer
 
-from benchmarks.common import facts, make_model, power_law_graph, say, show_facts, show_table
+from benchmarks.common import facts, power_law_graph, say, show_facts, show_table
 from benchmarks.common import write_json as write
 from graphrec import ModelConfig, TrainConfig, fit, make_split
+from graphrec.config import NodeState
 from graphrec.data.dataset import make_dataset
-from graphrec.graph import RATES, normalized_adjacency
-from graphrec.model.sampling import WatchLists
+from graphrec.features.matrix import fit_features
+from graphrec.graph import RATES
+from graphrec.train.data import TrainingData
 from graphrec.train.estimate import peak_memory
-from graphrec.train.loop import Loop
+from graphrec.train.trainer import Callbacks, Trainer
 
 ML_20M = (138_493, 26_744, 20_000_263)
 EDGES_PER_USER, EDGES_PER_MOVIE = 27, 20
@@ -61,7 +64,7 @@ class Result:
         edges, users, movies: its size.
         seconds: of each step.
         steps_per_epoch: how many of them are an epoch.
-        build_seconds: for the graph, its adjacency and the model.
+        build_seconds: for the graph, its adjacency and the tower.
         build_peak: highest resident bytes until then.
         peak: highest resident bytes of the process.
     """
@@ -113,8 +116,8 @@ def main(
     json: Annotated[Path | None, typer.Option(help="File for all raw figures.")] = None,
 ) -> None:
     """Time graphrec's training steps on larger and larger graphs."""
-    known = facts()
-    show_facts(known)
+    machine = facts()
+    show_facts(machine)
     results: list[Result] = []
     for size in sorted(int(float(word) * MILLION) for word in edges.split(",") if word):
         say(f"{size:,} edges ...")
@@ -131,7 +134,7 @@ def main(
     settings = {"columns": ModelConfig().embedding_dim, "layers": ModelConfig().num_layers}
     settings |= {"steps": steps}
     raw = [asdict(result) for result in results]
-    write(json, {"facts": known, "settings": settings, "results": raw, "ml-20m": whole})
+    write(json, {"facts": machine, "settings": settings, "results": raw, "ml-20m": whole})
 
 
 def apart(work: Callable[..., Answer], *arguments: int) -> Answer | None:
@@ -150,21 +153,21 @@ def apart(work: Callable[..., Answer], *arguments: int) -> Answer | None:
 def measure(num_edges: int, steps: int) -> Result:
     """Train on one graph for some steps."""
     began, clock = time.perf_counter(), Clock(steps, [])
-    loop = make_loop(num_edges, clock)
+    trainer = make_trainer(num_edges, clock)
     build_seconds, build_peak = time.perf_counter() - began, peak_memory()
     epoch = 0
     try:
         while True:
             epoch += 1
-            loop.learn(epoch)
+            trainer.train_epoch(epoch)
     except Enough:
         pass
     return Result(
-        edges=len(loop.watches.movie),
-        users=loop.model.num_users,
-        movies=loop.watches.num_movies,
+        edges=trainer.data.matrix.nnz,
+        users=trainer.data.num_users,
+        movies=trainer.data.num_movies,
         seconds=clock.seconds,
-        steps_per_epoch=len(range(0, loop.model.num_users, loop.config.batch_size or 1)),
+        steps_per_epoch=len(trainer.batches),
         build_seconds=build_seconds,
         build_peak=build_peak,
         peak=peak_memory(),
@@ -179,37 +182,35 @@ def train_to_stop(num_users: int, num_movies: int, num_edges: int) -> dict[str, 
     return {
         "edges": len(user),
         "minutes": round(fitted.seconds / 60, 1),
-        "epochs": fitted.history[-1].number,
-        "best epoch": fitted.best.number,
+        "epochs": fitted.first.history[-1].number,
+        "best epoch": fitted.first.best.number,
         "stopped": fitted.stopped,
         "spectral columns": fitted.spectral.dim if fitted.spectral else 0,
         "peak GiB": round((peak_memory() or 0) / GIB, 2),
     }
 
 
-def make_loop(num_edges: int, clock: Clock) -> Loop:
-    """The loop that `graphrec.fit` would run, over a synthetic graph that isn't kept."""
+def make_trainer(num_edges: int, clock: Clock) -> Trainer:
+    """The trainer that `graphrec.fit` would run by ID, over a synthetic graph."""
     num_users, num_movies = num_edges // EDGES_PER_USER, num_edges // EDGES_PER_MOVIE
     graph = power_law_graph(num_users, num_movies, num_edges)
-    settings = ModelConfig()
-    config = TrainConfig(device="cpu").for_users(num_users)
-    generator = torch.Generator().manual_seed(config.seed)
-    model = make_model(
-        graph,
-        normalized_adjacency(graph),
-        settings.embedding_dim,
-        settings.num_layers,
-        generator,
+    edges = graph[RATES].edge_index.numpy()
+    ones, shape = np.ones(edges.shape[1], np.float32), (num_users, num_movies)
+    data = TrainingData(
+        matrix=sp.csr_array((ones, tuple(edges)), shape=shape),
+        history=sp.csr_array((ones[:0], (edges[0, :0], edges[1, :0])), shape=shape),
+        graph=graph,
+        encoder=fit_features(pd.DataFrame(index=range(num_movies))),
     )
-    watches = WatchLists.from_edges(graph[RATES].edge_index, num_users, num_movies)
-    return Loop(model, watches, watches.log_popularity, config, generator, clock)
+    config = TrainConfig(device="cpu").for_users(num_users)
+    return Trainer(NodeState.ID, data, ModelConfig(), config, Callbacks(on_batch=clock))
 
 
 def show(results: list[Result]) -> None:
     """Print one row for each graph."""
     rows = []
-    for place, result in enumerate(results):
-        before = results[place - 1] if place else None
+    for index, result in enumerate(results):
+        before = results[index - 1] if index else None
         rows.append(
             [
                 f"{result.edges:,}",

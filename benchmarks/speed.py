@@ -8,7 +8,7 @@ whatever else the machine does hits them alike; each round gives one ratio per p
 call that doesn't count and then calls for a tenth of a second, one at least. Before anything is
 timed, all of them must agree on embeddings, loss and gradients.
 
-Not measured: reading data, building the graph, drawing negatives, evaluation, and how good the
+Not measured: reading data, building the graph, sampling negatives, evaluation, and how good the
 model gets.
 
 What is not quite equal: each code keeps its own L2 term (graphrec's BPR has none) and its own Adam
@@ -58,7 +58,7 @@ from benchmarks.peers import (
 )
 from graphrec import load_dataset, make_split
 from graphrec.graph import RATES
-from graphrec.model.propagation import spread
+from graphrec.nn.propagation import spmm
 
 GOWALLA = 29_858, 40_981, 810_000  # users, movies, edges of the usual benchmark set
 LAYERS = 1, 3
@@ -99,8 +99,8 @@ def main(
     json: Annotated[Path | None, typer.Option(help="File for all raw times.")] = None,
 ) -> None:
     """Time training steps and single hops in graphrec and in other code."""
-    known = facts()
-    show_facts(known)
+    machine = facts()
+    show_facts(machine)
     graph = power_law_graph(*GOWALLA) if data is None else training_graph(data)
     size = {
         "users": int(graph["user"].num_nodes),
@@ -115,7 +115,7 @@ def main(
     settings = {"batch": BATCH, "columns": COLUMNS, "rounds": rounds, "fused_for_all": fused}
     source = "synthetic power law" if data is None else data.name
     results = [asdict(one) for one in measured]
-    report = {"facts": known, "graph": {"source": source, **size}, "settings": settings}
+    report = {"facts": machine, "graph": {"source": source, **size}, "settings": settings}
     write_json(json, {**report, "results": results})
 
 
@@ -135,12 +135,12 @@ def measure_hop(task: Task, rounds: int) -> Measured:
     csr, state = task.adjacency, task.initial
     as_coo, conv = coo(csr), LGConv()
     turns: dict[str, Turn] = {
-        OURS: lambda: spread(csr, state),
+        OURS: lambda: spmm(csr, state),
         "torch, sparse CSR": lambda: csr @ state,
         "torch, sparse COO": lambda: torch.sparse.mm(as_coo, state),
         "PyG, LGConv": lambda: conv(state, task.edge_index),
     }
-    expected = spread(csr, state)
+    expected = spmm(csr, state)
     for turn in turns.values():
         torch.testing.assert_close(turn(), expected, rtol=1e-4, atol=1e-6)
     return Measured(f"one hop, {COLUMNS} columns", take_turns(turns, rounds))

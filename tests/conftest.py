@@ -12,10 +12,12 @@ import pytest
 import torch
 from hypothesis import settings
 
+from graphrec.config import ModelConfig, TrainConfig
 from graphrec.data.dataset import Dataset, make_dataset
 from graphrec.data.split import Split, make_split
+from graphrec.recommend.estimator import GraphRecommender
+from graphrec.recommend.recommender import Recommender
 from graphrec.recommend.saving import save_model
-from graphrec.config import ModelConfig, TrainConfig
 from graphrec.train.trainer import Fitted, fit
 
 settings.register_profile("patient", deadline=None)  # the first call of a library can be slow
@@ -51,7 +53,7 @@ def gowalla_folder() -> Path:
 def checkerboard() -> tuple[pd.DataFrame, pd.DataFrame]:
     """Ratings and movies of a world where even users watch even movies and odd users odd ones.
 
-    Every user has watched three quarters of their colour, so what they will like next is known: the
+    Every user has watched three quarters of their colour, so what they will like next is clear: the
     rest of it. The genre tells the colour too.
     """
     rng = np.random.default_rng(0)
@@ -121,3 +123,26 @@ def model_folder(
     folder = tmp_path_factory.mktemp("models") / "checkerboard"
     save_model(folder, *small_world, fitted)
     return folder
+
+
+@pytest.fixture(scope="session")
+def recommender(model_folder: Path) -> Recommender:
+    """The saved model of the checkerboard, ready to be asked."""
+    return Recommender.load(model_folder)
+
+
+TrainRecommender = Callable[..., GraphRecommender]
+
+
+@pytest.fixture(scope="session")
+def train_recommender() -> TrainRecommender:
+    """Make a recommender of tables in memory, by one epoch unless the settings say otherwise."""
+
+    def train(
+        ratings: pd.DataFrame, movies: pd.DataFrame | None = None, **settings: object
+    ) -> GraphRecommender:
+        small = {"embedding_dim": 8, "spectral_dim": 8, "epochs": 1}
+        dataset = make_dataset(ratings, movies, note=lambda _: None)
+        return GraphRecommender(**(small | settings)).fit(dataset, verbose=False)
+
+    return train

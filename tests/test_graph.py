@@ -40,7 +40,7 @@ MOVIES = pd.DataFrame(
     {"movieId": [10, 20, 30], "title": ["It", "Heat", "Alien"], "genres": ["a", "a|b", "b"]}
 )
 PAIRS = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=2, unique=True).filter(
-    lambda rows: min(len({row[place] for row in rows}) for place in (0, 1)) > 1
+    lambda rows: min(len({row[end] for row in rows}) for end in (0, 1)) > 1
 )
 
 

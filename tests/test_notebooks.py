@@ -49,7 +49,7 @@ def test_what_is_kept_is_clean(path: Path) -> None:
 
 
 def test_numbers_may_differ_a_little_and_words_may_not() -> None:
-    assert _same("Heat 0.52\n 3 viewers", "Heat  0.525 3 viewers")
+    assert _same("Heat 0.52\n 3 users", "Heat  0.525 3 users")
     assert not _same("Heat 0.52", "Alien 0.52")
     assert not _same("Heat 0.52", "Heat 0.62")
     assert not _same("Heat 0.52", "Heat 0.52 0.1")

@@ -12,10 +12,10 @@ import pytest
 import graphrec
 
 PACKAGE = Path(graphrec.__file__).parent
-FLOORS = ("data", "features", "graph", "model", "evaluate", "train", "recommend", "study", "cli")
+FLOORS = ("data", "features", "graph", "nn", "evaluate", "train", "recommend", "study", "cli")
 # may be imported from anywhere
 GROUND = {"graphrec"} | {
-    f"graphrec.{name}" for name in ("choices", "errors", "notebook", "output", "plain", "style")
+    f"graphrec.{name}" for name in ("config", "errors", "notebook", "output", "plain", "style")
 }
 TOP = {"graphrec.console", "graphrec.grid"}  # the terminal's helpers: the command line's alone
 

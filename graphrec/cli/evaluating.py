@@ -59,13 +59,13 @@ def evaluate(
         )
         return
     say(
-        f"{data['name']}, {split} split: {counts['held_out_watches']:,} held-out watches of"
+        f"{data['name']}, {split} split: {counts['test_interactions']:,} held-out interactions of"
         f" {counts['users']:,} users, all {data['movies']:,} movies ranked."
     )
     if counts["cold_movies"]:
         say(
-            f"{counts['cold_movies']:,} held-out movies ({counts['cold_watches']:,} watches) have"
-            f" no training watch{_named(cold['title'].tolist())}; they count too."
+            f"{counts['cold_movies']:,} held-out movies, with {counts['cold_interactions']:,}"
+            f" interactions, have none in training{_named(cold['title'].tolist())}; they count too."
         )
     options.say_if_simulated(data["simulated"])
     for shown in k or [20]:

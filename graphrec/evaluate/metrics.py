@@ -1,8 +1,8 @@
 """Ranking metrics as pure functions of hits, one value per user.
 
-In all of them `hits` is bool [U, K]: whether the movie at each place of a user's list was one of
-the held-out movies, best place first; `num_relevant` is int [U]: how many were held out, at least
-1. Users with a list shorter than k have False in the places left.
+In all of them `hits` is bool [U, K]: whether the movie at each rank of a user's list was one of
+the held-out movies, best rank first; `num_relevant` is int [U]: how many were held out, at least
+1. Users with a list shorter than k have False at the ranks left.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 
 def recall_at_k(hits: np.ndarray, num_relevant: np.ndarray, k: int) -> np.ndarray:
-    """Share of the held-out movies that are in the first k. Shape [U].
+    """Fraction of the held-out movies that are in the first k. Shape [U].
 
     >>> recall_at_k(np.array([[True, False, True]]), np.array([4]), 3).tolist()
     [0.5]
@@ -22,7 +22,7 @@ def recall_at_k(hits: np.ndarray, num_relevant: np.ndarray, k: int) -> np.ndarra
 
 
 def precision_at_k(hits: np.ndarray, num_relevant: np.ndarray, k: int) -> np.ndarray:
-    """Share of the first k that were held out. Shape [U]."""
+    """Fraction of the first k that were held out. Shape [U]."""
     del num_relevant
     return np.asarray(hits[:, :k].sum(axis=1) / k)
 
@@ -34,7 +34,7 @@ def hit_rate_at_k(hits: np.ndarray, num_relevant: np.ndarray, k: int) -> np.ndar
 
 
 def mrr_at_k(hits: np.ndarray, num_relevant: np.ndarray, k: int) -> np.ndarray:
-    """1 / place of the first hit, 0 if there is none in the first k. Shape [U].
+    """1 / rank of the first hit, 0 if there is none in the first k. Shape [U].
 
     >>> mrr_at_k(np.array([[False, True], [False, False]]), np.array([1, 1]), 2).tolist()
     [0.5, 0.0]

@@ -1,4 +1,4 @@
-"""One full-ranking loop for every scorer: all movies, watched ones masked, ties drawn by lot."""
+"""One full-ranking loop for every scorer: all movies, the history masked, ties broken at random."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def rank(
     users: np.ndarray,
     k: int,
     *,
-    watched: sp.csr_array | None = None,
+    history: sp.csr_array | None = None,
     allowed: np.ndarray | None = None,
     seed: int = 0,
 ) -> Iterator[RankedBlock]:
@@ -57,16 +57,16 @@ def rank(
         scorer: gives the scores.
         users: internal users, int64 [N].
         k: length of the lists.
-        watched: users x movies; what to leave out. None leaves nothing out.
+        history: users x movies; what to leave out. None leaves nothing out.
         allowed: bool [M], the only movies that may appear; all by default.
-        seed: of the draw among equal scores.
+        seed: of the order of equal scores.
     """
     scores = rank_all(
         lambda chosen: [scorer.score(chosen)],
         scorer.num_movies,
         users,
         k,
-        watched=watched,
+        history=history,
         allowed=allowed,
         seed=seed,
     )
@@ -80,7 +80,7 @@ def rank_all(
     users: np.ndarray,
     k: int,
     *,
-    watched: sp.csr_array | None = None,
+    history: sp.csr_array | None = None,
     allowed: np.ndarray | None = None,
     seed: int = 0,
 ) -> Iterator[list[RankedBlock]]:
@@ -89,15 +89,15 @@ def rank_all(
     Args:
         score: gives fresh scores [len(users), M] of some users by each scoring.
         num_movies: M.
-        users, k, watched, allowed, seed: as for `rank`.
+        users, k, history, allowed, seed: as for `rank`.
     """
     generator = torch.Generator().manual_seed(seed)
     size = max(1, BLOCK_SCORES // num_movies)
     for start in range(0, len(users), size):
         chosen = users[start : start + size]
         hidden = None
-        if watched is not None:
-            own = watched[chosen].tocoo()
+        if history is not None:
+            own = history[chosen].tocoo()
             hidden = torch.from_numpy(own.row).long(), torch.from_numpy(own.col).long()
         blocks = []
         for scores in map(Tensor.cpu, score(chosen)):

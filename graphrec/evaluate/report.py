@@ -1,4 +1,4 @@
-"""How well a scorer ranks the held-out watches, with everything that was counted."""
+"""How well a scorer ranks the held-out interactions, with everything that was counted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from graphrec.evaluate.ranking import RankedBlock, Scorer, rank
 from graphrec.notebook import html_card, html_table
 
 DEFAULT_KS = (5, 10, 20, 50)
-POPULAR_SHARE = 0.1  # "popular" are the most watched tenth of the movies
+POPULAR_FRACTION = 0.1  # "popular" are the most rated tenth of the movies
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,29 +24,29 @@ class Report:
     Attributes:
         metrics: means over users by name, such as ``ndcg@20``; between 0 and 1, novelty in bits.
         per_user: each per-user metric, float64 [users], in the order of `users`.
-        users: internal users who have held-out watches, int64.
-        num_held_out: held-out watches ranked.
-        cold_movies: internal held-out movies without a training watch, int64; they are ranked like
-            all others.
-        num_cold_watches: held-out watches of those movies.
-        num_cold_users: users with held-out watches but none in training.
+        users: internal users who have held-out interactions, int64.
+        num_interactions: held-out interactions.
+        cold_movies: internal held-out movies without a training interaction, int64; they are ranked
+            like all others.
+        num_cold_interactions: held-out interactions with those movies.
+        num_cold_users: users with held-out interactions but none in training.
     """
 
     metrics: dict[str, float]
     per_user: dict[str, np.ndarray] = field(repr=False)
     users: np.ndarray = field(repr=False)
-    num_held_out: int
+    num_interactions: int
     cold_movies: np.ndarray = field(repr=False)
-    num_cold_watches: int
+    num_cold_interactions: int
     num_cold_users: int
 
     def counts(self) -> dict[str, int]:
         """What was ranked, for people and for JSON."""
         return {
             "users": len(self.users),
-            "held_out_watches": self.num_held_out,
+            "test_interactions": self.num_interactions,
             "cold_movies": len(self.cold_movies),
-            "cold_watches": self.num_cold_watches,
+            "cold_interactions": self.num_cold_interactions,
             "cold_users": self.num_cold_users,
         }
 
@@ -68,16 +68,16 @@ def evaluate_ranking(
     allowed: np.ndarray | None = None,
     seed: int = 0,
 ) -> Report:
-    """Rank all movies for every user with held-out watches; known watches are masked.
+    """Rank all movies, but a user's known ones, for every user with held-out interactions.
 
     Args:
-        scorer: what to judge.
-        interactions: all watches.
+        scorer: what to evaluate.
+        interactions: all of them.
         known: rows the scorer may have learned from, int64.
         held_out: rows to find again, int64, disjoint from `known`.
         ks: list lengths.
-        allowed: bool [M], the only movies that are ranked and whose watches count; all by default.
-        seed: of the draw among equal scores.
+        allowed: bool [M], the only movies that are ranked and looked for; all by default.
+        seed: of the order of equal scores.
 
     Raises:
         ConfigError: if nothing is held out, or a length is below 1.
@@ -85,15 +85,15 @@ def evaluate_ranking(
     if allowed is not None:
         held_out = held_out[allowed[interactions.movie[held_out]]]
     if not len(held_out):
-        raise ConfigError("no watch is held out, so there is nothing to evaluate on.")
+        raise ConfigError("no interaction is held out, so there is nothing to evaluate on.")
     if not ks or min(ks) < 1:
         raise ConfigError(f"list lengths must be 1 or more, not {ks}.")
-    watched, target = interactions.to_csr(known), interactions.to_csr(held_out)
+    history, target = interactions.to_csr(known), interactions.to_csr(held_out)
     num_relevant = np.diff(target.indptr)
     users = np.flatnonzero(num_relevant)
     degree = interactions.movie_degree(known)
     movies, found = [], []
-    for block in rank(scorer, users, max(ks), watched=watched, allowed=allowed, seed=seed):
+    for block in rank(scorer, users, max(ks), history=history, allowed=allowed, seed=seed):
         movies.append(np.where(np.isneginf(block.scores), -1, block.movies))
         found.append(hits(block, target))
     lists, right = np.concatenate(movies), np.concatenate(found)
@@ -110,10 +110,10 @@ def evaluate_ranking(
         metrics=metrics,
         per_user=per_user,
         users=users,
-        num_held_out=len(held_out),
+        num_interactions=len(held_out),
         cold_movies=np.unique(interactions.movie[held_out][cold]),
-        num_cold_watches=int(cold.sum()),
-        num_cold_users=int((np.diff(watched.indptr)[users] == 0).sum()),
+        num_cold_interactions=int(cold.sum()),
+        num_cold_users=int((np.diff(history.indptr)[users] == 0).sum()),
     )
 
 
@@ -129,9 +129,9 @@ def hits(block: RankedBlock, target: sp.csr_array) -> np.ndarray:
 def _beyond_accuracy(
     lists: np.ndarray, degree: np.ndarray, num_users: int, k: int
 ) -> dict[str, float]:
-    """Coverage of the catalogue, novelty in bits, and the share that popular movies take."""
+    """Coverage of the catalogue, novelty in bits, and the fraction of popular movies."""
     shown = lists[lists >= 0]
-    num_popular = max(1, round(len(degree) * POPULAR_SHARE))
+    num_popular = max(1, round(len(degree) * POPULAR_FRACTION))
     popular = degree >= max(1, np.sort(degree)[-num_popular])
     surprise = -np.log2(np.maximum(degree, 1) / num_users)
     return {

@@ -15,7 +15,7 @@ _ROUNDING = 1e-9  # sums of the same numbers in another order differ by less tha
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A mean, where it may lie, and how easily it comes about if there is no difference.
+    """A mean with its confidence interval and p-value.
 
     Attributes:
         mean: of the differences.
@@ -46,8 +46,8 @@ def paired_bootstrap(
 
     .. math:: p = \frac{1 + \#\{b : |\bar d^*_b - \bar d| \ge |\bar d|\}}{B + 1}
 
-    All users share the same movies: that a scorer is lucky with a few of them hits every user,
-    which resampled users can't show. So the movies are resampled too, on their own, and both
+    All users share the same movies: that a scorer happens to rank a few of them high moves every
+    user's metric, which resampled users can't show. So the movies are resampled too, and both
     deviations are added up (as in Owen's pigeonhole bootstrap, Annals of Applied Statistics 2007;
     rather too wide than too narrow). Of many movies the sum is normal; that is what is drawn, with
     the variance :math:`\sum_i (D_i - \bar D)^2`.
@@ -71,8 +71,8 @@ def paired_bootstrap(
     mean = float(difference.mean())
     around = _resampled_means(difference - mean, resamples, rng)
     if by_movie is not None and len(by_movie):
-        luck = float(np.sqrt(((by_movie - by_movie.mean()) ** 2).sum()))
-        around = around + luck * rng.standard_normal(resamples)
+        std = float(np.sqrt(((by_movie - by_movie.mean()) ** 2).sum()))
+        around = around + std * rng.standard_normal(resamples)
     low, high = mean + np.quantile(around, [(1 - level) / 2, (1 + level) / 2])
     as_far = int((np.abs(around) >= abs(mean) * (1 - _ROUNDING)).sum())
     return Interval(mean, float(low), float(high), (1 + as_far) / (resamples + 1))

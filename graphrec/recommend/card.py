@@ -23,10 +23,10 @@ def model_card(folder: str, manifest: dict[str, Any], movie: Any, num_new: int) 
         ["data", f"{data['name']}{simulated}"],
         ["movies", f"{data['movies']:,}{added}"],
         ["users", data["users"]],
-        ["watches", f"{data['watches']:,} ({data['density']:.2%} of all pairs)"],
-        ["split", f"{split['kind']}; {split['test']:,} watches held out"],
+        ["interactions", f"{data['interactions']:,} ({data['density']:.2%} of all pairs)"],
+        ["split", f"{split['kind']}; {split['test']:,} interactions held out"],
         ["model", _made_of(manifest)],
-        ["quality", _quality(manifest["metrics"]["valid"])],
+        ["validation", _validation(manifest["metrics"]["valid"])],
         ["trained", f"{manifest['created']}, graphrec {manifest['graphrec_version']}"],
     ]
     ask = html_code(
@@ -46,6 +46,6 @@ def _made_of(manifest: dict[str, Any]) -> str:
     )
 
 
-def _quality(measured: dict[str, float | None]) -> str:
+def _validation(measured: dict[str, float | None]) -> str:
     figures = [f"{name} {value:.4f}" for name, value in measured.items() if value is not None]
-    return f"{', '.join(figures)} on validation" if figures else "not measured: too few watches"
+    return ", ".join(figures) or "not measured: too few interactions"

@@ -55,7 +55,7 @@ def lists_of(
     if not num_users:
         return np.zeros((0, 0), np.int64), np.zeros((0, 0)), np.zeros((0, 0), np.int64)
     users = np.arange(num_users)
-    blocks = list(rank(scorer, users, k, watched=hidden, allowed=allowed))
+    blocks = list(rank(scorer, users, k, history=hidden, allowed=allowed))
     movies = np.concatenate([block.movies for block in blocks])
     scores = np.concatenate([block.scores for block in blocks])
     ranks = np.arange(1, movies.shape[1] + 1) * ~np.isneginf(scores)

@@ -122,7 +122,7 @@ class TitleLookup:
         """Movies of that very name; if there are none, those that differ in an article only."""
         name = _name(title)
         for names, wanted in ((self.names, name), (self.keys, _without_article(name))):
-            found = {int(self.rows[place]) for place, one in enumerate(names) if one == wanted}
+            found = {int(self.rows[index]) for index, one in enumerate(names) if one == wanted}
             if found:
                 return sorted(found)
         return []
@@ -235,11 +235,11 @@ def _name(title: str) -> str:
     title = _YEAR.sub("", title).strip()
     if "," in title:  # the pattern alone would take as long as all the rest
         title = _TRAILING_ARTICLE.sub(r"\2 \1", title)
-    letters = title.casefold().replace("&", " and ")
-    if not letters.isascii():  # most are, and need not be taken apart
-        apart = unicodedata.normalize("NFKD", letters)
-        letters = "".join(letter for letter in apart if not unicodedata.combining(letter))
-    return " ".join(_PUNCTUATION.sub(" ", _APOSTROPHES.sub("", letters)).split())
+    text = title.casefold().replace("&", " and ")
+    if not text.isascii():  # most titles are, and need not be taken apart
+        apart = unicodedata.normalize("NFKD", text)
+        text = "".join(character for character in apart if not unicodedata.combining(character))
+    return " ".join(_PUNCTUATION.sub(" ", _APOSTROPHES.sub("", text)).split())
 
 
 def _without_article(name: str) -> str:

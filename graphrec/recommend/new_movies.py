@@ -28,7 +28,7 @@ def read_new_movies(
         movies: those of the model.
         encoder: as training fitted it.
         has_titles: whether the model's movies have titles; if so, new ones need theirs.
-        note: told of what could not be used.
+        note: called with what could not be used.
 
     Returns:
         ``movie_id``, ``title`` and metadata, one row per new movie.

@@ -1,4 +1,4 @@
-"""Why two movies are alike, in words: what their metadata share, and who has watched both."""
+"""Why two movies are alike, in words: what their metadata have in common, and how many users."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from graphrec.plain import short_number
 
 MOST_LABELS = 3
 MOST_NUMBERS = 2
-COMMON = 0.5  # a label that more than this share of the movies has is no reason
+COMMON = 0.5  # a label that more than this fraction of the movies has is no reason
 NEAR = 0.1  # of all movies that may lie between two close numbers
 NEAR_LOG = 0.25  # of logarithms, about a quarter
 MEANING = 0.5  # cosine from which two texts, or two vectors, are alike
@@ -27,10 +27,10 @@ _YEARS = (ColumnKind.DATE, ColumnKind.TITLE_YEAR)
 
 @dataclass(frozen=True, slots=True, order=True)
 class _Piece:
-    """One thing that two movies share; the smaller its measure, the more it says.
+    """One thing that two movies have in common; the smaller its measure, the more it says.
 
     Attributes:
-        measure: share of the movies that have the label, or that lie between the numbers.
+        measure: fraction of the movies that have the label, or that lie between the numbers.
         about: the column, or ``year`` for all that say one.
         text: in words.
     """
@@ -49,29 +49,29 @@ def reasons(
     row: int,
     others: np.ndarray,
 ) -> list[str]:
-    """Why each of some movies is like one: on one side its metadata, on the other its viewers.
+    """Why each of some movies is like one: by its metadata on one side, by its users on the other.
 
-    Such as ``Crime, Thriller; 1995, runtime 170 and 176; 34 viewers, 6 by chance``: labels that
-    both have, rarest first; the closest numbers; texts that are alike; and how many known viewers
-    the two share, beside how many they would by chance, d_a d_b / U. A side that has nothing to say
-    is left out; of a movie that nobody has watched it says ``no known viewers``.
+    Such as ``Crime, Thriller; 1995, runtime 170 and 176; 34 users in common, 6 by chance``: labels
+    that both have, rarest first; the closest numbers; texts that are alike; and how many users have
+    watched both, beside how many would by chance, d_a d_b / U. A side that has nothing to say is
+    left out; of a movie that nobody has watched it says ``no ratings``.
 
     Args:
         encoder: as training fitted it.
         movies: one row per movie, [M].
         features: as the encoder made them, [M, F].
-        known: the watches that the model has learned from.
+        known: the interactions that the model was trained on.
         row: the movie in question.
         others: the movies that are like it, [n].
     """
     rows = np.append(others, row)
     metadata = _shared(encoder, movies.iloc[rows], features[rows])
-    viewers = _viewers(known, len(movies), row, others)
-    return ["; ".join(filter(None, both)) for both in zip(metadata, viewers, strict=True)]
+    users = _common_users(known, len(movies), row, others)
+    return ["; ".join(filter(None, both)) for both in zip(metadata, users, strict=True)]
 
 
 def _shared(encoder: FeatureEncoder, movies: pd.DataFrame, features: np.ndarray) -> list[str]:
-    """What the last movie's metadata share with each other one's."""
+    """What the last movie's metadata have in common with each other one's."""
     movies = with_plain_names(movies).reset_index(drop=True)
     labels, numbers, meanings = ([list[_Piece]() for _ in range(len(movies) - 1)] for _ in range(3))
     start = 0
@@ -106,12 +106,12 @@ def _said(labels: list[_Piece], numbers: list[_Piece], meanings: list[_Piece]) -
 
 def _same_labels(column: FittedColumn, values: pd.Series[Any]) -> list[list[_Piece]]:
     """Fitted labels that a movie has and the last one too, if they are not most movies'."""
-    share = dict(zip(column.labels, column.mean.tolist(), strict=True))
+    frequency = dict(zip(column.labels, column.mean.tolist(), strict=True))
     *cells, own = labels_of(column.finding, values)
     name = f"{column.name} " if column.finding.kind is ColumnKind.CATEGORY else ""
-    telling = [label for label in own if share.get(label, 1.0) <= COMMON]
+    telling = [label for label in own if frequency.get(label, 1.0) <= COMMON]
     return [
-        [_Piece(share[x], column.name, f"{name}{x}") for x in telling if x in cell]
+        [_Piece(frequency[x], column.name, f"{name}{x}") for x in telling if x in cell]
         for cell in cells
     ]
 
@@ -126,8 +126,8 @@ def _close_numbers(column: FittedColumn, values: pd.Series[Any]) -> list[list[_P
     knots = column.state["knots"]
     numbers = numbers_of(column.finding, values).to_numpy(float)
     inner = knots[1:-1] if len(knots) > 3 else knots
-    place = np.interp(numbers, knots, np.linspace(0, 1, len(knots)))
-    between = np.abs(place[:-1] - place[-1])
+    quantile = np.interp(numbers, knots, np.linspace(0, 1, len(knots)))
+    between = np.abs(quantile[:-1] - quantile[-1])
     apart = np.abs(numbers[:-1] - numbers[-1])
     most = (inner[-1] - inner[0]) / 2
     if column.finding.kind is ColumnKind.LOG_NUMBER:
@@ -159,28 +159,27 @@ def _same_meaning(column: FittedColumn, block: np.ndarray) -> list[list[_Piece]]
     return [[_Piece(1 - float(one), column.name, text)] if one >= MEANING else [] for one in cosine]
 
 
-def _viewers(known: Interactions, num_movies: int, row: int, others: np.ndarray) -> list[str]:
-    """How many viewers the movies share with one, where both have any; and which have none."""
+def _common_users(known: Interactions, num_movies: int, row: int, others: np.ndarray) -> list[str]:
+    """How many users the movies have in common with one; and which have no ratings."""
     if not len(known):
         return [""] * len(others)
-    is_viewer = np.zeros(known.num_users, dtype=bool)
-    is_viewer[known.viewers(row)] = True
+    is_user = np.zeros(known.num_users, dtype=bool)
+    is_user[known.viewers(row)] = True
     degree = np.bincount(known.movie, minlength=num_movies)
-    shared = np.bincount(known.movie[is_viewer[known.user]], minlength=num_movies)
+    common = np.bincount(known.movie[is_user[known.user]], minlength=num_movies)
     chance = degree[row] * degree / max(np.count_nonzero(known.user_degree()), 1)
-    counts = zip(shared[others].tolist(), chance[others].tolist(), strict=True)
-    said = [_counted(*pair) if degree[row] else "" for pair in counts]
+    counts = zip(common[others].tolist(), chance[others].tolist(), strict=True)
+    texts = [_counted(*pair) if degree[row] else "" for pair in counts]
     return [
-        text if degree[other] else "no known viewers"
-        for text, other in zip(said, others, strict=True)
+        text if degree[other] else "no ratings" for text, other in zip(texts, others, strict=True)
     ]
 
 
-def _counted(viewers: int, chance: float) -> str:
-    """Shared viewers beside those by chance.
+def _counted(users: int, chance: float) -> str:
+    """Common users beside those by chance.
 
     >>> _counted(34, 6.2), _counted(1, 0.04)
-    ('34 viewers, 6 by chance', '1 viewer, 0.04 by chance')
+    ('34 users in common, 6 by chance', '1 user in common, 0.04 by chance')
     """
     expected = f"{chance:,.0f}" if chance >= 1 else f"{chance:.1g}"
-    return f"{viewers:,} viewer{'s' * (viewers != 1)}, {expected} by chance"
+    return f"{users:,} user{'s' * (users != 1)} in common, {expected} by chance"

@@ -126,7 +126,7 @@ def measure(
 
     found: dict[str, list[tuple[np.ndarray, ...]]] = {name: [] for name in places}
     gain = {name: np.zeros(scorer.num_movies) for name in places}
-    for blocks in rank_all(score, scorer.num_movies, everyone, K, watched=watched, seed=seed):
+    for blocks in rank_all(score, scorer.num_movies, everyone, K, history=watched, seed=seed):
         for (name, place), block in zip(places.items(), blocks, strict=True):
             right = hits(block, place.target)
             relevant = np.diff(place.target.indptr)[block.users]

@@ -1,4 +1,4 @@
-"""What a training will take, from counts alone: rough, but told before it starts."""
+"""What a training will take, from counts alone: roughly, before it starts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from graphrec.train.validation import COARSE_DIM
 # Fitted to runs on two cores of a server, see benchmarks/RESULTS.md; bytes and operations a second.
 GATHER, SWEEP, MULTIPLY, SPARSE = 40e9, 12e9, 60e9, 2e9
 SWEEPS = 40  # passes over all states in a step: gradients, Adam, normalisation, copies
-USUAL_EPOCHS = 45  # until validation no longer improves, where epochs have 16 steps
+TYPICAL_EPOCHS = 45  # until validation no longer improves, where epochs have 16 steps
 STEP_OVERHEAD = 1e-3  # however small the graph is
 SVD_PASSES, COARSE_FITS, SELF_BYTES = 10, 5, 700e6
 
@@ -34,7 +34,7 @@ def estimate(
     *,
     num_parts: int = 1,
 ) -> Estimate:
-    """Roughly what `graphrec.fit` will take; within a factor of about two on a usual machine.
+    """Roughly what `graphrec.fit` will take; within a factor of about two on a typical machine.
 
     Args:
         num_users, num_movies, num_edges: of the training part.
@@ -45,7 +45,7 @@ def estimate(
     assert config.batch_size is not None
     nodes, columns = num_users + num_movies, model.embedding_dim
     steps_per_epoch = max(1, -(-num_users // config.batch_size))
-    epochs = min(config.epochs, max(3, USUAL_EPOCHS * 16 // steps_per_epoch))
+    epochs = min(config.epochs, max(3, TYPICAL_EPOCHS * 16 // steps_per_epoch))
     candidates = config.num_negatives if config.loss is Loss.SOFTMAX else 1
     step = (
         4 * model.num_layers * num_edges * columns * 4 / GATHER

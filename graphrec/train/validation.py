@@ -79,9 +79,8 @@ class Validator:
         """Which movies have training interactions, bool [M]."""
         return np.asarray(self.matrix.sum(axis=0)) > 0
 
-    def of_rated(self) -> Validator:
-        """That of the movies with training interactions alone."""
-        movies = self.is_rated
+    def among(self, movies: np.ndarray) -> Validator:
+        """The same with some movies alone, bool [M]: only they are ranked and looked for."""
         target = sp.csr_array(self.target @ sp.diags_array(movies.astype(np.float32)))
         target.eliminate_zeros()
         users = self.users[np.diff(target.indptr)[self.users] > 0]
@@ -123,7 +122,7 @@ class Validator:
     ) -> np.ndarray:
         """Which fraction of the first 20 are some movies, bool [M], by several scorings."""
         blocks = [
-            [movies[block.movies].mean() for block in ranked]
+            [movies[block.movies[~np.isneginf(block.scores)]].mean() for block in ranked]
             for ranked in self._ranked(score, np.sort(self.users[:QUICK_USERS]))
         ]
         return np.asarray(np.mean(blocks, axis=0))
@@ -136,7 +135,7 @@ class Validator:
             self.target.shape[1],
             users,
             VALID_K,
-            watched=self.history,
+            history=self.history,
             allowed=self.allowed,
             seed=self.seed,
         )
@@ -147,7 +146,7 @@ def popularity_weights(config: TrainConfig) -> tuple[float, ...]:
 
     BPR learns popularity itself, as the lengths of its vectors, so it needs none.
     """
-    return tuple(share * config.temperature for share in POPULARITY) if config.cosine else (0.0,)
+    return tuple(f * config.temperature for f in POPULARITY) if config.cosine else (0.0,)
 
 
 # --- the spectral part
@@ -243,7 +242,7 @@ def choose_blend(
         popularity: candidates of `popularity_weights`, the first part's own best one first.
     """
     unit = model.with_blend(Blend(**dict.fromkeys(BLOCKS, 1.0)))
-    search = _BlendSearch(validator.of_rated(), ModelScorer(unit, validator.history))
+    search = _BlendSearch(validator.among(validator.is_rated), ModelScorer(unit, validator.history))
     has = {part: float(part in model.learned) for part in (ID, METADATA)}
     blend = Blend(**has, popularity=popularity[0])
     if ID in model.learned and METADATA in model.learned:

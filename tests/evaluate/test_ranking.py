@@ -10,11 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from graphrec.config import Scoring
 from graphrec.evaluate import ranking
 from graphrec.evaluate.baselines import Popularity
 from graphrec.evaluate.ranking import rank, top_k
-from graphrec.evaluate.scorers import EmbeddingScorer, RankingRule
+from graphrec.evaluate.scorers import EmbeddingScorer
 
 few_scores = hnp.arrays(
     np.float32,
@@ -49,9 +48,9 @@ def test_constant_scorer_is_no_better_than_chance_wherever_the_hits_are() -> Non
         for seed in range(5)
         for block in rank(Popularity(np.ones(200)), np.arange(400), 20, seed=seed)
     ]
-    share = np.bincount(np.concatenate(draws).ravel(), minlength=200) / (5 * 400)
-    assert share[:20].mean() == pytest.approx(20 / 200, abs=0.01)
-    assert share.max() < 0.16
+    fraction = np.bincount(np.concatenate(draws).ravel(), minlength=200) / (5 * 400)
+    assert fraction[:20].mean() == pytest.approx(20 / 200, abs=0.01)
+    assert fraction.max() < 0.16
 
 
 def test_watched_movies_and_movies_not_allowed_never_appear() -> None:
@@ -60,12 +59,12 @@ def test_watched_movies_and_movies_not_allowed_never_appear() -> None:
         torch.from_numpy(rng.normal(size=(30, 4)).astype(np.float32)),
         torch.from_numpy(rng.normal(size=(25, 4)).astype(np.float32)),
     )
-    watched = sp.csr_array((rng.random((30, 25)) < 0.4).astype(np.float32))
+    history = sp.csr_array((rng.random((30, 25)) < 0.4).astype(np.float32))
     allowed = rng.random(25) < 0.6
-    for block in rank(scorer, np.arange(30), 25, watched=watched, allowed=allowed):
+    for block in rank(scorer, np.arange(30), 25, history=history, allowed=allowed):
         listed = ~np.isneginf(block.scores)
         for user, movies, real in zip(block.users, block.movies, listed, strict=True):
-            own = watched[[user]].toarray()[0] > 0
+            own = history[[user]].toarray()[0] > 0
             assert set(movies[real]) == set(np.flatnonzero(allowed & ~own))
 
 
@@ -75,17 +74,3 @@ def test_blocks_cover_all_users_in_order(monkeypatch: pytest.MonkeyPatch) -> Non
     assert [len(block.users) for block in blocks] == [3, 1]
     assert np.concatenate([block.users for block in blocks]).tolist() == [5, 3, 8, 1]
     assert all((block.movies == [9, 8]).all() for block in blocks)
-
-
-@pytest.mark.parametrize(
-    ("rule", "expected"),
-    [
-        (RankingRule(Scoring.DOT, 7.0), [2, 6]),
-        (RankingRule(Scoring.COSINE), [1, 0.5**0.5]),
-        (RankingRule(Scoring.COSINE, 0.5), [1 + 0.5 * 3, 0.5**0.5 + 0.5 * 4]),
-    ],
-)
-def test_rules_by_hand(rule: RankingRule, expected: list[float]) -> None:
-    user, movie = torch.tensor([[2.0, 0.0]]), torch.tensor([[1.0, 0.0], [3.0, 3.0]])
-    scorer = EmbeddingScorer.by_rule(user, movie, torch.tensor([3.0, 4.0]), rule)
-    np.testing.assert_allclose(scorer.score(np.array([0]))[0], expected, rtol=1e-6)

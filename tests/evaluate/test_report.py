@@ -40,7 +40,7 @@ def test_equals_an_obvious_evaluation(small_world: tuple[Dataset, Split]) -> Non
     assert report.metrics["recall@5"] == pytest.approx(np.mean(recalls))
     assert report.metrics["ndcg@5"] == pytest.approx(np.mean(gains))
     assert report.counts()["users"] == len(recalls)
-    assert report.counts()["held_out_watches"] == len(split.test)
+    assert report.counts()["test_interactions"] == len(split.test)
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_cold_movies_are_counted_and_ranked(with_cold_movie: Dataset) -> None:
         ks=(1, 3),
     )
     assert report.cold_movies.tolist() == [2, 3]
-    assert report.num_cold_watches == 2
+    assert report.num_cold_interactions == 2
     assert report.metrics["recall@1"] == 0.5  # movie 3 is first, and cold
     assert report.metrics["recall@3"] == 1.0
     assert report.num_cold_users == 0
@@ -107,7 +107,7 @@ def test_novelty_and_popularity_by_hand(with_cold_movie: Dataset) -> None:
 def test_nothing_to_evaluate_is_said(with_cold_movie: Dataset) -> None:
     rows = np.arange(3)
     scorer = Popularity(np.ones(4))
-    with pytest.raises(ConfigError, match="no watch is held out"):
+    with pytest.raises(ConfigError, match="no interaction is held out"):
         evaluate_ranking(scorer, with_cold_movie.interactions, known=rows, held_out=rows[:0])
     with pytest.raises(ConfigError, match="must be 1 or more"):
         evaluate_ranking(scorer, with_cold_movie.interactions, known=rows, held_out=rows, ks=())
@@ -125,4 +125,4 @@ def test_notebooks_show_a_table_of_metrics(with_cold_movie: Dataset) -> None:
     assert "<th></th><th>@1</th><th>@3</th>" in shown
     first, last = (f"{report.metrics[f'ndcg@{k}']:.4f}" for k in (1, 3))
     assert f"<tr><th>ndcg</th><td>{first}</td><td>{last}</td></tr>" in shown
-    assert "<tr><th>held out watches</th><td>2</td></tr>" in shown
+    assert "<tr><th>test interactions</th><td>2</td></tr>" in shown

@@ -130,16 +130,16 @@ def test_holm_properties(p_values: list[float], random: object) -> None:
     assert (holm(given_values[shuffled]) == adjusted[shuffled]).all()
 
 
-def test_luck_with_shared_movies_widens_the_interval() -> None:
-    """One fixed order of movies for everybody against another: neither is better, but by luck."""
+def test_chance_of_shared_movies_widens_the_interval() -> None:
+    """One fixed order of movies for everybody against another: neither is better, but by chance."""
     rng = np.random.default_rng(0)
     users_alone = both = 0
     for _ in range(200):
-        quality = rng.normal(0, 1, 40)  # of each movie's place in one order less the other
+        gain = rng.normal(0, 1, 40)  # of each movie's rank in one order less the other
         taste = rng.random((300, 40)) < 0.2
-        share = taste * quality / 8
-        by_movie = share.mean(axis=0)
-        difference = share.sum(axis=1)
+        part = taste * gain / 8
+        by_movie = part.mean(axis=0)
+        difference = part.sum(axis=1)
         users_alone += paired_bootstrap(difference, rng=rng, resamples=400).p_value < 0.05
         both += (
             paired_bootstrap(difference, rng=rng, by_movie=by_movie, resamples=400).p_value < 0.05

@@ -14,6 +14,9 @@ import graphrec
 from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split, make_split
 from graphrec.errors import ConfigError
+from graphrec.nn.hybrid import Blend
+from graphrec.recommend.export import export
+from graphrec.recommend.saving import save_model
 
 SETTINGS = {"embedding_dim": 8, "spectral_dim": 8, "epochs": 4, "validate_every": 2, "seed": 0}
 
@@ -65,14 +68,45 @@ def test_answers_as_it_does_when_saved_and_loaded(
         loaded.save(tmp_path / "other")
 
 
-def test_every_way_to_a_score_says_the_same(model: graphrec.GraphRecommender) -> None:
-    """`score`, `recommend`, the sum of `explain` and the vectors' inner products."""
-    listed = model.recommend(k=32, filter_viewed=False).set_index(["user_id", "movie_id"])["score"]
-    products = model.user_vectors_ @ model.movie_vectors_.T
-    for user, movie in np.random.default_rng(0).integers([40, 32], size=(12, 2)).tolist():
+MODELS: dict[str, dict[str, object]] = {
+    "lightgcn": {},
+    "graphsage": {"layers": "sage", "num_layers": 2},
+    "bpr": {"loss": "bpr"},
+    "id": {"node_state": "id"},
+    "metadata": {"node_state": "metadata"},
+    "cold movies": {"split": "cold-movies"},
+}
+
+
+@pytest.mark.parametrize("settings", MODELS.values(), ids=MODELS)
+def test_every_way_to_a_score_says_the_same(
+    settings: dict[str, object], world: Dataset, tmp_path: Path
+) -> None:
+    """`score`, the scorer of evaluation, `recommend`, the sum of `explain`, exported vectors."""
+    model = graphrec.GraphRecommender(**(SETTINGS | settings)).fit(world, verbose=False)
+    blocks = {*model.model.learned, "spectral"} & {*model.model.blocks}
+    assert blocks == {*str(settings.get("node_state", "id+metadata")).split("+"), "spectral"}
+    # every part and correction counts, whatever so small a world's validation chose
+    model.model.blend = Blend(0.9, 0.6, 0.3, 0.1, 0.2)
+    interactions, split = model.artefact.dataset()[0].interactions, model.artefact.dataset()[1]
+    fitted = model.artefact.fitted  # type: ignore[attr-defined]
+    scores = fitted.scorer().score(np.arange(40)).numpy()
+    artefact = save_model(tmp_path / "model", world, split, fitted)
+    export(artefact, tmp_path / "vectors.npz", "scores")
+    with np.load(tmp_path / "vectors.npz") as vectors:
+        products = vectors["user"] @ vectors["movie"].T
+    loaded = graphrec.Recommender.load(tmp_path / "model")
+    listed = loaded.recommend(k=32, filter_viewed=False).set_index(["user_id", "movie_id"])["score"]
+    rated = interactions.movie_degree(split.known) > 0
+    assert rated.all() == ("split" not in settings)
+    rng = np.random.default_rng(0)
+    pairs = rng.integers([40, 32], size=(12, 2)).tolist()
+    pairs += [[int(rng.integers(40)), movie] for movie in np.flatnonzero(~rated).tolist()]
+    for user, movie in pairs:
         score = model.score(user, movie)
+        assert scores[user, movie] == pytest.approx(score, abs=1e-5)
         assert listed[user, movie] == pytest.approx(score, abs=1e-5)
-        assert model.explain(movie, user=user).total == pytest.approx(score, abs=1e-5)
+        assert loaded.explain(movie, user=user).total == pytest.approx(score, abs=1e-5)
         assert products[user, movie] == pytest.approx(score, abs=1e-5)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,16 +13,16 @@ from graphrec.recommend.reasons import reasons
 from graphrec.recommend.recommender import Recommender
 
 
-def _watches(*pairs: tuple[int, int], num_users: int = 6) -> Interactions:
+def _interactions(*pairs: tuple[int, int], num_users: int = 6) -> Interactions:
     user, movie = np.array(pairs, dtype=np.int32).reshape(-1, 2).T
     ids = IdMap(pd.RangeIndex(num_users)), IdMap(pd.RangeIndex(40))
     return Interactions(*ids, user, movie)
 
 
-NOBODY = _watches()
+NONE = _interactions()
 
 
-def _why(movies: pd.DataFrame, *pair: int, known: Interactions = NOBODY) -> str:
+def _why(movies: pd.DataFrame, *pair: int, known: Interactions = NONE) -> str:
     encoder = fit_features(movies)
     features = encoder.transform(movies)
     (text,) = reasons(encoder, movies, features, known, row=pair[0], others=np.array(pair[1:]))
@@ -33,7 +31,7 @@ def _why(movies: pd.DataFrame, *pair: int, known: Interactions = NOBODY) -> str:
 
 def _column(name: str, own: list[object], rest: list[object]) -> pd.DataFrame:
     """A table of 40 movies: some cells, and others over and over."""
-    more = [rest[place % len(rest)] for place in range(40 - len(own))]
+    more = [rest[row % len(rest)] for row in range(40 - len(own))]
     return pd.DataFrame({name: own + more})
 
 
@@ -61,7 +59,7 @@ def test_numbers_that_are_close_by_the_quantiles() -> None:
 
 def test_money_is_close_within_a_quarter_and_is_said_shortly() -> None:
     money = [60_000_000, 62_300_000, 90_000_000, 62_300_000]
-    movies = _column("cost", money, [10.0**place for place in range(3, 9)])
+    movies = _column("cost", money, [10.0**power for power in range(3, 9)])
     assert _why(movies, 0, 1) == "cost 60M and 62.3M"
     assert _why(movies, 1, 3) == "cost 62.3M"
     assert _why(movies, 0, 2) == ""
@@ -71,7 +69,7 @@ def test_years_are_said_once() -> None:
     days = ["1995-12-15", "1996-01-20", "1995-03-02", "2014-01-01"]
     movies = _column("shown", days, [f"{year}-06-01" for year in range(1960, 2020)])
     titles = ["A (1995)", "B (1995)", "C (1995)", "D (2014)"]
-    movies["title"] = titles + [f"x ({1960 + place})" for place in range(36)]
+    movies["title"] = titles + [f"x ({1960 + row})" for row in range(36)]
     assert _why(movies, 0, 1) == "1995"
     assert _why(movies, 0, 2) == "1995"
     assert _why(movies, 0, 3) == ""
@@ -93,37 +91,36 @@ def test_texts_and_vectors_that_are_alike() -> None:
     assert _why(_column("sound", list(vectors), [[0.0, 1.0], [0.1, -1.0]]), 0, 1) == "sound alike"
 
 
-def test_viewers_beside_those_by_chance() -> None:
-    """Movie 0 has 4 of 5 active viewers, movie 1 has 3, of whom 2 watched both: 4 * 3 / 5."""
+def test_common_users_beside_those_by_chance() -> None:
+    """Movie 0 has 4 of 5 active users, movie 1 has 3, of whom 2 have watched both: 4 * 3 / 5."""
     pairs = [(0, 0), (1, 0), (2, 0), (3, 0), (0, 1), (1, 1), (4, 1), (4, 2)]
-    known = _watches(*pairs)
+    known = _interactions(*pairs)
     movies = _column("length", [90, 92, 150, 151], list(range(80, 130, 3)))
-    assert _why(movies, 0, 1, known=known) == "length 90 and 92; 2 viewers, 2 by chance"
-    assert _why(movies, 1, 2, known=known) == "1 viewer, 0.6 by chance"
-    assert _why(movies, 0, 2, known=known) == "0 viewers, 0.8 by chance"
-    assert _why(movies, 2, 3, known=known) == "length 150 and 151; no known viewers"
+    assert _why(movies, 0, 1, known=known) == "length 90 and 92; 2 users in common, 2 by chance"
+    assert _why(movies, 1, 2, known=known) == "1 user in common, 0.6 by chance"
+    assert _why(movies, 0, 2, known=known) == "0 users in common, 0.8 by chance"
+    assert _why(movies, 2, 3, known=known) == "length 150 and 151; no ratings"
     assert _why(movies, 3, 2, known=known) == "length 150 and 151"
 
 
-def test_no_metadata_no_viewers(model_folder: Path) -> None:
+def test_a_side_that_has_nothing_to_say_is_left_out(recommender: Recommender) -> None:
     movies = pd.DataFrame({"other": range(40)})
     nothing = fit_features(pd.DataFrame({"length": [None] * 40}))
     features = np.zeros((40, 0), dtype=np.float32)
     others = np.array([1, 2])
-    assert reasons(nothing, movies, features, NOBODY, row=0, others=others) == ["", ""]
+    assert reasons(nothing, movies, features, NONE, row=0, others=others) == ["", ""]
     new = pd.DataFrame({"movie_id": [100], "title": ["Odd one (1990)"], "genres": ["Drama|War"]})
-    more = Recommender.load(model_folder).add_movies(new)
-    assert "viewer" not in "".join(more.similar(movie_id=100)["why"])
+    more = recommender.add_movies(new)
+    assert "in common" not in "".join(more.similar(movie_id=100)["why"])
     known = more.similar(movie_id=1, k=33).set_index("movie_id")["why"]
-    assert known[100].endswith("no known viewers")
+    assert known[100].endswith("no ratings")
     assert "by chance" in known[3]
 
 
-@pytest.mark.parametrize("by", ["company", "metadata", "both", "features"])
-def test_recommender_counts_known_watches_only(model_folder: Path, by: str) -> None:
-    recommender = Recommender.load(model_folder)
+@pytest.mark.parametrize("by", ["collaborative", "metadata", "both", "features"])
+def test_recommender_counts_training_users_only(recommender: Recommender, by: str) -> None:
     table = recommender.similar(movie_id=1, k=3, by=by)
-    watched = recommender.watched.toarray() > 0
+    watched = recommender.history.toarray() > 0
     for movie, why in zip(table["movie_id"], table["why"], strict=True):
-        shared = int((watched[:, 1] & watched[:, movie]).sum())
-        assert f"{shared} viewer" in why
+        common = int((watched[:, 1] & watched[:, movie]).sum())
+        assert f"{common} user" in why

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -10,17 +10,11 @@ import pytest
 
 from graphrec import Recommender
 from graphrec.config import Similarity
-from graphrec.data.dataset import Dataset, make_dataset
-from graphrec.data.split import Split, make_split
+from graphrec.data.dataset import Dataset
+from graphrec.data.split import Split
 from graphrec.errors import ConfigError, UnknownIdError
-from graphrec.recommend.saving import save_model
-from graphrec.config import ModelConfig, TrainConfig
-from graphrec.train.trainer import Fitted, fit
 
-
-@pytest.fixture(scope="module")
-def recommender(model_folder: Path) -> Recommender:
-    return Recommender.load(model_folder)
+Tables = tuple[pd.DataFrame, pd.DataFrame]
 
 
 @pytest.mark.parametrize("by", [way for way in Similarity if way is not Similarity.ALL])
@@ -35,11 +29,11 @@ def test_similar_movies_have_the_same_colour(recommender: Recommender, by: Simil
 
 def test_both_is_the_mean_of_its_sides(recommender: Recommender) -> None:
     table = recommender.similar(movie_id=7, k=31)
-    sides = ["company", "metadata", "features"]
+    sides = ["collaborative", "metadata", "features"]
     assert list(table.columns) == ["movie_id", "title", "score", *sides, "why"]
-    np.testing.assert_allclose(table["score"], (table["company"] + table["metadata"]) / 2)
-    by_company = recommender.similar(7, k=31, by=Similarity.COMPANY)
-    np.testing.assert_allclose(by_company["score"], by_company["company"])
+    np.testing.assert_allclose(table["score"], (table["collaborative"] + table["metadata"]) / 2)
+    by_collaborative = recommender.similar(7, k=31, by=Similarity.COLLABORATIVE)
+    np.testing.assert_allclose(by_collaborative["score"], by_collaborative["collaborative"])
 
 
 def test_similar_never_gives_more_than_there_are(recommender: Recommender) -> None:
@@ -92,15 +86,11 @@ def test_one_id_or_title_needs_no_list(recommender: Recommender) -> None:
     assert recommender.recommend([]).empty
 
 
-def test_movies_of_which_nothing_is_known_do_not_resemble_each_other(
-    checkerboard: tuple[pd.DataFrame, pd.DataFrame], tmp_path: Path
+def test_movies_without_metadata_do_not_resemble_each_other(
+    checkerboard: Tables, train_recommender: Callable[..., Recommender]
 ) -> None:
     ratings, movies = checkerboard
-    dataset = make_dataset(ratings, movies[movies["movie_id"] > 3], note=lambda _: None)
-    split = make_split(dataset)
-    fitted = fit(dataset, split, ModelConfig(8), TrainConfig(epochs=1))
-    save_model(tmp_path / "m", dataset, split, fitted)
-    table = Recommender.load(tmp_path / "m").similar(movie_id=0, k=31)
+    table = train_recommender(ratings, movies[movies["movie_id"] > 3]).similar(movie_id=0, k=31)
     assert (table["features"] == 0).all()
 
 
@@ -122,7 +112,7 @@ def test_wrong_questions(recommender: Recommender) -> None:
         recommender.recommend([1], history=[1])
     with pytest.raises(ConfigError, match="at least one movie"):
         recommender.recommend(history=[])
-    with pytest.raises(ConfigError, match="by is 'magic'; it must be one of both, company"):
+    with pytest.raises(ConfigError, match="by is 'magic'; it must be one of both, collaborative"):
         recommender.similar("odd story 1", by="magic")
     with pytest.raises(ConfigError, match="by title or by id"):
         recommender.similar()
@@ -133,7 +123,9 @@ def test_says_what_it_is(recommender: Recommender) -> None:
 
 
 def test_notebooks_show_a_card(
-    checkerboard: tuple[pd.DataFrame, pd.DataFrame], tmp_path: Path, recommender: Recommender
+    checkerboard: Tables,
+    train_recommender: Callable[..., Recommender],
+    recommender: Recommender,
 ) -> None:
     card = recommender._repr_html_()
     for words in ("checkerboard", "<td>32</td>", "ndcg@20 0.", "recommender.similar(&#x27;Even"):
@@ -141,51 +133,37 @@ def test_notebooks_show_a_card(
     new = pd.DataFrame({"movie_id": [100], "title": ["New"], "genres": ["Drama"]})
     assert "32, and 1 new ones" in recommender.add_movies(new)._repr_html_()
     ratings, movies = checkerboard
-    title = "<script>alert('x')</script>"
-    movies = movies.assign(title=[title, *movies["title"][1:]])
-    dataset = make_dataset(ratings, movies, name="<b>", note=lambda _: None)
-    split = make_split(dataset)
-    config = TrainConfig(epochs=1)
-    save_model(tmp_path / "m", dataset, split, fit(dataset, split, ModelConfig(8), config))
-    card = Recommender.load(tmp_path / "m")._repr_html_()
+    movies = movies.assign(title=["<script>alert('x')</script>", *movies["title"][1:]])
+    card = train_recommender(ratings, movies)._repr_html_()
     assert "<script" not in card
-    assert "<b>" not in card
     assert "&lt;script&gt;" in card
 
 
 def test_folded_in_history_resembles_the_trained_user(
-    recommender: Recommender, small_world: tuple[Dataset, Split], fitted: Fitted
+    recommender: Recommender, small_world: tuple[Dataset, Split]
 ) -> None:
     """Same history, no ID of their own: mostly the same recommendations."""
     dataset, split = small_world
-    user = 6
-    history = dataset.interactions.movie[split.known][
-        dataset.interactions.user[split.known] == user
-    ]
-    folded = recommender.recommend(history=[int(movie) for movie in history], k=3)
-    trained = recommender.recommend([user], k=3)
+    known = dataset.interactions.only(split.known)
+    history = known.movie[known.user == 6].tolist()
+    folded, trained = recommender.recommend(history=history, k=3), recommender.recommend([6], k=3)
     assert set(folded["movie_id"]) & set(trained["movie_id"])
-    assert fitted.embeddings.fold_in.shape == (32, 16)
 
 
 def test_string_ids_stay_as_they_are(
-    checkerboard: tuple[pd.DataFrame, pd.DataFrame], tmp_path: Path
+    checkerboard: Tables, train_recommender: Callable[..., Recommender]
 ) -> None:
     ratings, _ = checkerboard
     ratings = ratings.assign(
         user_id="u" + ratings["user_id"].astype(str), movie_id="0" + ratings["movie_id"].astype(str)
     )
-    dataset = make_dataset(ratings, note=lambda _: None)
-    split = make_split(dataset)
-    config = TrainConfig(epochs=2, batch_size=10)
-    save_model(tmp_path / "m", dataset, split, fit(dataset, split, ModelConfig(8), config))
-    recommender = Recommender.load(tmp_path / "m")
+    recommender = train_recommender(ratings)
     assert recommender.recommend(["u3"], k=2)["user_id"].tolist() == ["u3", "u3"]
     assert recommender.similar(movie_id="07", k=1)["movie_id"].iloc[0].startswith("0")
     assert recommender.similar("movie 07", k=1)["title"].iloc[0].startswith("movie 0")
     assert list(recommender.similar("07", k=1).columns) == ["movie_id", "title", "score", "why"]
     with pytest.raises(
-        ConfigError, match=r"no metadata part to compare movies by; .* by company\."
+        ConfigError, match=r"no metadata part to compare movies by; .* by collaborative\."
     ):
         recommender.similar("07", by=Similarity.METADATA)
     with pytest.raises(ConfigError, match="no metadata to compare movies by"):

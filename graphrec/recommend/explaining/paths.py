@@ -52,16 +52,16 @@ def paths_between(
         users: the users v of the scored movie, [V], and b, [V, D].
         without: the user and the scored movie themselves, which a path doesn't come back to.
     """
-    (movies, by_movie), (viewers, by_viewer), (user, movie) = history, users, without
+    (movies, by_movie), (others, by_other), (user, movie) = history, users, without
     in_graph = np.flatnonzero(movies < known.shape[1])
-    viewer, found = known[viewers][:, movies[in_graph]].nonzero()
+    other, found = known[others][:, movies[in_graph]].nonzero()
     index = in_graph[found]
     kept = movies[index] != movie
     if user is not None:
-        kept &= viewers[viewer] != user
-    viewer, index = viewer[kept], index[kept]
-    product = np.zeros(len(viewer))
-    for start in range(0, len(viewer), _BLOCK):
+        kept &= others[other] != user
+    other, index = other[kept], index[kept]
+    product = np.zeros(len(other))
+    for start in range(0, len(other), _BLOCK):
         block = slice(start, start + _BLOCK)
-        product[block] = np.einsum("pd,pd->p", by_movie[index[block]], by_viewer[viewer[block]])
-    return Paths(index.astype(np.int64), viewers[viewer], product)
+        product[block] = np.einsum("pd,pd->p", by_movie[index[block]], by_other[other[block]])
+    return Paths(index.astype(np.int64), others[other], product)

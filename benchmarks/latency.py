@@ -1,14 +1,14 @@
 """New movies and new users asked of a big model: how long until they are answered.
 
-    python -m benchmarks.newcomers --data gowalla [--model FOLDER] [--rounds 5] [--json FILE]
+    python -m benchmarks.latency --data gowalla [--model FOLDER] [--rounds 5] [--json FILE]
 
-Trains a model on the watches of `--data` with made-up metadata (labels, a date, minutes, money and
-a language, so that movies differ in some hundred features), for a few epochs: quality is not at
+Trains a model on the interactions of `--data` with made-up metadata (labels, a date, minutes, money
+and a language, so that movies differ in some hundred features), for a few epochs: quality is not at
 stake, sizes are. Then `--number` new movies are added from a data frame and as many new users are
-folded in from another, each with 30 watches, by what a user of graphrec calls. "Add" is
-`Recommender.add_movies` and the embeddings of all movies; "fold in" is reading the histories and
-embedding their users; "rank" is ranking all movies for them, which `recommend` does besides. The
-model is in memory already. With `--model` a folder that an earlier call wrote is used again.
+folded in from another, each with 30 movies, by what a user of graphrec calls. "Add" is
+`Recommender.add_movies` and the vectors of all movies; "fold in" is reading the histories and
+making their users' vectors; "rank" is ranking all movies for them, which `recommend` does besides.
+The model is in memory already. With `--model` a folder that an earlier call wrote is used again.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ import typer
 
 from benchmarks.common import facts, say, show_facts, show_table, write_json
 from graphrec import Recommender, TrainConfig, fit, load_dataset, make_split, save_model
-from graphrec.config import Layers, SplitKind
+from graphrec.config import SplitKind
 from graphrec.data.dataset import Dataset
 from graphrec.data.files import warn
-from graphrec.recommend.newcomers import newcomers
+from graphrec.recommend.new_users import new_users
 
 HISTORY = 30
 EPOCHS = 3
@@ -40,12 +40,12 @@ def made_up_movies(number: int, first_id: int, rng: np.random.Generator) -> pd.D
     return pd.DataFrame(
         {
             "movie_id": np.arange(first_id, first_id + number),
-            "title": [f"Movie {first_id + place}" for place in range(number)],
+            "title": [f"Movie {first_id + index}" for index in range(number)],
             "genres": ["|".join(rng.choice(_LABELS, size, replace=False)) for size in count],
             "release_date": pd.Timestamp("1965-01-01") + pd.to_timedelta(days, unit="D"),
             "runtime": rng.normal(105, 20, number).round(),
             "budget": np.exp(rng.normal(16, 2, number)).round(),
-            "language": rng.choice([f"l{place}" for place in range(40)], number),
+            "language": rng.choice([f"l{index}" for index in range(40)], number),
         }
     )
 
@@ -53,14 +53,11 @@ def made_up_movies(number: int, first_id: int, rng: np.random.Generator) -> pd.D
 def trained(data: str, folder: Path) -> Recommender:
     """The model in the folder, made first if it isn't there."""
     if not folder.is_dir():
-        watches = load_dataset(data).interactions
-        users, movies = (
-            ids.to_external(rows)
-            for ids, rows in ((watches.users, watches.user), (watches.movies, watches.movie))
-        )
+        known = load_dataset(data).interactions
+        users, movies = known.users.ids[known.user], known.movies.ids[known.movie]
         rng = np.random.default_rng(0)
-        table = made_up_movies(watches.num_movies, 0, rng)
-        table["movie_id"] = watches.movies.ids
+        table = made_up_movies(known.num_movies, 0, rng)
+        table["movie_id"] = known.movies.ids
         ratings = pd.DataFrame({"user_id": users, "movie_id": movies})
         dataset: Dataset = load_dataset(ratings=ratings, movies=table)
         split = make_split(dataset, SplitKind.RANDOM, seed=0)
@@ -80,11 +77,10 @@ def measure(model: Recommender, number: int, rng: np.random.Generator) -> dict[s
     )
     began = time.perf_counter()
     longer = model.add_movies(new_movies, note=lambda _: None)
-    longer.embeddings  # noqa: B018 - made when first asked for
+    longer.model.movie_vectors()
     added = time.perf_counter()
-    newcomers(histories, None, longer.movies, None, find=longer.find, note=warn).embedded(
-        longer.embeddings, Layers.LIGHTGCN
-    )
+    audience = new_users(histories, None, longer.movies, None, find=longer.find, note=warn)
+    longer.model.user_vectors(audience.history)
     folded = time.perf_counter()
     longer.recommend(history=histories, k=20)
     ranked = time.perf_counter()
@@ -98,7 +94,9 @@ def measure(model: Recommender, number: int, rng: np.random.Generator) -> dict[s
 
 def main(
     data: Annotated[str, typer.Option(help="A folder or a named data set.")],
-    model: Annotated[Path, typer.Option(help="Where the model is, or is put.")] = Path("newcomers"),
+    model: Annotated[Path, typer.Option(help="Where the model is, or is put.")] = Path(
+        "latency-model"
+    ),
     number: Annotated[int, typer.Option(help="Of new movies, and of new users.")] = 1_000,
     rounds: Annotated[int, typer.Option(help="How often to measure.")] = 5,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write figures here.")] = None,

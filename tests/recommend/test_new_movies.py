@@ -1,33 +1,23 @@
-"""Movies and users that came after training."""
+"""Movies that came after training."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from graphrec.data.dataset import Dataset, make_dataset
-from graphrec.data.split import Split, make_split
-from graphrec.errors import ConfigError, DataError, DataWarning
-from graphrec.recommend.recommender import Recommender
-from graphrec.recommend.saving import save_model
-from graphrec.config import ModelConfig, TrainConfig
-from graphrec.train.trainer import fit
+from graphrec import Recommender
+from graphrec.errors import DataError
 
-World = tuple[Dataset, Split]
-
-
-@pytest.fixture(scope="module")
-def recommender(model_folder: Path) -> Recommender:
-    """The checkerboard's model: odd users watch odd movies, which are Drama and War."""
-    return Recommender.load(model_folder)
+Tables = tuple[pd.DataFrame, pd.DataFrame]
 
 
 def _new(**columns: list[object]) -> pd.DataFrame:
-    both = {"movie_id": [100, 101], "title": ["Odd newcomer (1990)", "Even newcomer (1990)"]}
+    both = {"movie_id": [100, 101], "title": ["Odd one (1990)", "Even one (1990)"]}
     return pd.DataFrame(both | {"genres": ["Drama|War", "Comedy"]} | columns)
 
 
@@ -37,9 +27,9 @@ def test_new_movies_go_to_whom_their_metadata_suit(recommender: Recommender) -> 
         table = more.recommend([user], k=40)
         assert np.isfinite(table["score"]).all()
         assert table.loc[table["new"], "movie_id"].tolist() == [own, other]
-        place = dict(zip(table["movie_id"], table["rank"], strict=True))
-        wrong = [place[movie] for movie in place if movie < 100 and movie % 2 != own % 2]
-        assert place[own] < min(wrong)  # among all movies it stands with its own kind
+        rank = dict(zip(table["movie_id"], table["rank"], strict=True))
+        wrong = [rank[movie] for movie in rank if movie < 100 and movie % 2 != own % 2]
+        assert rank[own] < min(wrong)  # among all movies it stands with its own kind
 
 
 def test_new_movies_change_nothing_for_the_others(recommender: Recommender) -> None:
@@ -53,9 +43,9 @@ def test_new_movies_change_nothing_for_the_others(recommender: Recommender) -> N
 
 def test_similar_to_a_new_movie_and_by_its_title(recommender: Recommender) -> None:
     more = recommender.add_movies(_new())
-    table = more.similar("odd newcomer", k=16)
+    table = more.similar("odd one", k=16)
     assert (table["movie_id"] % 2 == 1).mean() > 0.9
-    assert "Odd newcomer (1990)" in more.similar(movie_id=1, k=33)["title"].tolist()
+    assert "Odd one (1990)" in more.similar(movie_id=1, k=33)["title"].tolist()
 
 
 def test_movies_can_be_added_twice(recommender: Recommender) -> None:
@@ -100,17 +90,13 @@ def test_bad_new_movies(
 
 
 def test_cells_of_another_type_are_named(
-    checkerboard: tuple[pd.DataFrame, pd.DataFrame], tmp_path: Path
+    checkerboard: Tables, train_recommender: Callable[..., Recommender]
 ) -> None:
     ratings, movies = checkerboard
     movies = movies.assign(
         runtime=np.arange(80, 112), shown=pd.date_range("1990-01-01", periods=32).astype(str)
     )
-    dataset = make_dataset(ratings, movies, note=lambda _: None)
-    split = make_split(dataset)
-    config = TrainConfig(epochs=1)
-    save_model(tmp_path / "m", dataset, split, fit(dataset, split, ModelConfig(8), config))
-    recommender = Recommender.load(tmp_path / "m")
+    recommender = train_recommender(ratings, movies)
     right = {"runtime": [90, None], "shown": ["1990-02-01", None]}
     assert recommender.add_movies(_new(**right)).num_new == 2
     wrong = right | {"runtime": ["90", "long"]}
@@ -141,54 +127,9 @@ def test_one_movie_as_json_needs_no_id(recommender: Recommender, tmp_path: Path)
 
 
 def test_model_without_titles_or_metadata_takes_new_movies_too(
-    checkerboard: tuple[pd.DataFrame, pd.DataFrame], tmp_path: Path
+    checkerboard: Tables, train_recommender: Callable[..., Recommender]
 ) -> None:
-    dataset = make_dataset(checkerboard[0], note=lambda _: None)
-    split = make_split(dataset)
-    config = TrainConfig(epochs=1)
-    save_model(tmp_path / "m", dataset, split, fit(dataset, split, ModelConfig(8), config))
-    more = Recommender.load(tmp_path / "m").add_movies(pd.DataFrame({"movie_id": [100]}))
+    more = train_recommender(checkerboard[0]).add_movies(pd.DataFrame({"movie_id": [100]}))
     table = more.recommend([1], k=40)
     assert np.isfinite(table["score"]).all()
     assert 100 in table["movie_id"].tolist()
-
-
-def test_histories_of_many_new_users(recommender: Recommender) -> None:
-    odd, even = [1, 3, 5, 7, 9], [0, 2, 4, 6]
-    table = pd.DataFrame(
-        {"user_id": ["ann"] * 5 + ["bob"] * 4, "movie_id": odd + even, "rating": [4.0] * 9}
-    )
-    lists = recommender.recommend(history=table, k=3)
-    assert lists["user_id"].tolist() == ["ann"] * 3 + ["bob"] * 3
-    assert (lists["movie_id"] % 2).tolist() == [1] * 3 + [0] * 3
-    assert not set(lists["movie_id"]) & set(odd + even)
-    alone = recommender.recommend(history=odd, k=3)
-    assert alone["movie_id"].tolist() == lists["movie_id"][:3].tolist()
-
-
-def test_ratings_weigh_watches(recommender: Recommender) -> None:
-    odd, even = [1, 3, 5], [0, 2, 4]
-    for weights, colour in (([4, 4, 4, 0.5, 0.5, 0.5], 1), ([0.5, 0.5, 0.5, 4, 4, 4], 0)):
-        table = recommender.recommend(history=odd + even, ratings=weights, k=5)
-        assert (table["movie_id"] % 2 == colour).mean() >= 0.8
-
-
-def test_bad_histories(recommender: Recommender) -> None:
-    with pytest.raises(ConfigError, match="2 ratings for 1 movies"):
-        recommender.recommend(history=[1], ratings=[4, 5])
-    with pytest.raises(ConfigError, match="ratings go with a history"):
-        recommender.recommend([1], ratings=[4])
-    with pytest.raises(DataError, match="all ratings are 0"):
-        recommender.recommend(history=[1], ratings=[0])
-    with pytest.raises(DataError, match="numbers from 0 up"):
-        recommender.recommend(history=[1], ratings=[-1])
-    with pytest.raises(DataError, match="must be numbers from 0 up"):
-        recommender.recommend(history=[1], ratings=["good"])
-    table = pd.DataFrame({"user_id": [1, 2], "movie_id": [900, 901]})
-    with pytest.raises(DataError, match="none of its movies is in the model"):
-        recommender.recommend(history=table)
-    with pytest.raises(ConfigError, match="has its ratings in a column"):
-        recommender.recommend(history=table, ratings=[1, 2])
-    table = pd.DataFrame({"user_id": [1, 2, 1], "movie_id": [1, 901, 902]})
-    with pytest.warns(DataWarning, match="2 watches are of movies.*1 users who have no other"):
-        assert set(recommender.recommend(history=table, k=2)["user_id"]) == {1}

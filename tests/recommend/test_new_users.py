@@ -1,0 +1,50 @@
+"""Users that came after training, known by their history."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from graphrec import Recommender
+from graphrec.errors import ConfigError, DataError, DataWarning
+
+
+def test_histories_of_many_new_users(recommender: Recommender) -> None:
+    odd, even = [1, 3, 5, 7, 9], [0, 2, 4, 6]
+    table = pd.DataFrame(
+        {"user_id": ["ann"] * 5 + ["bob"] * 4, "movie_id": odd + even, "rating": [4.0] * 9}
+    )
+    lists = recommender.recommend(history=table, k=3)
+    assert lists["user_id"].tolist() == ["ann"] * 3 + ["bob"] * 3
+    assert (lists["movie_id"] % 2).tolist() == [1] * 3 + [0] * 3
+    assert not set(lists["movie_id"]) & set(odd + even)
+    alone = recommender.recommend(history=odd, k=3)
+    assert alone["movie_id"].tolist() == lists["movie_id"][:3].tolist()
+
+
+def test_ratings_weigh_interactions(recommender: Recommender) -> None:
+    odd, even = [1, 3, 5], [0, 2, 4]
+    for weights, colour in (([4, 4, 4, 0.5, 0.5, 0.5], 1), ([0.5, 0.5, 0.5, 4, 4, 4], 0)):
+        table = recommender.recommend(history=odd + even, ratings=weights, k=5)
+        assert (table["movie_id"] % 2 == colour).mean() >= 0.8
+
+
+def test_bad_histories(recommender: Recommender) -> None:
+    with pytest.raises(ConfigError, match="2 ratings for 1 movies"):
+        recommender.recommend(history=[1], ratings=[4, 5])
+    with pytest.raises(ConfigError, match="ratings go with a history"):
+        recommender.recommend([1], ratings=[4])
+    with pytest.raises(DataError, match="all ratings are 0"):
+        recommender.recommend(history=[1], ratings=[0])
+    with pytest.raises(DataError, match="numbers from 0 up"):
+        recommender.recommend(history=[1], ratings=[-1])
+    with pytest.raises(DataError, match="must be numbers from 0 up"):
+        recommender.recommend(history=[1], ratings=["good"])
+    table = pd.DataFrame({"user_id": [1, 2], "movie_id": [900, 901]})
+    with pytest.raises(DataError, match="none of its movies is in the model"):
+        recommender.recommend(history=table)
+    with pytest.raises(ConfigError, match="has its ratings in a column"):
+        recommender.recommend(history=table, ratings=[1, 2])
+    table = pd.DataFrame({"user_id": [1, 2, 1], "movie_id": [1, 901, 902]})
+    with pytest.warns(DataWarning, match="2 interactions .*1 users who have no other"):
+        assert set(recommender.recommend(history=table, k=2)["user_id"]) == {1}

@@ -1,0 +1,96 @@
+"""Ways of comparing movies: collaborative, by what was learned of metadata, by plain features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from graphrec import Recommender
+from graphrec.config import Similarity
+from graphrec.errors import ConfigError
+from graphrec.recommend.similarity import closest, compare_to, overlap
+from graphrec.recommend.vectors import MovieEmbeddings
+
+
+def _cosine(vectors: np.ndarray, row: int) -> np.ndarray:
+    one = vectors[row]
+    return np.array([v @ one / np.sqrt((v @ v) * (one @ one)) for v in vectors.astype(float)])
+
+
+def test_each_way_is_the_cosine_of_its_own_vectors(recommender: Recommender) -> None:
+    own = recommender.embeddings
+    cosines = compare_to(own, 5)
+    by_id, learned = _cosine(own.collaborative, 5), _cosine(own.metadata, 5)
+    np.testing.assert_allclose(cosines[Similarity.COLLABORATIVE], by_id, atol=1e-5)
+    np.testing.assert_allclose(cosines[Similarity.METADATA], learned, atol=1e-5)
+    np.testing.assert_allclose(cosines[Similarity.FEATURES], _cosine(own.features, 5), atol=1e-5)
+    np.testing.assert_allclose(cosines[Similarity.BOTH], (by_id + learned) / 2, atol=1e-5)
+
+
+def test_models_offer_what_they_have(
+    checkerboard: tuple[pd.DataFrame, pd.DataFrame], train_recommender: Callable[..., Recommender]
+) -> None:
+    """Without an ID part there is no collaborative one, and both is what there is."""
+    recommender = train_recommender(*checkerboard, node_state="metadata")
+    with pytest.raises(ConfigError, match=r"no ID part .* by metadata, features\."):
+        recommender.similar(4, by="collaborative")
+    both, metadata = (recommender.similar(4, by=way) for way in ("both", "metadata"))
+    pd.testing.assert_frame_equal(both, metadata)
+    assert recommender.similar(4, by="all")["by"].unique().tolist() == ["metadata", "features"]
+
+
+def test_all_ways_under_each_other(recommender: Recommender) -> None:
+    table = recommender.similar(movie_id=4, k=6, by="all")
+    columns = ["by", "rank", "movie_id", "title", "score", "collaborative_only"]
+    assert list(table.columns) == columns
+    assert table["by"].unique().tolist() == ["collaborative", "metadata", "both", "features"]
+    for way, part in table.groupby("by"):
+        assert part["rank"].tolist() == [1, 2, 3, 4, 5, 6]
+        alone = recommender.similar(movie_id=4, k=6, by=str(way))
+        assert part["movie_id"].tolist() == alone["movie_id"].tolist()
+        assert part["score"].to_numpy() == pytest.approx(alone["score"].to_numpy())
+
+
+def _embeddings() -> MovieEmbeddings:
+    """Movie 0 is like 1 and 2 by ID, like 3 and 4 by metadata; nobody has watched 2."""
+    by_id, metadata = (np.zeros((32, 2), dtype=np.float32) for _ in range(2))
+    by_id[[0, 1, 2]] = metadata[[0, 3, 4]] = [1, 0]
+    by_id[3:] = metadata[[1, 2, *range(5, 32)]] = [0, 1]
+    degree = np.where(np.arange(32) == 2, 0, 5).astype(np.float32)
+    return MovieEmbeddings(by_id, metadata, metadata, degree)
+
+
+def test_only_rated_movies_are_found_by_id_alone() -> None:
+    """The ID embedding of an unrated movie is predicted from metadata: no find."""
+    found = closest(_embeddings(), 0, 2, Similarity.ALL)
+    lists = pd.DataFrame(found.columns).assign(movie_id=found.rows)
+    by_id = lists[lists["by"] == "collaborative"]
+    assert by_id["movie_id"].tolist() == [1, 2]
+    assert by_id["collaborative_only"].tolist() == [True, False]
+    assert set(lists.loc[lists["collaborative_only"], "movie_id"]) == {1}
+    common = overlap(lists)
+    assert common.loc["collaborative", "metadata"] == 0
+    assert common.loc["metadata", "features"] == 2
+    assert np.diag(common).tolist() == [2, 2, 2, 2]
+
+
+def test_an_imputed_id_embedding_finds_nothing() -> None:
+    """Nobody has watched the movie itself: by ID it repeats what metadata say."""
+    found = closest(_embeddings(), 2, 2, Similarity.ALL)
+    assert not found.columns["collaborative_only"].any()
+
+
+def test_a_movie_without_ratings_and_metadata_is_like_none() -> None:
+    nothing = _embeddings()
+    for vectors in (nothing.collaborative, nothing.metadata):  # features are the latter
+        vectors[7] = 0
+    for way in Similarity:
+        with pytest.raises(ConfigError, match="neither interactions nor metadata"):
+            closest(nothing, 7, 3, way)
+    nothing.collaborative[7] = 1
+    found = closest(nothing, 7, 3, Similarity.ALL)
+    assert set(found.columns["by"]) == {"collaborative"}
+    assert not found.columns["collaborative_only"].any()  # there is nothing else to compare with
