@@ -2,53 +2,53 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from graphrec.cli import options
-from graphrec.cli.lists import show_movies, show_ways
-from graphrec.cli.naming import note, recommender_of, somebody_who_likes
+from graphrec.cli.lists import show_each_way, show_movies
+from graphrec.cli.naming import movies_liked, note, recommender_of
 from graphrec.config import Similarity
-from graphrec.console import friendly, hint, say, show_json
+from graphrec.console import handle_errors, hint, say, show_json
 from graphrec.errors import ConfigError, DataError
-from graphrec.output import check_place, whole
+from graphrec.output import atomic_write, check_output
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from graphrec.recommend.recommender import Recommender
 
-_LISTED = {"movie_id", "rank", "score"}
 
-
-@friendly
+@handle_errors
 def similar(
     title: Annotated[
-        str | None, typer.Argument(help="A movie's title, as you remember it.")
+        str | None, typer.Argument(help="Title of a movie; case, articles and typos don't matter.")
     ] = None,
     *,
-    movie_id: Annotated[str | None, typer.Option(help="The movie's id instead.")] = None,
+    movie_id: Annotated[
+        str | None, typer.Option(help="Id of the movie, instead of its title.")
+    ] = None,
     new: Annotated[
         Path | None,
-        typer.Option(help="Instead, a movie that training has not seen: JSON with title, ..."),
+        typer.Option(help="JSON file of a new movie to compare instead: title, genres, ..."),
     ] = None,
-    k: Annotated[int, typer.Option(help="How many.")] = 10,
+    k: Annotated[int, typer.Option(help="Number of movies.")] = 10,
     by: Annotated[
         Similarity,
         typer.Option(
-            help="What to compare: who watches them, what was learned of their metadata, both;"
-            " their metadata as plain features; or all of these side by side."
+            help="What to compare: collaborative, who rated the movies (ID embeddings); metadata,"
+            " as learned; both, the mean of these two; features, the metadata as plain numbers; or"
+            " all, side by side."
         ),
     ] = Similarity.BOTH,
     model: options.ModelDir = options.DEFAULT_MODEL,
     as_json: options.AsJson = False,
 ) -> None:
-    """List the movies closest to one movie, and why.
+    """List the movies most similar to one movie, and why.
 
-    They are compared by the company they keep, by their metadata, or both.
+    Movies are compared by who rated them, by their metadata, or by both.
 
     Examples:
 
@@ -56,15 +56,15 @@ def similar(
 
         graphrec similar "Toy Story" --by all
 
-        graphrec similar "king kong 2005" --by company --k 5 --json
+        graphrec similar "king kong 2005" --by collaborative --k 5 --json
 
         graphrec similar --new movie.json
     """
     if sum(given is not None for given in (title, movie_id, new)) != 1:
-        raise ConfigError("name one movie, in one way: a title (in quotes), --movie-id, or --new.")
+        raise ConfigError("name one movie: by its title in quotes, by --movie-id, or by --new.")
     recommender = recommender_of(model, new)
     if recommender.num_new > 1:
-        raise ConfigError(f"{new} holds {recommender.num_new} movies; --new takes one.")
+        raise ConfigError(f"{new} has {recommender.num_new} movies; --new takes one.")
     row = _meant(recommender, title, movie_id)
     meant = recommender.movies.iloc[row]
     table = recommender.similar(movie_id=meant["movie_id"], k=k, by=by)
@@ -74,51 +74,51 @@ def similar(
         from graphrec.recommend.similarity import overlap
 
         asked = {"movie_id": meant["movie_id"], "title": meant["title"]}
-        shared = {"shared": overlap(table).to_dict("index")} if by is Similarity.ALL else {}
-        show_json({"movie": asked, "similar": table.to_dict("records"), **shared})
+        common = {"common": overlap(table).to_dict("index")} if by is Similarity.ALL else {}
+        show_json({"movie": asked, "similar": table.to_dict("records"), **common})
         return
-    say(f"Closest to {recommender.lookup.show(row)}:")
-    if by not in (Similarity.METADATA, Similarity.FEATURES) and (
-        recommender.embeddings.is_imputed(row)
-    ):
-        note("Nobody has watched it: its collaborative embedding is predicted from metadata.")
+    say(f"Most similar to {recommender.lookup.show(row)}:")
+    by_id = by not in (Similarity.METADATA, Similarity.FEATURES)
+    if by_id and recommender.embeddings.is_imputed(row):
+        note("Nobody has rated it: its ID embedding is predicted from metadata.")
     if by is Similarity.ALL:
-        show_ways(table)
+        show_each_way(table)
         return
     has_both = Similarity.COLLABORATIVE in table and Similarity.METADATA in table
     show_movies(table, has_titles=recommender.has_titles)
     if by is Similarity.BOTH and has_both:
-        hint("--by all shows what each way of comparing finds, side by side.")
+        hint("--by all shows the list of each kind of similarity, side by side.")
 
 
-@friendly
+@handle_errors
 def recommend(
     *,
-    user: Annotated[list[str] | None, typer.Option(help="A user's id; may be repeated.")] = None,
-    users: Annotated[str | None, typer.Option(help="'all' for every user.")] = None,
+    user: Annotated[list[str] | None, typer.Option(help="Id of a user; may be repeated.")] = None,
+    users: Annotated[str | None, typer.Option(help="'all', to recommend to every user.")] = None,
     likes: options.Likes = None,
     history: Annotated[
         Path | None,
-        typer.Option(help="A ratings table of new users. No training needed."),
+        typer.Option(help="Ratings table of new users, who need no training."),
     ] = None,
     with_movies: options.WithMovies = None,
-    k: Annotated[int, typer.Option(help="How many for each user.")] = 20,
+    k: Annotated[int, typer.Option(help="Number of movies for each user.")] = 20,
     among: Annotated[
-        Path | None, typer.Option(help="A table or list of the only movie ids to recommend.")
+        Path | None, typer.Option(help="Table or list of movie ids; only these are recommended.")
     ] = None,
-    include_seen: Annotated[bool, typer.Option(help="Watched movies may come up too.")] = False,
+    include_seen: Annotated[
+        bool, typer.Option(help="Keep movies that the user has watched.")
+    ] = False,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output", "-o", help="Write ids, ranks and scores to a .csv or .parquet file instead."
-        ),
+        typer.Option("--output", "-o", help="File for ids, ranks and scores, .csv or .parquet."),
     ] = None,
+    force: options.Force = False,
     model: options.ModelDir = options.DEFAULT_MODEL,
     as_json: options.AsJson = False,
 ) -> None:
-    """Recommend movies to known users, or to new ones.
+    """Recommend movies to users of the training data, or to new users.
 
-    New users are known by what they like or have watched.
+    A new user is described by movies they like, or by a table of ratings.
 
     Examples:
 
@@ -132,18 +132,20 @@ def recommend(
     """
     if sum(bool(given) for given in (user, users, likes, history)) != 1:
         raise ConfigError(
-            "say for whom, in one way: --user ID, --users all, --likes TITLE, or --history FILE."
+            "name the users with one of --user ID, --users all, --likes TITLE or --history FILE."
         )
     if users not in (None, "all"):
         raise ConfigError(f"--users takes 'all', not {users!r}; use --user ID, once for each.")
     if output is not None:
-        _check_output(output)
+        if output.suffix not in (".csv", ".parquet"):
+            raise ConfigError(f"--output {output}: the file must end in .csv or .parquet.")
+        check_output(output, force=force)
     if users and output is None and not as_json:
         raise ConfigError("--users all needs --output FILE (.csv or .parquet), or --json.")
     recommender = recommender_of(model, with_movies)
     table = recommender.recommend(
         [recommender.user_ids.parse(one) for one in dict.fromkeys(user)] if user else None,
-        history=somebody_who_likes(recommender, likes) if likes else history,
+        history=movies_liked(recommender, likes) if likes else history,
         k=k,
         filter_viewed=not include_seen,
         among=None if among is None else _ids_in(among, recommender),
@@ -153,7 +155,7 @@ def recommend(
 
 
 def _give(table: pd.DataFrame, output: Path | None, as_json: bool, *, has_titles: bool) -> None:
-    """Recommendations to a file, as JSON, or for people."""
+    """Write recommendations to a file, or print them as JSON or as a table."""
     if output is not None:
         _write_table(table.drop(columns="title"), output)
         say(f"{len(table):,} recommendations written to {output}.")
@@ -162,13 +164,13 @@ def _give(table: pd.DataFrame, output: Path | None, as_json: bool, *, has_titles
     elif as_json:
         show_json(table.to_dict("records"))
     elif table.empty:
-        say("Nothing is left to recommend: every allowed movie has been watched.")
+        say("There is nothing to recommend: the history holds every movie that is allowed.")
     else:
         show_movies(table, has_titles=has_titles)
 
 
 def _meant(recommender: Recommender, title: str | None, movie_id: str | None) -> int:
-    """The row of the movie that was named; of the last one, the new one, where none was."""
+    """The row of the named movie; without a name, of the last movie, which is the new one."""
     if title is not None:
         return recommender.find(title)
     if movie_id is None:
@@ -184,49 +186,17 @@ def _ids_in(path: Path, recommender: Recommender) -> list[Any]:
 
     ids = read_movie_ids(path, note=note)
     ids = like_ids(ids, recommender.movies[MOVIE])
-    known = ids.isin(recommender.movies[MOVIE])
-    if not known.any():
+    is_there = ids.isin(recommender.movies[MOVIE])
+    if not is_there.any():
         raise DataError(f"{path}: none of its {len(ids):,} movie ids is in the model.")
-    if not known.all():
-        note(f"{path}: {(~known).sum():,} movie ids are not in the model; left out.")
-    return ids[known].tolist()
-
-
-def _check_output(path: Path) -> None:
-    """Fail before the work if no lists may be written there: only earlier ones are replaced."""
-    if path.suffix not in (".csv", ".parquet"):
-        raise ConfigError(f"--output {path}: the file must end in .csv or .parquet.")
-    check_place(path)
-    if path.exists() and not _holds_lists(path):
-        raise DataError(f"{path} holds no earlier recommendations; give --output another name.")
-
-
-def _holds_lists(path: Path) -> bool:
-    """Whether a file has the columns that recommendations are written with, or is empty."""
-    if not path.is_file() or not os.access(path, os.R_OK):
-        return False
-    if not path.stat().st_size:
-        return True
-    if path.suffix == ".csv":
-        with path.open(encoding="utf-8", errors="replace") as file:
-            columns = set(file.readline(1000).strip().split(","))
-    else:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        try:
-            columns = set(pq.read_schema(path).names)
-        except (pa.ArrowException, OSError):  # no Parquet file, or a damaged one
-            return False
-    return _LISTED <= columns <= _LISTED | {"user_id", "new"}
+    if not is_there.all():
+        note(f"{path}: {(~is_there).sum():,} movie ids are not in the model; left out.")
+    return ids[is_there].tolist()
 
 
 def _write_table(table: pd.DataFrame, path: Path) -> None:
-    try:
-        with whole(path) as unfinished:
-            if path.suffix == ".csv":
-                table.to_csv(unfinished, index=False)
-            else:
-                table.to_parquet(unfinished, index=False)
-    except OSError as error:
-        raise DataError(f"{path} could not be written: {error.strerror or error}.") from error
+    with atomic_write(path) as unfinished:
+        if path.suffix == ".csv":
+            table.to_csv(unfinished, index=False)
+        else:
+            table.to_parquet(unfinished, index=False)
