@@ -32,7 +32,8 @@ def check_output(
         other = "folder" if target.is_dir() else "file"
         raise OutputError(f"{path} is a {other}; give --output the name of a {kind}.")
     if kind == "folder" and (target == Path.cwd() or target.is_mount()):
-        raise OutputError(f"{path} can't be replaced as a whole; give --output another folder.")
+        what = "the working directory" if target == Path.cwd() else "a mount point"
+        raise OutputError(f"{path} is {what}; give --output another folder.")
     inside = sorted(inner.name for inner in target.iterdir()) if target.is_dir() else []
     if (target.is_file() or inside) and not force:
         raise OutputError(

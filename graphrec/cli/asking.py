@@ -116,7 +116,7 @@ def recommend(
     model: options.ModelDir = options.DEFAULT_MODEL,
     as_json: options.AsJson = False,
 ) -> None:
-    """Recommend movies to users of the training data, or to new users.
+    """Recommend movies to users of the data, or to new users.
 
     A new user is described by movies they like, or by a table of ratings.
 
@@ -158,9 +158,10 @@ def _give(table: pd.DataFrame, output: Path | None, as_json: bool, *, has_titles
     """Write recommendations to a file, or print them as JSON or as a table."""
     if output is not None:
         _write_table(table.drop(columns="title"), output)
-        say(f"{len(table):,} recommendations written to {output}.")
         if as_json:
             show_json({"output": str(output), "recommendations": len(table)})
+        else:
+            say(f"{len(table):,} recommendations written to {output}.")
     elif as_json:
         show_json(table.to_dict("records"))
     elif table.empty:

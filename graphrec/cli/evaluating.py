@@ -40,7 +40,7 @@ def evaluate(
     artefact = Artefact.open(model)
     has_cold = artefact.manifest["split"]["kind"] == SplitKind.COLD_MOVIES
     reports, cold_reports = compare(artefact, ks, cold_alone=has_cold)
-    data, split = artefact.manifest["data"], artefact.manifest["split"]["kind"]
+    data, split = artefact.manifest["data"], artefact.manifest["split"]
     own = reports[GRAPHREC]
     cold = artefact.movies().iloc[own.cold_movies]
     metrics = {name: report.metrics for name, report in reports.items()}
@@ -54,12 +54,12 @@ def evaluate(
                 "counts": own.counts(),
                 "cold_movies": cold[["movie_id", "title"]].to_dict("records"),
                 "data": data,
-                "split": split,
+                "split": split["kind"],
             }
         )
         return
     say(
-        f"{data['name']}, {split} split; test part: {own.num_held_out:,} interactions of"
+        f"{data['name']}, {split['kind']} split; test part: {split['test']:,} interactions of"
         f" {len(own.users):,} users; all {data['movies']:,} movies ranked."
     )
     if len(cold):

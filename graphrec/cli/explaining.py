@@ -38,10 +38,10 @@ def explain(
     model: options.ModelDir = options.DEFAULT_MODEL,
     as_json: options.AsJson = False,
 ) -> None:
-    """Split a score, or the similarity of two movies, into an exact sum.
+    """Split a score, or a similarity of two movies, into an exact sum.
 
-    Of a score, one row is what a movie of the user's history adds, collaboratively and by metadata.
-    It shows associations in the ratings, not causes.
+    A score is split into what each movie of the user's history adds, collaboratively and by
+    metadata, and the rest. This shows associations in the ratings, not causes.
 
     Examples:
 

@@ -123,8 +123,8 @@ def _say_choices(fitted: Fitted) -> None:
     if fitted.spectral is not None:
         own = fitted.spectral
         say(
-            f"spectral part: {own.dim:,} singular vectors; exponents {own.user_exponent:g} for users"
-            f" and {own.movie_exponent:g} for movies."
+            f"spectral part: {own.dim:,} singular vectors; exponents {own.user_exponent:g} for"
+            f" users and {own.movie_exponent:g} for movies."
         )
     weights = {name: getattr(fitted.model.blend, name) for name in fitted.model.blocks}
     say(

@@ -15,25 +15,27 @@ from graphrec.recommend.reasons import reasons
 from graphrec.recommend.recommender import Recommender
 
 
-def _watches(*pairs: tuple[int, int], num_users: int = 6) -> Interactions:
+def _interactions(*pairs: tuple[int, int], num_users: int = 6) -> Interactions:
     user, movie = np.array(pairs, dtype=np.int32).reshape(-1, 2).T
     ids = IdMap(pd.RangeIndex(num_users)), IdMap(pd.RangeIndex(40))
     return Interactions(*ids, user, movie)
 
 
-NOBODY = _watches()
+NONE = _interactions()
 
 
-def _why(movies: pd.DataFrame, *pair: int, known: Interactions = NOBODY) -> str:
+def _why(movies: pd.DataFrame, *pair: int, interactions: Interactions = NONE) -> str:
     encoder = fit_features(movies)
     features = encoder.transform(movies)
-    (text,) = reasons(encoder, movies, features, known, row=pair[0], others=np.array(pair[1:]))
+    (text,) = reasons(
+        encoder, movies, features, interactions, row=pair[0], others=np.array(pair[1:])
+    )
     return text
 
 
 def _column(name: str, own: list[object], rest: list[object]) -> pd.DataFrame:
     """A table of 40 movies: some cells, and others over and over."""
-    more = [rest[place % len(rest)] for place in range(40 - len(own))]
+    more = [rest[row % len(rest)] for row in range(40 - len(own))]
     return pd.DataFrame({name: own + more})
 
 
@@ -77,7 +79,7 @@ def test_years_are_said_once() -> None:
     assert _why(movies, 0, 3) == ""
 
 
-def test_texts_and_vectors_that_are_alike() -> None:
+def test_similar_texts_and_vectors() -> None:
     plots = [
         "A thief robs a bank and a detective hunts the thief.",
         "The detective hunts a thief who robs banks at night.",
@@ -87,43 +89,43 @@ def test_texts_and_vectors_that_are_alike() -> None:
     how = ("sing songs", "play chess", "lose money")
     rest = [f"{one} {two} in the {three}." for one in who for two in how for three in where]
     movies = _column("plot", list(plots), list(rest))
-    assert _why(movies, 0, 1) == "plot alike"
+    assert _why(movies, 0, 1) == "similar plot"
     assert _why(movies, 0, 2) == ""
     vectors = [[1.0, 0.1], [0.9, 0.1], [-1.0, 0.0]]
-    assert _why(_column("sound", list(vectors), [[0.0, 1.0], [0.1, -1.0]]), 0, 1) == "sound alike"
+    assert _why(_column("sound", list(vectors), [[0.0, 1.0], [0.1, -1.0]]), 0, 1) == "similar sound"
 
 
-def test_viewers_beside_those_by_chance() -> None:
-    """Movie 0 has 4 of 5 active viewers, movie 1 has 3, of whom 2 watched both: 4 * 3 / 5."""
+def test_users_in_common_beside_those_expected() -> None:
+    """Movie 0 has 4 of 5 users, movie 1 has 3, of whom 2 watched both; expected are 4 * 3 / 5."""
     pairs = [(0, 0), (1, 0), (2, 0), (3, 0), (0, 1), (1, 1), (4, 1), (4, 2)]
-    known = _watches(*pairs)
+    rated = _interactions(*pairs)
     movies = _column("length", [90, 92, 150, 151], list(range(80, 130, 3)))
-    assert _why(movies, 0, 1, known=known) == "length 90 and 92; 2 viewers, 2 by chance"
-    assert _why(movies, 1, 2, known=known) == "1 viewer, 0.6 by chance"
-    assert _why(movies, 0, 2, known=known) == "0 viewers, 0.8 by chance"
-    assert _why(movies, 2, 3, known=known) == "length 150 and 151; no known viewers"
-    assert _why(movies, 3, 2, known=known) == "length 150 and 151"
+    assert _why(movies, 0, 1, interactions=rated) == "length 90 and 92; 2 in common, 2 expected"
+    assert _why(movies, 1, 2, interactions=rated) == "1 in common, 0.6 expected"
+    assert _why(movies, 0, 2, interactions=rated) == "0 in common, 0.8 expected"
+    assert _why(movies, 2, 3, interactions=rated) == "length 150 and 151; no ratings yet"
+    assert _why(movies, 3, 2, interactions=rated) == "length 150 and 151"
 
 
-def test_no_metadata_no_viewers(model_folder: Path) -> None:
+def test_no_metadata_and_no_interactions(model_folder: Path) -> None:
     movies = pd.DataFrame({"other": range(40)})
     nothing = fit_features(pd.DataFrame({"length": [None] * 40}))
     features = np.zeros((40, 0), dtype=np.float32)
     others = np.array([1, 2])
-    assert reasons(nothing, movies, features, NOBODY, row=0, others=others) == ["", ""]
+    assert reasons(nothing, movies, features, NONE, row=0, others=others) == ["", ""]
     new = pd.DataFrame({"movie_id": [100], "title": ["Odd one (1990)"], "genres": ["Drama|War"]})
     more = Recommender.load(model_folder).add_movies(new)
-    assert "viewer" not in "".join(more.similar(movie_id=100)["why"])
-    known = more.similar(movie_id=1, k=33).set_index("movie_id")["why"]
-    assert known[100].endswith("no known viewers")
-    assert "by chance" in known[3]
+    assert "in common" not in "".join(more.similar(movie_id=100)["why"])
+    why = more.similar(movie_id=1, k=33).set_index("movie_id")["why"]
+    assert why[100].endswith("no ratings yet")
+    assert "expected" in why[3]
 
 
-@pytest.mark.parametrize("by", ["company", "metadata", "both", "features"])
-def test_recommender_counts_known_watches_only(model_folder: Path, by: str) -> None:
+@pytest.mark.parametrize("by", ["collaborative", "metadata", "both", "features"])
+def test_recommender_counts_the_training_graph_only(model_folder: Path, by: str) -> None:
     recommender = Recommender.load(model_folder)
     table = recommender.similar(movie_id=1, k=3, by=by)
-    watched = recommender.watched.toarray() > 0
+    rated = recommender.history.toarray() > 0
     for movie, why in zip(table["movie_id"], table["why"], strict=True):
-        shared = int((watched[:, 1] & watched[:, movie]).sum())
-        assert f"{shared} viewer" in why
+        common = int((rated[:, 1] & rated[:, movie]).sum())
+        assert f"{common} in common" in why

@@ -63,7 +63,7 @@ class Colouring:
             missing = " Grey: no value." if (self.movie_class < 0).any() else ""
             return f"Each range has about as many movies.{missing}"
         if (self.members.sum(axis=1) > 1).any():
-            return "A movie with several has the colour of its rarest one. Grey: other or none."
+            return "A movie with several labels has the colour of its rarest. Grey: other or none."
         return "Grey: other or none." if (self.movie_class < 0).any() else ""
 
 

@@ -97,8 +97,8 @@ class MovieMap:
             OutputError: if it can't be written, or something is there.
         """
         path = Path(path)
-        check_map(path, force=force)
         part = self.layout_of(by)
+        check_map(path, force=force)
         if path.suffix == ".html":
             from graphrec.recommend.mapping.webpage import as_html
 

@@ -96,6 +96,7 @@ class Grid {
 
 // Text without case and accents, for the search.
 const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+const article = /^(the|an?) /;
 let searched = null;
 
 function search(text, most) {
@@ -103,13 +104,14 @@ function search(text, most) {
   if (!words.length) return [];
   searched ??= data.titles.map(plain);
   const typed = words.join(" ");
-  const ranked = [[], [], []]; // begins so; a word begins so; holds it somewhere
+  const ranked = [[], [], [], []]; // the title, its start, the start of a word, any part
   for (const row of popularFirst) {
     const title = searched[row];
     if (!words.every((word) => title.includes(word))) continue;
-    const bare = title.replace(/^(the|an?) /, "");
-    const begins = title.startsWith(typed) || bare.startsWith(typed);
-    ranked[begins ? 0 : title.includes(` ${words[0]}`) ? 1 : 2].push(row);
+    const bare = title.replace(article, "");
+    const isTitle = bare.replace(/ \([^()]*\)/g, "") === typed.replace(article, "");
+    const starts = title.startsWith(typed) || bare.startsWith(typed);
+    ranked[isTitle ? 0 : starts ? 1 : title.includes(` ${words[0]}`) ? 2 : 3].push(row);
   }
   return ranked.flat().slice(0, most);
 }
