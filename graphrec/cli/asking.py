@@ -65,7 +65,7 @@ def similar(
     recommender = recommender_of(model, new)
     if recommender.num_new > 1:
         raise ConfigError(f"{new} has {recommender.num_new} movies; --new takes one.")
-    row = _meant(recommender, title, movie_id)
+    row = _row_of(recommender, title, movie_id)
     meant = recommender.movies.iloc[row]
     table = recommender.similar(movie_id=meant["movie_id"], k=k, by=by)
     if new is not None:
@@ -148,13 +148,15 @@ def recommend(
         history=movies_liked(recommender, likes) if likes else history,
         k=k,
         filter_viewed=not include_seen,
-        among=None if among is None else _ids_in(among, recommender),
+        among=None if among is None else _movie_ids(among, recommender),
         note=note,
     )
-    _give(table, output, as_json, has_titles=recommender.has_titles)
+    _write_or_show(table, output, as_json, has_titles=recommender.has_titles)
 
 
-def _give(table: pd.DataFrame, output: Path | None, as_json: bool, *, has_titles: bool) -> None:
+def _write_or_show(
+    table: pd.DataFrame, output: Path | None, as_json: bool, *, has_titles: bool
+) -> None:
     """Write recommendations to a file, or print them as JSON or as a table."""
     if output is not None:
         _write_table(table.drop(columns="title"), output)
@@ -170,7 +172,7 @@ def _give(table: pd.DataFrame, output: Path | None, as_json: bool, *, has_titles
         show_movies(table, has_titles=has_titles)
 
 
-def _meant(recommender: Recommender, title: str | None, movie_id: str | None) -> int:
+def _row_of(recommender: Recommender, title: str | None, movie_id: str | None) -> int:
     """The row of the named movie; without a name, of the last movie, which is the new one."""
     if title is not None:
         return recommender.find(title)
@@ -180,7 +182,7 @@ def _meant(recommender: Recommender, title: str | None, movie_id: str | None) ->
     return int(recommender.movie_ids.to_internal([wanted])[0])
 
 
-def _ids_in(path: Path, recommender: Recommender) -> list[Any]:
+def _movie_ids(path: Path, recommender: Recommender) -> list[Any]:
     """Movie ids of a table with a movie id column, or of a list with one id a line."""
     from graphrec.data.idlist import read_movie_ids
     from graphrec.data.tables import MOVIE, like_ids

@@ -93,15 +93,15 @@ def _show_score(explanation: Explanation, k: int, num_paths: int) -> None:
     sides = list(table.columns[2:-1])
     columns = [*sides, "total"] if len(sides) > 1 else sides
     rows = [
-        [title, *map(_even, numbers)]
+        [title, *map(_rounded, numbers)]
         for title, *numbers in table[["title", *columns]].head(k).itertuples(index=False)
     ]
     if len(table) > k:
         others = table[columns][k:].sum()
-        rows.append([f"{len(table) - k:,} others", *map(_even, others)])
+        rows.append([f"{len(table) - k:,} others", *map(_rounded, others)])
     blank = [""] * (len(columns) - 1)
-    rows += [[name, *blank, _even(value)] for name, value in explanation.rest.items()]
-    rows.append(["sum", *blank, _even(explanation.total)])
+    rows += [[name, *blank, _rounded(value)] for name, value in explanation.rest.items()]
+    rows.append(["sum", *blank, _rounded(explanation.total)])
     show_table(["history", *columns], rows, right=True)
     if num_paths and len(explanation.paths):
         _show_paths(explanation, num_paths)
@@ -115,13 +115,13 @@ def _show_paths(explanation: Explanation, number: int) -> None:
         f" {len(explanation.paths):,} paths, which add {explanation.paths['score'].sum():.4f}."
     )
     rows = [
-        [title, _some(users), _even(score)]
+        [title, _first_few(users), _rounded(score)]
         for _, title, users, score, _share in explanation.through[:number].itertuples(index=False)
     ]
     show_table(["through", "users", "adds"], rows)
 
 
-def _some(users: list[Any], most: int = 3) -> str:
+def _first_few(users: list[Any], most: int = 3) -> str:
     """The first few ids, and how many more there are."""
     more = f" and {len(users) - most:,} more" if len(users) > most else ""
     return ", ".join(map(str, users[:most])) + more
@@ -135,10 +135,10 @@ def _show_pair(pair: SimilarityExplanation, k: int) -> None:
     if len(pair.columns):
         typer.echo()
         rows: list[list[Any]] = [
-            [name, *map(_cell, cells), _even(value)]
+            [name, *map(_cell, cells), _rounded(value)]
             for name, *cells, value in pair.columns.itertuples(index=False)
         ]
-        shown = [*rows[:k], *_others(rows[k:]), ["sum", "", "", _even(pair.features)]]
+        shown = [*rows[:k], *_others(rows[k:]), ["sum", "", "", _rounded(pair.features)]]
         show_table(["column", *pair.titles, "features"], shown)
     for remark in pair.notes:
         note(remark)
@@ -148,15 +148,15 @@ def _show_users(pair: SimilarityExplanation, k: int) -> None:
     """What the users of the first movie add to the cosine, together and one by one."""
     table, both = pair.users, pair.users["both"]
     groups = [
-        ["watched both", int(both.sum()), _even(table["collaborative"][both].sum())],
-        ["others", int((~both).sum()), _even(table["collaborative"][~both].sum())],
-        ["own embedding", "", _even(pair.own)],
-        ["sum", "", _even(pair.collaborative)],
+        ["watched both", int(both.sum()), _rounded(table["collaborative"][both].sum())],
+        ["others", int((~both).sum()), _rounded(table["collaborative"][~both].sum())],
+        ["own embedding", "", _rounded(pair.own)],
+        ["sum", "", _rounded(pair.collaborative)],
     ]
     show_table([f"users of {pair.titles[0]}", "users", "collaborative"], groups, right=True)
     typer.echo()
     rows = [
-        [str(user), "both" if common else "", _even(value)]
+        [str(user), "both" if common else "", _rounded(value)]
         for user, value, common in table.head(k).itertuples(index=False)
     ]
     show_table(["user", "watched", "collaborative"], rows, right=True)
@@ -164,10 +164,10 @@ def _show_users(pair: SimilarityExplanation, k: int) -> None:
 
 def _others(rows: list[list[Any]]) -> list[list[Any]]:
     """One row for all that are left out, if any are."""
-    return [[f"{len(rows):,} others", "", "", _even(sum(r[-1] for r in rows))]] if rows else []
+    return [[f"{len(rows):,} others", "", "", _rounded(sum(r[-1] for r in rows))]] if rows else []
 
 
-def _even(value: float) -> float:
+def _rounded(value: float) -> float:
     """Rounded to four digits, without minus zero."""
     return round(float(value), 4) + 0.0
 
