@@ -82,7 +82,7 @@ def pixels(page: Page) -> np.ndarray:
 
 def settled(page: Page) -> np.ndarray:
     """The pixels once the frames that were asked for are drawn."""
-    page.evaluate("() => new Promise((go) => requestAnimationFrame(() => setTimeout(go, 30)))")
+    page.evaluate("() => new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)))")
     return pixels(page)
 
 
@@ -159,13 +159,17 @@ def test_switch_moves_the_points(page: Page) -> None:
 
 def test_switch_is_animated_unless_motion_is_unwanted(page: Page) -> None:
     page.emulate_media(reduced_motion="no-preference")
+    page.clock.install(time=0)
+    page.reload()
+    page.clock.pause_at(60_000)  # from here on only `run_for` moves the time
     page.get_by_label("Metadata", exact=True).check()
-    page.wait_for_timeout(300)
-    underway = pixels(page)
-    page.wait_for_timeout(1500)
-    arrived = pixels(page)
-    assert (underway != arrived).any()
-    assert (settled(page) == arrived).all()
+    shown = []
+    for milliseconds in (300, 300, 2000, 100):
+        page.clock.run_for(milliseconds)
+        shown.append(pixels(page))
+    assert (shown[0] != shown[1]).any()
+    assert (shown[1] != shown[2]).any()
+    assert (shown[2] == shown[3]).all()
 
 
 def test_legend_filters(page: Page) -> None:
