@@ -9,13 +9,14 @@ from typing import Annotated
 import typer
 
 from graphrec import __version__
-from graphrec.cli.asking import recommend, similar
+from graphrec.cli.comparing import similar
 from graphrec.cli.evaluating import evaluate
 from graphrec.cli.explaining import explain
 from graphrec.cli.exporting import export
 from graphrec.cli.helppage import PlainHelp
-from graphrec.cli.looking import inspect
+from graphrec.cli.inspecting import inspect
 from graphrec.cli.mapping import map_movies
+from graphrec.cli.recommending import recommend
 from graphrec.cli.studying import ablate
 from graphrec.cli.training import train
 
