@@ -22,7 +22,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@touch $@
 
 train: install
-	@$(BIN)/graphrec train
+	@$(BIN)/graphrec train --force
 	@echo "(The command is $(BIN)/graphrec, or just graphrec after: source $(BIN)/activate)"
 
 # Two files at a time, each on one thread; what a file trains, it trains once.

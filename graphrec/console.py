@@ -1,4 +1,4 @@
-"""What a person sees in the terminal: tables, sentences, progress; and JSON for machines.
+"""What the terminal shows: tables, sentences, progress; and JSON for other programs.
 
 Results go to stdout, everything else to stderr. Away from a terminal there is no colour and no
 progress bar.
@@ -21,20 +21,22 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import typer
 
 from graphrec.errors import GraphrecError
-from graphrec.plain import plain, printable
+from graphrec.formatting import printable, to_jsonable
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from graphrec.study.experiment import Listener
     from graphrec.train.trainer import Epoch
 
-NARROWEST = 40  # cells of a line that a table is fitted to
+NARROWEST, WIDEST = 40, 100_000  # columns of the screen that a table is fitted to
 INDENT = 4
-_NO_MEMORY = re.compile("can't allocate memory|out of memory")  # torch's words
+_NO_MEMORY = re.compile("can't allocate memory|out of memory")  # as torch says it
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def friendly(command: Command) -> Command:
-    """Turn graphrec's own errors into one sentence and exit code 2, and Ctrl-C into 130."""
+def handle_errors(command: Command) -> Command:
+    """Print graphrec's own errors as one sentence with exit code 2; Ctrl-C exits with 130."""
 
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -43,8 +45,8 @@ def friendly(command: Command) -> Command:
         except GraphrecError as error:
             fail(str(error))
         except UnicodeError:
-            fail("the words given are not text that can be read; give them as UTF-8.")
-        except BrokenPipeError:  # the reader of a pipe has seen enough
+            fail("the arguments are not valid UTF-8 text.")
+        except BrokenPipeError:  # such as by head
             raise
         except OSError as error:
             fail(f"the result could not be written: {error.strerror or error}.")
@@ -67,13 +69,13 @@ def fail(sentence: str) -> NoReturn:
 
 
 def say(sentence: str) -> None:
-    """Tell the person something that is not a result."""
+    """Print something that is not a result, on stderr."""
     typer.echo(printable(sentence), err=True)
 
 
 def show_json(value: Any) -> None:
-    """Print a result for machines; numbers that JSON doesn't know become null."""
-    typer.echo(json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False))
+    """Print a result as JSON; NaN and infinity become null."""
+    typer.echo(json.dumps(to_jsonable(value), indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def show_table(
@@ -83,57 +85,65 @@ def show_table(
     right: bool = False,
     under: tuple[str, Sequence[str]] | None = None,
 ) -> None:
-    """Print an aligned table; columns whose first value is a number stand to the right.
+    """Print an aligned table.
+
+    Columns whose first value is a number are right-aligned. In a terminal that is too narrow, text
+    is cut; away from a terminal it is complete.
 
     Args:
         columns: names; no heading where all are empty.
-        rows: values; None is nothing.
-        right: all columns but the first stand to the right.
-        under: name and texts of one more column, which go under their rows where the terminal is
+        rows: values; None is an empty cell.
+        right: right-align all columns but the first.
+        under: name and texts of one more column, which go under their rows, where the terminal is
             too narrow for it.
     """
-    from graphrec.grid import aligned
+    from rich.console import Console
+    from rich.padding import Padding
 
-    cells = [list(columns), *([_shown(value) for value in row] for row in rows)]
-    first = rows[0] if rows else columns
-    sides = [_is_number(value) or (right and place > 0) for place, value in enumerate(first)]
-    room, below = terminal_width(), [""] * len(cells)
+    room = terminal_width()
+    console = Console(width=room or WIDEST, highlight=False)
+    table = _table(columns, rows, right)
+    texts: Sequence[str] = [""] * len(rows)
     if under is not None:
-        cells, below = _beside_or_below(cells, [under[0], *under[1]], room)
-        sides += [False] * (len(cells[0]) - len(sides))
-    for place, lines in enumerate(aligned(cells, sides, room)):
-        for line in lines if place or any(columns) else ():
-            typer.echo(line if place else typer.style(line, dim=True))
-        if below[place] and place:
-            _show_below(below[place], room or NARROWEST)
+        name, texts = under
+        longer = [[*row, text] for row, text in zip(rows, texts, strict=True)]
+        wide = _table([*columns, name], longer, right)
+        if room is None or Console(width=WIDEST).measure(wide).maximum <= room:
+            table, texts = wide, [""] * len(rows)
+    with console.capture() as capture:
+        console.print(table)
+    lines = capture.get().splitlines()
+    if any(columns):
+        typer.echo(lines.pop(0).rstrip())
+    for line, text in zip(lines, texts, strict=True):
+        typer.echo(line.rstrip())
+        if text:
+            console.print(Padding(printable(text), (0, 0, 0, INDENT), expand=False), style="dim")
 
 
-def _beside_or_below(
-    cells: list[list[str]], texts: list[str], room: int | None
-) -> tuple[list[list[str]], list[str]]:
-    """The rows with one more column, or if there is no room for it as they are, and its texts."""
-    from graphrec.grid import width_of
+def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]], right: bool) -> Table:
+    from rich.table import Table
+    from rich.text import Text
 
-    wider = [[*row, text] for row, text in zip(cells, texts, strict=True)]
-    fits = room is None or width_of(wider) <= room
-    return (wider, [""] * len(cells)) if fits else (cells, texts)
-
-
-def _show_below(text: str, room: int) -> None:
-    """A sentence that belongs to the line above."""
-    from graphrec.grid import folded
-
-    for line in folded(text, room - INDENT):
-        typer.secho(" " * INDENT + line, dim=True)
+    table = Table(
+        box=None, pad_edge=False, show_header=any(columns), header_style="dim", show_edge=False
+    )
+    for index, (name, value) in enumerate(zip(columns, rows[0] if rows else columns, strict=True)):
+        is_number = isinstance(value, (int, float)) or (right and index > 0)
+        table.add_column(Text(name), justify="right" if is_number else "left", no_wrap=is_number)
+    for row in rows:
+        cells = (Text(_shown(value), no_wrap=True, overflow="ellipsis") for value in row)
+        table.add_row(*cells)
+    return table
 
 
 def terminal_width() -> int | None:
-    """Cells of a line on stdout; None away from a terminal, where nothing is cut short."""
+    """Columns of the terminal; None away from one, where nothing is cut."""
     return max(NARROWEST, shutil.get_terminal_size().columns) if sys.stdout.isatty() else None
 
 
 def hint(sentence: str) -> None:
-    """Tell a person at a terminal, not a program, what they could ask next."""
+    """Suggest a next command, at a terminal only."""
     if sys.stdout.isatty() and sys.stderr.isatty():
         typer.secho(f"Next: {sentence}", dim=True, err=True)
 
@@ -233,14 +243,14 @@ def _say_measured(done: int, total: int, seed: int, arm: str, ndcg: dict[str, fl
 
 
 def _measured(done: int, total: int, seed: int, arm: str, ndcg: dict[str, float]) -> str:
-    places = ("warm", "tail", "cold")
-    figures = ", ".join(f"{place} {ndcg[place]:.3f}" for place in places if place in ndcg)
+    subsets = ("warm", "tail", "cold")
+    figures = ", ".join(f"{name} {ndcg[name]:.3f}" for name in subsets if name in ndcg)
     return f"{done}/{total} seed {seed + 1}, {arm}: ndcg@20 {figures}"
 
 
 @contextmanager
-def undisturbed() -> Iterator[None]:
-    """Let Ctrl-C wait: what was trained is written before anything else."""
+def ignore_sigint() -> Iterator[None]:
+    """Ignore Ctrl-C while a trained model is written."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield
@@ -248,36 +258,10 @@ def undisturbed() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def duration(seconds: float) -> str:
-    """Time as a person says it.
-
-    >>> duration(3.21), duration(75), duration(7_320)
-    ('3.2 s', '1 min 15 s', '2 h 2 min')
-    """
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def size(num_bytes: float) -> str:
-    """Memory or a file's size as a person says it.
-
-    >>> size(101_321), size(350e6), size(2_152e6)
-    ('101 kB', '350 MB', '2.2 GB')
-    """
-    if num_bytes < 1e6:
-        return f"{num_bytes / 1e3:.0f} kB"
-    return f"{num_bytes / 1e6:.0f} MB" if num_bytes < 1e9 else f"{num_bytes / 1e9:.1f} GB"
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float))
-
-
 def _shown(value: Any) -> str:
+    """A value in a table's cell, which is one line."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return "" if value is None else printable(str(value))
+        return "" if value is None else " ".join(printable(str(value)).splitlines())
     if isinstance(value, int):
         return str(value)
     return f"{value:.4f}"

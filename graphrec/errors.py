@@ -6,7 +6,8 @@
     │   └── AmbiguousTitleError  a title that several movies have
     ├── DownloadError          a named data set that couldn't be fetched whole
     ├── ConfigError            settings that don't go together
-    └── ArtefactError          a saved model that is missing, damaged or from a newer graphrec
+    ├── ArtefactError          a saved model that is missing, damaged or from a newer graphrec
+    └── OutputError            a file or folder that can't be written, or may not be replaced
 
 Each message is one sentence for whoever gave the input: what is wrong, where, what to do.
 The command line prints it and exits with code 2.
@@ -47,6 +48,10 @@ class ConfigError(GraphrecError):
 
 class ArtefactError(GraphrecError):
     """A saved model is missing, damaged or written by a newer graphrec."""
+
+
+class OutputError(GraphrecError):
+    """A file or folder can't be written, or something is there that may not be replaced."""
 
 
 class DataWarning(UserWarning):

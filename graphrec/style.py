@@ -33,5 +33,5 @@ def house_style() -> Iterator[None]:
     from matplotlib import style
 
     with style.context(["default", _STYLE]), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # letters the font doesn't have
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # characters that the font lacks
         yield

@@ -1,4 +1,4 @@
-"""Files that are whole or as they were."""
+"""What may be written where, and that it is complete or not there."""
 
 from __future__ import annotations
 
@@ -6,48 +6,141 @@ from pathlib import Path
 
 import pytest
 
-from graphrec.errors import DataError
-from graphrec.output import check_place, is_unfinished, whole
+from graphrec.errors import OutputError
+from graphrec.output import atomic_folder, atomic_write, check_output
+
+OWN = {"vectors.tsv", "metadata.tsv"}
 
 
-def test_an_old_file_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
-    path = tmp_path / "lists.csv"
+@pytest.fixture
+def old_file(tmp_path: Path) -> Path:
+    path = tmp_path / "old.csv"
     path.write_text("old")
-    path.chmod(0o600)
+    return path
+
+
+@pytest.fixture
+def old_folder(tmp_path: Path) -> Path:
+    """A folder with a file of those that are written into it."""
+    path = tmp_path / "old"
+    path.mkdir()
+    (path / "vectors.tsv").write_text("old")
+    return path
+
+
+def test_what_is_there_needs_force(tmp_path: Path, old_file: Path, old_folder: Path) -> None:
+    check_output(tmp_path / "new.csv")
+    check_output(tmp_path / "new" / "deep", files=OWN)
+    (tmp_path / "empty").mkdir()
+    check_output(tmp_path / "empty", files=OWN)
+    (tmp_path / "link").symlink_to(old_folder)
+    for path, files in ((old_file, None), (old_folder, OWN), (tmp_path / "link", OWN)):
+        with pytest.raises(OutputError, match=rf"{path} exists; add --force to replace it, or"):
+            check_output(path, files=files)
+        check_output(path, files=files, force=True)
+
+
+@pytest.mark.parametrize("name", ["notes.txt", ".hidden", "subfolder"])
+def test_a_folder_with_other_files_is_never_replaced(old_folder: Path, name: str) -> None:
+    other = old_folder / name
+    other.mkdir() if name == "subfolder" else other.touch()
+    with pytest.raises(OutputError, match=rf"holds other files, such as {name}; give another"):
+        check_output(old_folder, files=OWN, force=True)
+
+
+def test_working_directory_and_mount_points_are_never_replaced(
+    old_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(old_folder)
+    for path in (".", old_folder):
+        with pytest.raises(OutputError, match="is the working directory; give --output another"):
+            check_output(path, files=OWN, force=True)
+    monkeypatch.chdir(old_folder.parent)
+    monkeypatch.setattr(Path, "is_mount", lambda path: path == old_folder)
+    with pytest.raises(OutputError, match="is a mount point; give --output another folder"):
+        check_output(old_folder, files=OWN, force=True)
+
+
+def test_a_file_is_no_folder(old_file: Path, old_folder: Path) -> None:
+    with pytest.raises(OutputError, match="is a file; give --output the name of a folder"):
+        check_output(old_file, files=OWN, force=True)
+    with pytest.raises(OutputError, match="is a folder; give --output the name of a file"):
+        check_output(old_folder, force=True)
+
+
+def test_places_that_are_not_writable(
+    tmp_path: Path, old_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(OutputError, match="can't be written: there is no folder"):
+        check_output(tmp_path / "nowhere" / "new.csv")
+    with pytest.raises(OutputError, match=r"old\.csv is not a writable folder"):
+        check_output(old_file / "new", files=OWN)
+    monkeypatch.setattr("os.access", lambda *_: False)  # root may write anywhere
+    for files in (None, OWN):
+        with pytest.raises(OutputError, match=f"{tmp_path} is not a writable folder"):
+            check_output(tmp_path / "new", files=files)
+
+
+def test_an_old_file_stays_until_the_new_one_is_complete(old_file: Path) -> None:
+    old_file.chmod(0o600)
 
     def half() -> None:
-        with whole(path) as unfinished:
+        with atomic_write(old_file) as unfinished:
             unfinished.write_text("half")
-            assert is_unfinished(unfinished.name)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         half()
-    assert path.read_text() == "old"
-    with whole(path) as unfinished:
+    assert old_file.read_text() == "old"
+    with atomic_write(old_file) as unfinished:
         unfinished.write_text("new")
-    assert path.read_text() == "new"
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert [inner.name for inner in tmp_path.iterdir()] == ["lists.csv"]
+    assert old_file.read_text() == "new"
+    assert old_file.stat().st_mode & 0o777 == 0o600
+    assert list(old_file.parent.iterdir()) == [old_file]
 
 
-def test_a_link_stays_one(tmp_path: Path) -> None:
+def test_a_link_stays_one(tmp_path: Path, old_file: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
-    link, own = tmp_path / "link.csv", tmp_path / "elsewhere" / "own.csv"
-    own.write_text("old")
-    link.symlink_to(own)
-    with whole(link) as unfinished:
+    link = tmp_path / "elsewhere" / "link.csv"
+    link.symlink_to(old_file)
+    with atomic_write(link) as unfinished:
         unfinished.write_text("new")
     assert link.is_symlink()
-    assert own.read_text() == "new"
+    assert old_file.read_text() == "new"
 
 
-def test_places_where_nothing_can_be_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_old_folder_stays_until_the_new_one_is_complete(old_folder: Path) -> None:
+    def half() -> None:
+        with atomic_folder(old_folder) as new:
+            (new / "vectors.tsv").write_text("half")
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OutputError, match=f"{old_folder} could not be written: No space left"):
+        half()
+    assert (old_folder / "vectors.tsv").read_text() == "old"
+    with atomic_folder(old_folder) as new:
+        (new / "metadata.tsv").write_text("new")
+    assert [path.name for path in old_folder.iterdir()] == ["metadata.tsv"]
+    assert list(old_folder.parent.iterdir()) == [old_folder]
+
+
+def test_an_old_folder_comes_back_if_the_new_one_can_not_be_renamed(
+    old_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    check_place(tmp_path / "new.csv")
-    with pytest.raises(DataError, match="there is no folder"):
-        check_place(tmp_path / "nowhere" / "new.csv")
-    monkeypatch.setattr("os.access", lambda *_: False)  # who is root may write anywhere
-    with pytest.raises(DataError, match="may not be written to"):
-        check_place(tmp_path / "new.csv")
+    rename = Path.rename
+
+    def fail(self: Path, target: Path) -> Path:
+        if self.name == "new":
+            raise OSError("device busy")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fail)
+
+    def replace() -> None:
+        with atomic_folder(old_folder) as new:
+            (new / "vectors.tsv").write_text("new")
+
+    with pytest.raises(OutputError, match="could not be written: device busy"):
+        replace()
+    assert (old_folder / "vectors.tsv").read_text() == "old"
+    assert list(old_folder.parent.iterdir()) == [old_folder]

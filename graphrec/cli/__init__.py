@@ -9,13 +9,14 @@ from typing import Annotated
 import typer
 
 from graphrec import __version__
-from graphrec.cli.asking import recommend, similar
+from graphrec.cli.comparing import similar
 from graphrec.cli.evaluating import evaluate
 from graphrec.cli.explaining import explain
 from graphrec.cli.exporting import export
 from graphrec.cli.helppage import PlainHelp
-from graphrec.cli.looking import inspect
+from graphrec.cli.inspecting import inspect
 from graphrec.cli.mapping import map_movies
+from graphrec.cli.recommending import recommend
 from graphrec.cli.studying import ablate
 from graphrec.cli.training import train
 
@@ -30,7 +31,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 data_app = typer.Typer(
-    help="Look at data before training.", no_args_is_help=True, rich_markup_mode=None
+    help="Inspect data before training.", no_args_is_help=True, rich_markup_mode=None
 )
 
 for command in (train, evaluate, similar, recommend, explain, export, ablate):
@@ -49,26 +50,26 @@ def _print_version(wanted: bool) -> None:
 @app.callback(help=SUMMARY)
 def main(
     *,
-    version: Annotated[  # noqa: ARG001 - its callback has seen it
+    version: Annotated[  # noqa: ARG001 - read by its callback
         bool,
         typer.Option(
             "--version", callback=_print_version, is_eager=True, help="Print the version."
         ),
     ] = False,
 ) -> None:
-    """Options that come before any command."""
-    _spare_collector()
+    """Options before any command."""
+    _collect_less_garbage()
 
 
-_MOST_NEW = 100_000  # objects that may be made until garbage is looked for
+_GC_THRESHOLD = 100_000  # new objects between two collections
 
 
-def _spare_collector() -> None:
-    """Keep the garbage collector from what imports make, which is much, and none of it garbage.
+def _collect_less_garbage() -> None:
+    """Let the garbage collector run less often, and not at exit.
 
-    Looking through it takes a quarter of a short command's time, half of that as Python ends.
+    Imports create many objects and hardly any garbage; searching them takes a quarter of a short
+    command's time.
     """
-    if gc.get_threshold()[0] >= _MOST_NEW:
-        return
-    gc.set_threshold(_MOST_NEW)
-    atexit.register(gc.freeze)
+    if gc.get_threshold()[0] < _GC_THRESHOLD:
+        gc.set_threshold(_GC_THRESHOLD)
+        atexit.register(gc.freeze)

@@ -8,21 +8,21 @@ import typer
 
 from graphrec.cli import options
 from graphrec.config import SplitKind
-from graphrec.console import friendly, hint, say, show_json, show_table
+from graphrec.console import handle_errors, hint, say, show_json, show_table
 from graphrec.errors import ConfigError
 
 
-@friendly
+@handle_errors
 def evaluate(
     model: options.ModelDir = options.DEFAULT_MODEL,
     k: Annotated[
-        list[int] | None, typer.Option("--k", help="List length; may be repeated.")
+        list[int] | None, typer.Option("--k", help="Length of the lists; may be repeated.")
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Measure a model on held-out watches, beside simple baselines.
+    """Measure a model on the test part, beside simple baselines.
 
-    All movies are ranked for every user with held-out watches.
+    For every user of the test part all movies are ranked, but those of the user's history.
 
     Examples:
 
@@ -39,42 +39,42 @@ def evaluate(
         raise ConfigError(f"--k is {min(ks)}; it must be 1 or more.")
     artefact = Artefact.open(model)
     has_cold = artefact.manifest["split"]["kind"] == SplitKind.COLD_MOVIES
-    reports, alone = compare(artefact, ks, cold_alone=has_cold)
-    data, split = artefact.manifest["data"], artefact.manifest["split"]["kind"]
-    counts, cold = reports[GRAPHREC].counts(), artefact.movies().iloc[reports[GRAPHREC].cold_movies]
+    reports, cold_reports = compare(artefact, ks, cold_alone=has_cold)
+    data, split = artefact.manifest["data"], artefact.manifest["split"]
+    own = reports[GRAPHREC]
+    cold = artefact.movies().iloc[own.cold_movies]
     metrics = {name: report.metrics for name, report in reports.items()}
-    among_cold = {name: report.metrics for name, report in alone.items()}
+    among_cold = {name: report.metrics for name, report in cold_reports.items()}
     if as_json:
-        own = metrics.pop(GRAPHREC)
         show_json(
             {
-                "metrics": own,
+                "metrics": metrics.pop(GRAPHREC),
                 "baselines": metrics,
-                "among_cold_movies_alone": among_cold or None,
-                "counts": counts,
+                "cold_movies_only": among_cold or None,
+                "counts": own.counts(),
                 "cold_movies": cold[["movie_id", "title"]].to_dict("records"),
                 "data": data,
-                "split": split,
+                "split": split["kind"],
             }
         )
         return
     say(
-        f"{data['name']}, {split} split: {counts['test_interactions']:,} held-out interactions of"
-        f" {counts['users']:,} users, all {data['movies']:,} movies ranked."
+        f"{data['name']}, {split['kind']} split; test part: {split['test']:,} interactions of"
+        f" {len(own.users):,} users; all {data['movies']:,} movies ranked."
     )
-    if counts["cold_movies"]:
+    if len(cold):
         say(
-            f"{counts['cold_movies']:,} held-out movies, with {counts['cold_interactions']:,}"
-            f" interactions, have none in training{_named(cold['title'].tolist())}; they count too."
+            f"{len(cold):,} movies of the test part have no training interactions"
+            f"{_named(cold['title'].tolist())}; they count too."
         )
     options.say_if_simulated(data["simulated"])
     for shown in k or [20]:
         _show(f"@{shown}", metrics, shown)
     if among_cold:
-        say("The cold movies alone, ranked among themselves:")
+        say("Cold-start movies only, ranked among themselves:")
         for shown in k or [20]:
             _show(f"cold @{shown}", among_cold, shown)
-    hint("'graphrec ablate' finds out what each half of the model is worth on these tables.")
+    hint("'graphrec ablate' measures what each part of the model adds on your tables.")
 
 
 def _show(corner: str, metrics: dict[str, dict[str, float]], k: int) -> None:
@@ -84,7 +84,7 @@ def _show(corner: str, metrics: dict[str, dict[str, float]], k: int) -> None:
 
 
 def _named(titles: list[str], most: int = 3) -> str:
-    """The first few of some movies, for a sentence."""
+    """The first few titles, in brackets."""
     if not titles:
         return ""
     more = f" and {len(titles) - most:,} more" if len(titles) > most else ""

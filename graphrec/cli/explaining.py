@@ -8,40 +8,40 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from graphrec.cli import options
-from graphrec.cli.naming import movies_named, note, recommender_of, somebody_who_likes
-from graphrec.console import friendly, show_json, show_table
+from graphrec.cli.naming import movies_liked, movies_named, note, recommender_of
+from graphrec.console import handle_errors, show_json, show_table
 from graphrec.errors import ConfigError
-from graphrec.plain import printable
+from graphrec.formatting import printable
 
 if TYPE_CHECKING:
     from graphrec.recommend.explaining.explanation import Explanation, SimilarityExplanation
 
-_TITLE = 42  # letters of a title that leave room for three numbers in 80 columns
-_THROUGH = 36  # beside some users' ids
-_CELL = 22  # of a metadata cell, two of which stand in a row
 
-
-@friendly
+@handle_errors
 def explain(
     *,
     movie: Annotated[
-        list[str] | None, typer.Option(help="The movie's title; two to compare them.")
+        list[str] | None, typer.Option(help="Title of the movie; twice to compare two movies.")
     ] = None,
-    movie_id: Annotated[list[str] | None, typer.Option(help="Its id instead.")] = None,
-    user: Annotated[str | None, typer.Option(help="Whose score: a user's id.")] = None,
+    movie_id: Annotated[
+        list[str] | None, typer.Option(help="Id of the movie, instead of its title.")
+    ] = None,
+    user: Annotated[
+        str | None, typer.Option(help="Id of the user whose score is explained.")
+    ] = None,
     likes: options.Likes = None,
     with_movies: options.WithMovies = None,
     k: Annotated[int, typer.Option(help="Rows of each table; --json has all.")] = 10,
     paths: Annotated[
-        int, typer.Option(help="Watched movies to show paths through, 0 for none; --json has all.")
+        int, typer.Option(help="Movies to show paths through, 0 for none; --json has all.")
     ] = 5,
     model: options.ModelDir = options.DEFAULT_MODEL,
     as_json: options.AsJson = False,
 ) -> None:
-    """Split a score, or two movies' similarity, exactly.
+    """Split a score, or a similarity of two movies, into an exact sum.
 
-    A score is what each watched movie adds, by company and by metadata, and the rest. It tells who
-    also watched what, never why.
+    A score is split into what each movie of the user's history adds, collaboratively and by
+    metadata, and the rest. This shows associations in the ratings, not causes.
 
     Examples:
 
@@ -61,48 +61,47 @@ def explain(
     if len(meant) == 2:
         pair = recommender.explain_similarity(*meant)
         return show_json(pair.to_dict()) if as_json else _show_pair(pair, k)
-    known = None if user is None else recommender.user_ids.parse(user)
-    liked = somebody_who_likes(recommender, likes) if likes else None
-    score = recommender.explain(meant[0], user=known, history=liked)
+    user_id = None if user is None else recommender.user_ids.parse(user)
+    liked = movies_liked(recommender, likes) if likes else None
+    score = recommender.explain(meant[0], user=user_id, history=liked)
     return show_json(score.to_dict()) if as_json else _show_score(score, k, paths)
 
 
 def _check(num_movies: int, user: str | None, likes: list[str] | None) -> None:
-    """Fail if it isn't said what to explain, and for whom."""
+    """Fail if it isn't clear what to explain."""
     if num_movies not in (1, 2):
         raise ConfigError(
-            f"explain is about one movie for somebody, or about two; {num_movies or 'none'} named."
-            " Name it with --movie TITLE or --movie-id ID."
+            "explain takes one movie and a user, or two movies to compare, each by --movie TITLE or"
+            f" --movie-id ID, not {num_movies or 'none'}."
         )
     if user is not None and likes:
-        raise ConfigError("say for whom in one way: --user ID or --likes TITLE.")
+        raise ConfigError("name the user with either --user ID or --likes TITLE, not both.")
     if num_movies == 1 and user is None and not likes:
         raise ConfigError(
-            "say for whom, by --user ID or --likes TITLE, or name a second --movie to compare with."
+            "name the user with --user ID or --likes TITLE, or a second --movie to compare with."
         )
     if num_movies == 2 and (user is not None or likes):
         raise ConfigError(
-            "two movies are compared for nobody in particular; leave one of them out, or --user and"
-            " --likes."
+            "two movies are compared without a user: leave out --user and --likes, or one movie."
         )
 
 
 def _show_score(explanation: Explanation, k: int, num_paths: int) -> None:
-    """A score's sentence, what each watched movie adds, and paths."""
+    """A score in a sentence, what each movie of the history adds, and paths."""
     typer.echo(printable(explanation.sentence))
     table = explanation.contributions
     sides = list(table.columns[2:-1])
     columns = [*sides, "total"] if len(sides) > 1 else sides
     rows = [
-        [_cut(title, _TITLE), *map(_even, numbers)]
+        [title, *map(_rounded, numbers)]
         for title, *numbers in table[["title", *columns]].head(k).itertuples(index=False)
     ]
     if len(table) > k:
         others = table[columns][k:].sum()
-        rows.append([f"{len(table) - k:,} others", *map(_even, others)])
+        rows.append([f"{len(table) - k:,} others", *map(_rounded, others)])
     blank = [""] * (len(columns) - 1)
-    rows += [[name, *blank, _even(value)] for name, value in explanation.rest.items()]
-    rows.append(["sum", *blank, _even(explanation.total)])
+    rows += [[name, *blank, _rounded(value)] for name, value in explanation.rest.items()]
+    rows.append(["sum", *blank, _rounded(explanation.total)])
     show_table(["history", *columns], rows, right=True)
     if num_paths and len(explanation.paths):
         _show_paths(explanation, num_paths)
@@ -112,18 +111,18 @@ def _show_score(explanation: Explanation, k: int, num_paths: int) -> None:
 
 def _show_paths(explanation: Explanation, number: int) -> None:
     typer.echo(
-        f"\nPeople who watched these also watched {printable(explanation.title)}:"
+        f"\nUsers who watched these also watched {printable(explanation.title)}:"
         f" {len(explanation.paths):,} paths, which add {explanation.paths['score'].sum():.4f}."
     )
     rows = [
-        [_cut(title, _THROUGH), _some(users), _even(score)]
+        [title, _first_few(users), _rounded(score)]
         for _, title, users, score, _share in explanation.through[:number].itertuples(index=False)
     ]
-    show_table(["through", "and users", "adds"], rows)
+    show_table(["through", "users", "adds"], rows)
 
 
-def _some(users: list[Any], most: int = 3) -> str:
-    """The first few ids, and how many there are beside."""
+def _first_few(users: list[Any], most: int = 3) -> str:
+    """The first few ids, and how many more there are."""
     more = f" and {len(users) - most:,} more" if len(users) > most else ""
     return ", ".join(map(str, users[:most])) + more
 
@@ -136,12 +135,11 @@ def _show_pair(pair: SimilarityExplanation, k: int) -> None:
     if len(pair.columns):
         typer.echo()
         rows: list[list[Any]] = [
-            [_cut(name, _CELL), *(_cut(_cell(c), _CELL) for c in cells), _even(value)]
+            [name, *map(_cell, cells), _rounded(value)]
             for name, *cells, value in pair.columns.itertuples(index=False)
         ]
-        shown = [*rows[:k], *_others(rows[k:]), ["sum", "", "", _even(pair.features)]]
-        titles = [_cut(title, _CELL) for title in pair.titles]
-        show_table(["column", *titles, "features"], shown)
+        shown = [*rows[:k], *_others(rows[k:]), ["sum", "", "", _rounded(pair.features)]]
+        show_table(["column", *pair.titles, "features"], shown)
     for remark in pair.notes:
         note(remark)
 
@@ -150,28 +148,27 @@ def _show_users(pair: SimilarityExplanation, k: int) -> None:
     """What the users of the first movie add to the cosine, together and one by one."""
     table, both = pair.users, pair.users["both"]
     groups = [
-        ["who watched both", int(both.sum()), _even(table["collaborative"][both].sum())],
-        ["who did not", int((~both).sum()), _even(table["collaborative"][~both].sum())],
-        ["own embedding", "", _even(pair.own)],
-        ["sum", "", _even(pair.collaborative)],
+        ["watched both", int(both.sum()), _rounded(table["collaborative"][both].sum())],
+        ["others", int((~both).sum()), _rounded(table["collaborative"][~both].sum())],
+        ["own embedding", "", _rounded(pair.own)],
+        ["sum", "", _rounded(pair.collaborative)],
     ]
-    title = _cut(pair.titles[0], _TITLE - len("users of "))
-    show_table([f"users of {title}", "users", "collaborative"], groups, right=True)
+    show_table([f"users of {pair.titles[0]}", "users", "collaborative"], groups, right=True)
     typer.echo()
     rows = [
-        [str(user), "both" if shared else "", _even(value)]
-        for user, value, shared in table.head(k).itertuples(index=False)
+        [str(user), "both" if common else "", _rounded(value)]
+        for user, value, common in table.head(k).itertuples(index=False)
     ]
     show_table(["user", "watched", "collaborative"], rows, right=True)
 
 
 def _others(rows: list[list[Any]]) -> list[list[Any]]:
-    """One row for those that are left out, if any are."""
-    return [[f"{len(rows):,} others", "", "", _even(sum(r[-1] for r in rows))]] if rows else []
+    """One row for all that are left out, if any are."""
+    return [[f"{len(rows):,} others", "", "", _rounded(sum(r[-1] for r in rows))]] if rows else []
 
 
-def _even(value: float) -> float:
-    """To four places, and never minus zero."""
+def _rounded(value: float) -> float:
+    """Rounded to four digits, without minus zero."""
     return round(float(value), 4) + 0.0
 
 
@@ -182,9 +179,3 @@ def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:,.10g}"
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _cut(text: str, width: int) -> str:
-    from graphrec.grid import cut  # loads rich
-
-    return cut(text, width)

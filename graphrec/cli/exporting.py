@@ -9,11 +9,11 @@ import typer
 
 from graphrec.cli import options
 from graphrec.config import ExportPart
-from graphrec.console import friendly, say, show_json
+from graphrec.console import handle_errors, say, show_json
 from graphrec.errors import ConfigError
 
 
-@friendly
+@handle_errors
 def export(
     *,
     output: Annotated[
@@ -21,23 +21,25 @@ def export(
         typer.Option(
             "--output",
             "-o",
-            help="A .parquet, .npz or .graphml file, or a folder for TensorBoard's projector.",
+            help="File, .parquet, .npz or .graphml; or a folder, for TensorBoard's projector.",
         ),
     ],
     part: Annotated[
         ExportPart | None,
         typer.Option(
-            help="Whose inner products are cosines, or 'scores': of user and movie, what the model"
-            " ranks by. Both by default."
+            help="Vectors to write: collaborative, metadata or both, whose inner products are"
+            " cosines; or scores, whose inner products of user and movie are the model's scores."
+            " Both by default."
         ),
     ] = None,
+    force: options.Force = False,
     model: options.ModelDir = options.DEFAULT_MODEL,
     as_json: options.AsJson = False,
 ) -> None:
     """Write the embeddings, or the graph, for other programs.
 
-    Vectors have length 1: an inner product of two is their cosine by company or by metadata, or
-    the mean of both.
+    Vectors have length 1, so an inner product is a cosine; by both, the mean of the collaborative
+    cosine and the one by metadata.
 
     Examples:
 
@@ -54,15 +56,17 @@ def export(
 
     is_graph = output.suffix == exporting.GRAPH
     if is_graph and part is not None:
-        raise ConfigError("--part goes with vectors; a .graphml file holds the graph.")
-    exporting.check_export(output)
+        raise ConfigError(
+            "--part is about vectors, and a .graphml file holds the graph; leave --part out."
+        )
+    exporting.check_export(output, force=force)
     wanted = part or ExportPart.BOTH
-    first, second = exporting.export(Artefact.open(model), output, wanted)
+    first, second = exporting.export(Artefact.open(model), output, wanted, force=force)
     if as_json:
         names = ("nodes", "edges") if is_graph else ("rows", "columns")
         what = {} if is_graph else {"part": wanted}
         show_json({"output": str(output), **what, names[0]: first, names[1]: second})
     elif is_graph:
-        say(f"{first:,} users and movies and {second:,} watches written to {output}.")
+        say(f"{first:,} users and movies and {second:,} interactions written to {output}.")
     else:
-        say(f"{first:,} vectors of {second:,} numbers, by {wanted}, written to {output}.")
+        say(f"{first:,} vectors ({wanted}) of {second:,} columns written to {output}.")

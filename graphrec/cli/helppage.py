@@ -1,4 +1,4 @@
-"""Help and complaints in plain text: quick to show, options under the headings of their groups."""
+"""Help in plain text, options under the headings of their groups."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _PREFIX = "Value error, "  # of the library that checks values
 
 
 class PlainHelp(TyperCommand):
-    """A command whose help needs no `rich`, which takes longer to load than all of graphrec's."""
+    """A command whose help needs no `rich`: quick to load, and easy to search when piped."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Read the arguments; what is wrong with one is said in words of this program."""
+        """Read the arguments; errors without the prefix of the library that checks values."""
         try:
             return super().parse_args(ctx, args)
         except BadParameter as error:

@@ -1,4 +1,4 @@
-"""Lists of movies in the terminal: one under the other, or the ways of comparing side by side."""
+"""Lists of movies in the terminal: one list, or one for each kind of similarity, side by side."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from graphrec.config import Similarity
-from graphrec.console import show_table, terminal_width
+from graphrec.console import show_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,7 +16,7 @@ ONLY = "*"
 
 
 def show_movies(table: pd.DataFrame, *, has_titles: bool) -> None:
-    """Print movies with what is known of each; made-up titles only repeat the ids."""
+    """Print movies with their columns; titles that only repeat the ids are left out."""
     if not has_titles:
         table = table.drop(columns="title")
     if "new" in table:
@@ -25,42 +25,25 @@ def show_movies(table: pd.DataFrame, *, has_titles: bool) -> None:
     show_table(list(table.columns), table.to_numpy(dtype=object).tolist(), under=why)
 
 
-def show_ways(table: pd.DataFrame) -> None:
-    """Print each way's list beside the others', and how many movies two of them share.
+def show_each_way(table: pd.DataFrame) -> None:
+    """Print the lists by each kind of similarity, and how many movies each two have in common.
 
     Args:
         table: as `graphrec.Recommender.similar` by ``all`` returns it.
     """
-    from graphrec.grid import GAP, cut
     from graphrec.recommend.similarity import overlap
 
-    lists = {str(way): found for way, found in table.groupby("by", sort=False)}
-    k, room = int(table["rank"].max()), terminal_width()
-    each = None if room is None else (room - len(str(k))) // len(lists) - GAP
-    marked = {
-        way: [
-            cut(f"{ONLY if only else ' '} {title}", each)
-            for title, only in zip(found["title"], found["collaborative_only"], strict=True)
-        ]
-        for way, found in lists.items()
-    }
-    places = zip(range(1, k + 1), *marked.values(), strict=True)
-    show_table(["", *(f"  {way}" for way in marked)], list(places))
+    k, lists = int(table["rank"].max()), {}
+    for way, found in table.groupby("by", sort=False):
+        marks = found["collaborative_only"].map({True: ONLY, False: " "})
+        lists[str(way)] = (marks + " " + found["title"]).tolist()
+    ranks = zip(range(1, k + 1), *lists.values(), strict=True)
+    show_table(["", *(f"  {way}" for way in lists)], list(ranks))
     if table["collaborative_only"].any():
-        typer.echo(
-            f"{ONLY} found by collaborative only: it has ratings, and is in no list by"
-            f" {_others(list(lists))}."
-        )
+        others = set(lists) - {Similarity.COLLABORATIVE, Similarity.BOTH}
+        typer.echo(f"{ONLY} only in the collaborative list, not by {' or '.join(sorted(others))}.")
     if len(lists) > 1:
         typer.echo()
-        _show_overlap(overlap(table), k)
-
-
-def _show_overlap(shared: pd.DataFrame, k: int) -> None:
-    show_table([f"of {k} shared", *shared.columns], shared.reset_index().to_numpy(object).tolist())
-
-
-def _others(ways: list[str]) -> str:
-    return " or ".join(
-        way for way in ways if way not in (Similarity.COLLABORATIVE, Similarity.BOTH)
-    )
+        common = overlap(table)
+        rows = common.reset_index().to_numpy(object).tolist()
+        show_table(["in common", *common.columns], rows)

@@ -1,4 +1,4 @@
-"""From what a command names to the model, the movies and the people that are meant."""
+"""The model, movies and users that the arguments of a command name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def recommender_of(model: Path, with_movies: Path | None = None) -> Recommender:
-    """The model in a folder, with the movies of a table if one is named."""
+    """The model in a folder, with the movies of a table added if one is named."""
     from graphrec.recommend.recommender import Recommender
 
     recommender = Recommender.load(model)
@@ -22,14 +22,14 @@ def recommender_of(model: Path, with_movies: Path | None = None) -> Recommender:
 
 
 def note(sentence: str) -> None:
-    """Tell the person what was repaired or left out."""
+    """Say what was repaired or left out."""
     say(f"Note: {sentence}")
 
 
 def movies_named(
     recommender: Recommender, titles: Sequence[str], ids: Sequence[str] = ()
 ) -> list[ById]:
-    """The movies of some titles and of some ids, from here on by id: no title is taken for one."""
+    """The movies of some titles and some ids, all by id."""
     from graphrec.recommend.lookup import ById
 
     found = [recommender.find(title) for title in titles]
@@ -39,9 +39,9 @@ def movies_named(
     return [ById(one) for one in recommender.movie_ids.to_external(found).tolist()]
 
 
-def somebody_who_likes(recommender: Recommender, titles: Sequence[str]) -> list[ById]:
-    """What a new user likes; says which movies are meant."""
+def movies_liked(recommender: Recommender, titles: Sequence[str]) -> list[ById]:
+    """The movies that a new user likes; says which movies the titles were understood as."""
     liked = list(dict.fromkeys(movies_named(recommender, titles)))
     shown = (recommender.lookup.show(recommender.find(movie)) for movie in liked)
-    say(f"For somebody who likes {', '.join(shown)}:")
+    say(f"For a new user who likes {', '.join(shown)}:")
     return liked

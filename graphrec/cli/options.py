@@ -1,4 +1,4 @@
-"""Options that several commands share, and what they name: tables and models."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -33,16 +33,17 @@ Ignore = Annotated[
 ]
 ColdFraction = Annotated[
     float,
-    typer.Option(help="Share of movies that a cold-movies split holds out entirely."),
+    typer.Option(help="Fraction of the movies that a cold-movies split holds out entirely."),
 ]
 WithMovies = Annotated[
     Path | None,
-    typer.Option(help="A table of new movies, known by their metadata, to count in."),
+    typer.Option(help="Table of new movies to add, by their metadata; no training needed."),
 ]
 Likes = Annotated[
     list[str] | None,
-    typer.Option(help="A title that a new user likes; may be repeated. No training needed."),
+    typer.Option(help="Title that a new user likes; may be repeated. No training needed."),
 ]
+Force = Annotated[bool, typer.Option("--force", help="Replace the output if it exists already.")]
 DEFAULT_MODEL = Path("graphrec-model")
 
 
@@ -53,29 +54,32 @@ class Tables:
     data: Annotated[
         str | None,
         typer.Option(
-            help="A folder, or one of: sample, ml-latest-small, ml-1m, ml-20m, ml-25m, ml-32m."
-            " The sample if neither this nor --ratings is given.",
+            help="Folder, or one of sample, ml-latest-small, ml-1m, ml-20m, ml-25m, ml-32m; the"
+            " sample if neither this nor --ratings is given.",
             rich_help_panel=_TABLES,
         ),
     ] = None
     ratings: Annotated[
-        Path | None, typer.Option(help="A table of who watched what.", rich_help_panel=_TABLES)
+        Path | None,
+        typer.Option(help="Table of ratings or other interactions.", rich_help_panel=_TABLES),
     ] = None
     movies: Annotated[
-        Path | None, typer.Option(help="A table of movies.", rich_help_panel=_TABLES)
+        Path | None, typer.Option(help="Table of movies.", rich_help_panel=_TABLES)
     ] = None
     details: Annotated[
         Path | None,
-        typer.Option(help="More metadata, joined by movie id.", rich_help_panel=_TABLES),
+        typer.Option(help="Table of more metadata, joined by movie id.", rich_help_panel=_TABLES),
     ] = None
     min_rating: Annotated[
         float | None,
         typer.Option(
-            help="Leave out weaker ratings; by default each is a watch.", rich_help_panel=_TABLES
+            help="Leave out lower ratings; by default each is an interaction.",
+            rich_help_panel=_TABLES,
         ),
     ] = None
     encoding: Annotated[
-        str | None, typer.Option(help="Of text files, if not UTF-8.", rich_help_panel=_TABLES)
+        str | None,
+        typer.Option(help="Encoding of text files, if not UTF-8.", rich_help_panel=_TABLES),
     ] = None
     user_column: Annotated[
         str | None, typer.Option(help="Name of the user id column.", rich_help_panel=_TABLES)
@@ -100,7 +104,7 @@ class Tables:
         data = self.data
         if data is None and self.ratings is None:
             if self.movies or self.details:
-                raise DataError("--movies and --details need --ratings or --data beside them.")
+                raise DataError("--movies and --details need --ratings or --data too.")
             data = SAMPLE
         columns = {
             "user_id": self.user_column,
@@ -169,30 +173,30 @@ def _options(group: type) -> Iterator[inspect.Parameter]:
 
 
 def _value(one: Field[Any], value: Any) -> Any:
-    """What the dataclass wants for what was given; lists of numbers are written as ``15,10``."""
+    """The value of a field; a list of numbers is written as ``15,10``."""
     if not (isinstance(one.default, tuple) and isinstance(value, str)):
         return value
     try:
         return tuple(int(number) for number in value.split(",")) if value else ()
     except ValueError:
         raise ConfigError(
-            f"--{one.name.replace('_', '-')} is {value!r}; it must be whole numbers with commas"
-            " between, such as 15,10."
+            f"--{one.name.replace('_', '-')} is {value!r}; it must be whole numbers"
+            " separated by commas, such as 15,10."
         ) from None
 
 
 def say_if_simulated(simulated: bool) -> None:
-    """Nobody should take the sample's viewers for people."""
+    """Say so if the users are simulated."""
     if simulated:
-        say("The films and their facts are real; the viewers are simulated.")
+        say("The movies and their metadata are real, the users are simulated.")
 
 
 def introduce(dataset: Dataset) -> None:
-    """Say what was read, and what was repaired."""
+    """Print what was read and what was repaired."""
     interactions = dataset.interactions
     say(
-        f"{dataset.name}: {len(interactions):,} watches of {interactions.num_movies:,} movies by"
-        f" {interactions.num_users:,} users ({interactions.density:.2%} of all pairs)."
+        f"{dataset.name}: {len(interactions):,} interactions of {interactions.num_movies:,} movies"
+        f" by {interactions.num_users:,} users ({interactions.density:.2%} of all pairs)."
     )
     say_if_simulated(dataset.simulated)
     for note in dataset.notes:

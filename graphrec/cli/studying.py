@@ -11,8 +11,9 @@ import typer
 
 from graphrec.cli import options
 from graphrec.config import COLD_FRACTION
-from graphrec.console import duration, friendly, say, show_json, show_table, study_progress
+from graphrec.console import handle_errors, say, show_json, show_table, study_progress
 from graphrec.errors import ConfigError
+from graphrec.formatting import duration
 
 if TYPE_CHECKING:
     from graphrec.data.dataset import Dataset
@@ -23,7 +24,7 @@ DEFAULT_STUDY = Path("graphrec-study")
 _SETTINGS = "Settings"
 
 
-@friendly
+@handle_errors
 @options.takes(tables=options.Tables)
 def ablate(
     *,

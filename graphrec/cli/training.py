@@ -11,16 +11,10 @@ import typer
 
 from graphrec.cli import options
 from graphrec.config import COLD_FRACTION, ModelConfig, SplitKind, TrainConfig
-from graphrec.console import (
-    duration,
-    friendly,
-    say,
-    show_json,
-    size,
-    training_progress,
-    undisturbed,
-)
+from graphrec.console import handle_errors, ignore_sigint, say, show_json, training_progress
 from graphrec.errors import ConfigError
+from graphrec.formatting import duration, size
+from graphrec.output import check_output
 
 if TYPE_CHECKING:
     from graphrec.data.dataset import Dataset
@@ -28,7 +22,7 @@ if TYPE_CHECKING:
     from graphrec.train.trainer import Fitted
 
 
-@friendly
+@handle_errors
 @options.takes(tables=options.Tables, model=ModelConfig, training=TrainConfig)
 def train(
     *,
@@ -39,6 +33,7 @@ def train(
         Path,
         typer.Option("--output", "-o", envvar="GRAPHREC_MODEL", help="Folder of the new model."),
     ] = options.DEFAULT_MODEL,
+    force: options.Force = False,
     split: Annotated[
         SplitKind | None,
         typer.Option(help="Test part to hold out; random unless the data have their own."),
@@ -46,13 +41,14 @@ def train(
     cold_fraction: options.ColdFraction = COLD_FRACTION,
     ignore_column: options.Ignore = None,
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Say what was chosen and why training ended.")
+        bool,
+        typer.Option("--verbose", "-v", help="Print what validation chose and why training ended."),
     ] = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Train a model on ratings and movies, and write it to a folder.
 
-    Without data it trains on the embedded sample: real films, simulated users.
+    Without tables it trains on the embedded sample: real movies, simulated users.
 
     Examples:
 
@@ -62,9 +58,9 @@ def train(
 
         graphrec train --data ml-latest-small --seed 1 --output small
     """
-    from graphrec.recommend.saving import check_target
+    from graphrec.recommend.artefact import FILES
 
-    check_target(output)
+    check_output(output, force=force, files=FILES)
     dataset = tables.load()
     from graphrec.data.split import make_split
 
@@ -80,8 +76,8 @@ def train(
     with training_progress(quiet=as_json) as callbacks:
         ignored = tuple(ignore_column or ())
         fitted = fit(dataset, parts, model, training, ignore=ignored, **callbacks)
-    with undisturbed():
-        artefact = save_model(output, dataset, parts, fitted)
+    with ignore_sigint():
+        artefact = save_model(output, dataset, parts, fitted, force=force)
     if as_json:
         show_json({"model": str(output), **artefact.manifest})
         return
@@ -93,8 +89,8 @@ def train(
 def _say_data(dataset: Dataset, parts: Split) -> None:
     options.introduce(dataset)
     say(
-        f"Split {parts.kind}: {len(parts.train):,} for training, {len(parts.valid):,} for"
-        f" validation, {len(parts.test):,} for the test."
+        f"Split {parts.kind}: {len(parts.train):,} interactions for training,"
+        f" {len(parts.valid):,} for validation, {len(parts.test):,} for the test."
     )
 
 
@@ -109,42 +105,46 @@ def _say_estimate(
     num_parts = len(model.node_state.parts) if has_metadata else 1
     expected = estimate(*counts, model, training, num_parts=num_parts)
     say(
-        f"Expect about {duration(expected.seconds)} on two cores and"
+        f"Training takes about {duration(expected.seconds)} on two cores and"
         f" {size(expected.memory)} of memory."
     )
 
 
 def _say_choices(fitted: Fitted) -> None:
-    """What `--verbose` adds: every part's training, and the weights of the score."""
+    """What `--verbose` adds: how each part was trained, and the weights of the score."""
     from graphrec.train.estimate import peak_memory
 
     for name, part in fitted.parts.items():
         last = part.history[-1].number
         say(
             f"{name} embeddings: {last:,} epoch{'s' * (last != 1)} in {duration(part.seconds)},"
-            f" best after {part.best.number:,}; ended because {part.stopped}."
+            f" best epoch {part.best.number:,}; stopped: {part.stopped}."
         )
     if fitted.spectral is not None:
         own = fitted.spectral
         say(
-            f"spectral part: {own.dim:,} columns, exponents {own.user_exponent:g} of users and"
-            f" {own.movie_exponent:g} of movies."
+            f"spectral part: {own.dim:,} singular vectors; exponents {own.user_exponent:g} for"
+            f" users and {own.movie_exponent:g} for movies."
         )
     weights = {name: getattr(fitted.model.blend, name) for name in fitted.model.blocks}
-    say("weights: " + ", ".join(f"{name} {weight:.3g}" for name, weight in weights.items()) + ".")
+    say(
+        "blend weights: "
+        + ", ".join(f"{name} {weight:.3g}" for name, weight in weights.items())
+        + "."
+    )
     peak = peak_memory()
     if peak is not None:
-        say(f"{size(peak)} of memory at the peak.")
+        say(f"peak memory: {size(peak)}.")
 
 
 def _say_result(output: Path, dataset: Dataset, fitted: Fitted, num_test: int) -> None:
-    quality = (
-        "too few ratings for validation"
+    score = (
+        "too few interactions for validation"
         if math.isnan(fitted.valid)
         else f"validation ndcg@20 {fitted.valid:.4f}"
     )
     was_stopped = " (stopped early)" if fitted.was_interrupted else ""
-    say(f"Trained in {duration(fitted.seconds)}{was_stopped}: {quality}. Written to {output}.")
+    say(f"Trained in {duration(fitted.seconds)}{was_stopped}: {score}. Written to {output}.")
     model = "" if output == options.DEFAULT_MODEL else f" --model {shlex.quote(str(output))}"
     row = int(dataset.interactions.movie_degree().argmax())
     movie = dataset.movies.iloc[row]

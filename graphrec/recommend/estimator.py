@@ -161,18 +161,23 @@ class GraphRecommender(Recommender):
             return data
         return load_dataset(ratings=data, movies=movies)
 
-    def save(self, folder: str | Path) -> None:
+    def save(self, folder: str | Path, force: bool = False) -> None:
         """Write a model folder, which `load` and the command line read.
 
+        Args:
+            folder: where to.
+            force: replace a model that is there already.
+
         Raises:
-            ArtefactError: if it can't be written, or holds something else than a model.
+            OutputError: if it can't be written, or something is there.
             ConfigError: if it was loaded from a folder, which can be copied instead.
         """
         if not isinstance(self.artefact, InMemory):
             raise ConfigError(
                 f"this model is saved already, in {self.artefact.folder}; copy that folder."
             )
-        save_model(folder, self.artefact.trained_on, self.artefact.parts, self.artefact.fitted)
+        own = self.artefact
+        save_model(folder, own.trained_on, own.parts, own.fitted, force=force)
 
     @classmethod
     def load(cls, folder: str | Path = "graphrec-model") -> GraphRecommender:

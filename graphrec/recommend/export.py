@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from graphrec import __version__
 from graphrec.config import ExportPart, Part, choice
 from graphrec.data.tables import MOVIE, TITLE
 from graphrec.errors import ConfigError, DataError
-from graphrec.output import check_place, is_unfinished, whole
+from graphrec.output import atomic_folder, atomic_write, check_output
 from graphrec.recommend.artefact import Artefact
 from graphrec.recommend.vectors import unit_parts
 
@@ -23,16 +24,15 @@ if TYPE_CHECKING:
     from graphrec.nn.hybrid import HybridModel
 
 MARK = "graphrec"
-"""What tells an export from other files of its format: a key in it, or the name of an array."""
+"""Key, or name of the array, that holds the version of graphrec in an export."""
 GRAPH = ".graphml"
 VECTORS_TSV, METADATA_TSV = "vectors.tsv", "metadata.tsv"
-_HEADER = ("movie_id", "title", "interactions")
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")  # XML has no such characters
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")  # not allowed in XML
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Vectors:
-    """What is exported of a model, float32, users and movies in the same space.
+    """Vectors of users and movies in the same space, float32.
 
     Attributes:
         part: which vectors.
@@ -97,26 +97,25 @@ def _learned(model: HybridModel, part: str, kind: str) -> np.ndarray:
     return np.zeros((model.num_users if kind == "user" else model.num_movies, 0), np.float32)
 
 
-def check_export(path: str | Path) -> None:
-    """Fail before the work if nothing may be written there: a wrong ending, or another's file.
+def check_export(path: str | Path, *, force: bool = False) -> None:
+    """Fail before the work starts if an export could not be written to `path`.
 
     Raises:
-        ConfigError: if the ending is none of those known.
-        DataError: if there is something else than an earlier export, or no folder for a file.
+        ConfigError: if the ending is unknown.
+        OutputError: as `graphrec.output.check_output`.
     """
-    path = Path(path)
-    if path.suffix and path.suffix not in _WRITERS | {GRAPH: None}:
+    suffix = Path(path).suffix
+    if suffix and suffix not in {*_WRITERS, GRAPH}:
         raise ConfigError(
-            f"{path}: an export's name must end in .parquet, .npz or .graphml, or have no ending:"
-            " then it is a folder for TensorBoard's projector."
+            f"{path}: the name of an export must end in .parquet, .npz or .graphml; without an"
+            " ending it is a folder for TensorBoard's projector."
         )
-    if path.suffix:
-        check_place(path)
-    if path.exists() and not _is_export(path):
-        raise DataError(f"{path} is not an export of graphrec; give --output another name.")
+    check_output(path, force=force, files=None if suffix else {VECTORS_TSV, METADATA_TSV})
 
 
-def export(artefact: Artefact, path: str | Path, part: str = ExportPart.BOTH) -> tuple[int, int]:
+def export(
+    artefact: Artefact, path: str | Path, part: str = ExportPart.BOTH, *, force: bool = False
+) -> tuple[int, int]:
     """Write a model's vectors, or its graph, in the format that the ending of `path` names.
 
     - ``.parquet``: a row for each user and movie: ``kind``, ``id``, ``title``, ``vector``. Ids are
@@ -130,30 +129,28 @@ def export(artefact: Artefact, path: str | Path, part: str = ExportPart.BOTH) ->
 
     Args:
         artefact: the model.
-        path: where to. An earlier export is replaced, nothing else is.
+        path: where to.
         part: an `ExportPart`; not for graphs.
+        force: replace what is there already.
 
     Returns:
         Numbers of rows and columns; of a graph, of nodes and edges.
 
     Raises:
-        ConfigError, DataError: as `check_export`, or if the file can't be written.
+        ConfigError, OutputError: as `check_export`, or if it can't be written.
+        DataError: if two ids would have the same name in GraphML.
     """
     path = Path(path)
-    check_export(path)
-    try:
-        if path.suffix == GRAPH:
-            return _write_graph(artefact, path)
-        vectors = vectors_of(artefact, part)
-        if path.suffix:
-            writer = _WRITERS[path.suffix]
-            with whole(path) as part_file, part_file.open("wb") as file:
-                writer(vectors, file)
-            return len(vectors.user) + len(vectors.movie), vectors.movie.shape[1]
+    check_export(path, force=force)
+    if path.suffix == GRAPH:
+        return _write_graph(artefact, path)
+    vectors = vectors_of(artefact, part)
+    if not path.suffix:
         _write_folder(vectors, path)
         return vectors.movie.shape
-    except OSError as error:
-        raise DataError(f"{path} could not be written: {error.strerror or error}.") from error
+    with atomic_write(path) as unfinished, unfinished.open("wb") as file:
+        _WRITERS[path.suffix](vectors, file)
+    return len(vectors.user) + len(vectors.movie), vectors.movie.shape[1]
 
 
 def _write_parquet(vectors: Vectors, file: BinaryIO) -> None:
@@ -199,7 +196,6 @@ _WRITERS: dict[str, Callable[[Vectors, BinaryIO], None]] = {
 
 
 def _write_folder(vectors: Vectors, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
     about = pd.DataFrame(
         {
             "movie_id": [_cell(one) for one in vectors.movie_id],
@@ -207,13 +203,10 @@ def _write_folder(vectors: Vectors, folder: Path) -> None:
             "interactions": vectors.interactions,
         }
     )
-    lines = ["\t".join(_HEADER), *(f"{i}\t{t}\t{w}" for i, t, w in about.to_numpy(object))]
-    (folder / VECTORS_TSV).unlink(missing_ok=True)  # never beside another model's metadata
-    with whole(folder / METADATA_TSV) as part:
-        part.write_bytes(("\n".join(lines) + "\n").encode())
-    numbers = pd.DataFrame(vectors.movie)
-    with whole(folder / VECTORS_TSV) as part:
-        numbers.to_csv(part, sep="\t", header=False, index=False, lineterminator="\n")
+    style: Any = {"sep": "\t", "index": False, "lineterminator": "\n"}
+    with atomic_folder(folder) as new:
+        about.to_csv(new / METADATA_TSV, **style, quoting=csv.QUOTE_NONE)
+        pd.DataFrame(vectors.movie).to_csv(new / VECTORS_TSV, **style, header=False)
 
 
 def _cell(value: Any) -> str:
@@ -227,52 +220,18 @@ def _write_graph(artefact: Artefact, path: Path) -> tuple[int, int]:
     from graphrec.graph import graph_from_dataset, to_networkx
 
     dataset, split = artefact.dataset()
-    picture = to_networkx(graph_from_dataset(dataset, artefact.encoder(), rows=split.known))
-    for (kind, own_id), node in picture.nodes(data=True):
+    graph = to_networkx(graph_from_dataset(dataset, artefact.encoder(), rows=split.known))
+    for (kind, own_id), node in graph.nodes(data=True):
         node.update(kind=kind, id=_cell(own_id))
         if "title" in node:
             node["title"] = _cell(node["title"])
-    names = {node: _cell(f"{node[0]} {node[1]}") for node in picture}
+    names = {node: _cell(f"{node[0]} {node[1]}") for node in graph}
     if len(set(names.values())) < len(names):
-        raise DataError("two ids differ in white space or control characters only; GraphML can't.")
-    named = nx.relabel_nodes(picture, names)
+        raise DataError(
+            "two ids differ only in white space or control characters, which GraphML can't hold."
+        )
+    named = nx.relabel_nodes(graph, names)
     named.graph[MARK] = __version__
-    with whole(path) as part, part.open("wb") as file:
+    with atomic_write(path) as unfinished, unfinished.open("wb") as file:
         nx.write_graphml(named, file)
     return named.number_of_nodes(), named.number_of_edges()
-
-
-def _is_export(path: Path) -> bool:
-    """Whether an earlier export lies there, or an empty folder where one is wanted."""
-    if not path.suffix or path.is_dir():
-        return _is_export_folder(path)
-    if path.suffix == GRAPH:
-        with path.open("rb") as file:
-            return f'attr.name="{MARK}"'.encode() in file.read(4096)
-    if path.suffix == ".npz":
-        from zipfile import BadZipFile, ZipFile
-
-        try:
-            with ZipFile(path) as archive:
-                return f"{MARK}.npy" in archive.namelist()
-        except BadZipFile:
-            return False
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        return MARK.encode() in (pq.read_schema(path).metadata or {})
-    except (pa.ArrowException, OSError):  # no Parquet file, or a damaged one
-        return False
-
-
-def _is_export_folder(path: Path) -> bool:
-    if not path.is_dir() or path.suffix:
-        return False
-    names = {inner.name for inner in path.iterdir() if not is_unfinished(inner.name)}
-    if not names:
-        return True
-    if not {METADATA_TSV} <= names <= {VECTORS_TSV, METADATA_TSV}:
-        return False
-    with (path / METADATA_TSV).open(encoding="utf-8", errors="replace") as file:
-        return file.readline().rstrip("\n") == "\t".join(_HEADER)

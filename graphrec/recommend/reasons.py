@@ -1,4 +1,4 @@
-"""Why two movies are alike, in words: what their metadata have in common, and how many users."""
+"""Why two movies are similar, in words: common metadata, and users in common."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from graphrec.data.interactions import Interactions
 from graphrec.features.columns import ColumnKind, as_values
 from graphrec.features.encoders import FittedColumn, labels_of, numbers_of
 from graphrec.features.matrix import FeatureEncoder, with_plain_names
-from graphrec.plain import short_number
+from graphrec.formatting import short_number
 
 MOST_LABELS = 3
 MOST_NUMBERS = 2
-COMMON = 0.5  # a label that more than this fraction of the movies has is no reason
-NEAR = 0.1  # of all movies that may lie between two close numbers
-NEAR_LOG = 0.25  # of logarithms, about a quarter
-MEANING = 0.5  # cosine from which two texts, or two vectors, are alike
+FREQUENT = 0.5  # a label that more than this fraction of the movies has is no reason
+NEAR = 0.1  # fraction of the movies that may lie between two close numbers
+NEAR_LOG = 0.25  # the same for logarithms, about a quarter
+SIMILAR = 0.5  # cosine from which two texts, or two vectors, are similar
 _LABELS = (ColumnKind.MULTI_LABEL, ColumnKind.CATEGORY)
-_MEANINGS = (ColumnKind.TEXT, ColumnKind.VECTOR)
+_VECTORS = (ColumnKind.TEXT, ColumnKind.VECTOR)
 _YEARS = (ColumnKind.DATE, ColumnKind.TITLE_YEAR)
 
 
@@ -31,7 +31,7 @@ class _Piece:
 
     Attributes:
         measure: fraction of the movies that have the label, or that lie between the numbers.
-        about: the column, or ``year`` for all that say one.
+        about: the column; ``year`` for all columns of years and dates.
         text: in words.
     """
 
@@ -44,36 +44,38 @@ def reasons(
     encoder: FeatureEncoder,
     movies: pd.DataFrame,
     features: np.ndarray,
-    known: Interactions,
+    interactions: Interactions,
     *,
     row: int,
     others: np.ndarray,
 ) -> list[str]:
-    """Why each of some movies is like one: by its metadata on one side, by its users on the other.
+    """Why each of some movies is similar to one.
 
-    Such as ``Crime, Thriller; 1995, runtime 170 and 176; 34 users in common, 6 by chance``: labels
-    that both have, rarest first; the closest numbers; texts that are alike; and how many users have
-    watched both, beside how many would by chance, d_a d_b / U. A side that has nothing to say is
-    left out; of a movie that nobody has watched it says ``no ratings``.
+    Such as ``Crime, Thriller; 1995, runtime 170 and 176; 34 in common, 6 expected``: labels that
+    both have, rarest first; the closest numbers; similar texts; and how many users of the training
+    graph the two have in common, beside how many are expected by chance, d_a d_b / U. What doesn't
+    apply is left out; a movie without interactions has ``no ratings yet``.
 
     Args:
         encoder: as training fitted it.
         movies: one row per movie, [M].
         features: as the encoder made them, [M, F].
-        known: the interactions that the model was trained on.
-        row: the movie in question.
-        others: the movies that are like it, [n].
+        interactions: those of the training graph.
+        row: the movie that the others are compared with.
+        others: the similar movies, [n].
     """
     rows = np.append(others, row)
-    metadata = _shared(encoder, movies.iloc[rows], features[rows])
-    users = _common_users(known, len(movies), row, others)
+    metadata = _common_metadata(encoder, movies.iloc[rows], features[rows])
+    users = _common_users(interactions, len(movies), row, others)
     return ["; ".join(filter(None, both)) for both in zip(metadata, users, strict=True)]
 
 
-def _shared(encoder: FeatureEncoder, movies: pd.DataFrame, features: np.ndarray) -> list[str]:
+def _common_metadata(
+    encoder: FeatureEncoder, movies: pd.DataFrame, features: np.ndarray
+) -> list[str]:
     """What the last movie's metadata have in common with each other one's."""
     movies = with_plain_names(movies).reset_index(drop=True)
-    labels, numbers, meanings = ([list[_Piece]() for _ in range(len(movies) - 1)] for _ in range(3))
+    labels, numbers, vectors = ([list[_Piece]() for _ in range(len(movies) - 1)] for _ in range(3))
     start = 0
     for column in encoder.used:
         block, start = features[:, start : start + column.width], start + column.width
@@ -82,11 +84,11 @@ def _shared(encoder: FeatureEncoder, movies: pd.DataFrame, features: np.ndarray)
         values, kind = as_values(movies[column.name]), column.finding.kind
         if kind in _LABELS:
             _add(labels, _same_labels(column, values))
-        elif kind in _MEANINGS:
-            _add(meanings, _same_meaning(column, block))
+        elif kind in _VECTORS:
+            _add(vectors, _similar_vectors(column, block))
         else:
             _add(numbers, _close_numbers(column, values))
-    return [_said(*pieces) for pieces in zip(labels, numbers, meanings, strict=True)]
+    return [_joined(*pieces) for pieces in zip(labels, numbers, vectors, strict=True)]
 
 
 def _add(found: list[list[_Piece]], more: list[list[_Piece]]) -> None:
@@ -94,22 +96,22 @@ def _add(found: list[list[_Piece]], more: list[list[_Piece]]) -> None:
         pieces.extend(others)
 
 
-def _said(labels: list[_Piece], numbers: list[_Piece], meanings: list[_Piece]) -> str:
+def _joined(labels: list[_Piece], numbers: list[_Piece], vectors: list[_Piece]) -> str:
     closest = {piece.about: piece for piece in sorted(numbers, reverse=True)}.values()
     groups = (
         sorted(labels)[:MOST_LABELS],
         sorted(closest)[:MOST_NUMBERS],
-        sorted(meanings)[:MOST_NUMBERS],
+        sorted(vectors)[:MOST_NUMBERS],
     )
     return "; ".join(", ".join(piece.text for piece in pieces) for pieces in groups if pieces)
 
 
 def _same_labels(column: FittedColumn, values: pd.Series[Any]) -> list[list[_Piece]]:
-    """Fitted labels that a movie has and the last one too, if they are not most movies'."""
+    """Labels that a movie and the last one have, but not most movies."""
     frequency = dict(zip(column.labels, column.mean.tolist(), strict=True))
     *cells, own = labels_of(column.finding, values)
     name = f"{column.name} " if column.finding.kind is ColumnKind.CATEGORY else ""
-    telling = [label for label in own if frequency.get(label, 1.0) <= COMMON]
+    telling = [label for label in own if frequency.get(label, 1.0) <= FREQUENT]
     return [
         [_Piece(frequency[x], column.name, f"{name}{x}") for x in telling if x in cell]
         for cell in cells
@@ -140,7 +142,7 @@ def _close_numbers(column: FittedColumn, values: pd.Series[Any]) -> list[list[_P
 
 
 def _number(column: FittedColumn, gap: float, *pair: float) -> _Piece:
-    """The two numbers in words, the lower first, or the one that they are."""
+    """The two numbers in words, the lower first; only one if they are equal."""
     kind = column.finding.kind
     if kind in _YEARS:
         years = dict.fromkeys(str(int(number)) for number in sorted(pair))
@@ -150,36 +152,39 @@ def _number(column: FittedColumn, gap: float, *pair: float) -> _Piece:
     return _Piece(gap, column.name, f"{column.name} {' and '.join(shown)}")
 
 
-def _same_meaning(column: FittedColumn, block: np.ndarray) -> list[list[_Piece]]:
-    """Whether a text or vector means what the last movie's does, by the cosine of its features."""
+def _similar_vectors(column: FittedColumn, block: np.ndarray) -> list[list[_Piece]]:
+    """Whether a text or vector is similar to the last movie's, by the cosine of its features."""
     vectors = block[:, : len(column.labels)].astype(np.float64)
     length = np.maximum(np.linalg.norm(vectors, axis=1), 1e-12)
     cosine = (vectors[:-1] @ vectors[-1]) / (length[:-1] * length[-1])
-    text = f"{column.name} alike"
-    return [[_Piece(1 - float(one), column.name, text)] if one >= MEANING else [] for one in cosine]
+    text = f"similar {column.name}"
+    return [[_Piece(1 - float(one), column.name, text)] if one >= SIMILAR else [] for one in cosine]
 
 
-def _common_users(known: Interactions, num_movies: int, row: int, others: np.ndarray) -> list[str]:
-    """How many users the movies have in common with one; and which have no ratings."""
-    if not len(known):
+def _common_users(
+    interactions: Interactions, num_movies: int, row: int, others: np.ndarray
+) -> list[str]:
+    """How many users the movies have in common with one, and which have none."""
+    if not len(interactions):
         return [""] * len(others)
-    is_user = np.zeros(known.num_users, dtype=bool)
-    is_user[known.viewers(row)] = True
-    degree = np.bincount(known.movie, minlength=num_movies)
-    common = np.bincount(known.movie[is_user[known.user]], minlength=num_movies)
-    chance = degree[row] * degree / max(np.count_nonzero(known.user_degree()), 1)
-    counts = zip(common[others].tolist(), chance[others].tolist(), strict=True)
+    has_rated = np.zeros(interactions.num_users, dtype=bool)
+    has_rated[interactions.viewers(row)] = True
+    degree = np.bincount(interactions.movie, minlength=num_movies)
+    common = np.bincount(interactions.movie[has_rated[interactions.user]], minlength=num_movies)
+    expected = degree[row] * degree / max(np.count_nonzero(interactions.user_degree()), 1)
+    counts = zip(common[others].tolist(), expected[others].tolist(), strict=True)
     texts = [_counted(*pair) if degree[row] else "" for pair in counts]
     return [
-        text if degree[other] else "no ratings" for text, other in zip(texts, others, strict=True)
+        text if degree[other] else "no ratings yet"
+        for text, other in zip(texts, others, strict=True)
     ]
 
 
-def _counted(users: int, chance: float) -> str:
-    """Common users beside those by chance.
+def _counted(common: int, expected: float) -> str:
+    """Users in common beside those expected by chance.
 
     >>> _counted(34, 6.2), _counted(1, 0.04)
-    ('34 users in common, 6 by chance', '1 user in common, 0.04 by chance')
+    ('34 in common, 6 expected', '1 in common, 0.04 expected')
     """
-    expected = f"{chance:,.0f}" if chance >= 1 else f"{chance:.1g}"
-    return f"{users:,} user{'s' * (users != 1)} in common, {expected} by chance"
+    by_chance = f"{expected:,.0f}" if expected >= 1 else f"{expected:.1g}"
+    return f"{common:,} in common, {by_chance} expected"

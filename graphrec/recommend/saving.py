@@ -1,16 +1,12 @@
-"""Writing a trained model: checked before the work, whole or not at all, never over other files."""
+"""Writing a trained model into a folder, complete or not at all."""
 
 from __future__ import annotations
 
 import io
 import json
 import math
-import os
 import platform
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -19,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 from graphrec import __version__
@@ -27,9 +24,10 @@ from graphrec.data.ids import IdMap
 from graphrec.data.interactions import Interactions
 from graphrec.data.split import Split
 from graphrec.data.tables import USER
-from graphrec.errors import ArtefactError
+from graphrec.errors import OutputError
 from graphrec.features.matrix import FeatureEncoder
-from graphrec.plain import plain
+from graphrec.formatting import to_jsonable
+from graphrec.output import atomic_folder, check_output
 from graphrec.recommend.artefact import (
     FEATURE_ARRAYS,
     FEATURES,
@@ -56,42 +54,21 @@ if TYPE_CHECKING:
     from graphrec.train.trainer import Fitted
 
 
-def check_target(folder: str | Path) -> None:
-    """Fail before the work starts if a model could not be written to `folder` in the end.
-
-    Raises:
-        ArtefactError: if it holds anything else than a model, or can't be written.
-    """
-    place = Path(folder).resolve()
-    if place.exists() and not place.is_dir():
-        raise ArtefactError(f"{folder} is a file; --output needs a folder.")
-    if place == Path.cwd() or place.is_mount():
-        raise ArtefactError(f"{folder} can't be replaced as a whole; give --output a new folder.")
-    names = {path.name for path in place.iterdir()} if place.is_dir() else set()
-    if names and not (MANIFEST in names and names <= FILES):
-        raise ArtefactError(f"{folder} holds other files; give --output a new or empty folder.")
-    if names:
-        Artefact.open(place)  # somebody else's manifest.json
-    existing = next(parent for parent in place.parents if parent.exists())
-    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        raise ArtefactError(f"{folder} can't be written: no permission in {existing}.")
-
-
-def save_model(folder: str | Path, dataset: Dataset, split: Split, fitted: Fitted) -> Artefact:
-    """Write a model folder: everything into a temporary one, then one rename.
-
-    An older model at the same place is replaced only when the new one is complete.
+def save_model(
+    folder: str | Path, dataset: Dataset, split: Split, fitted: Fitted, *, force: bool = False
+) -> Artefact:
+    """Write a model folder: everything into a temporary one, which is then renamed.
 
     Args:
         folder: where to.
         dataset, split: what it was trained on.
         fitted: as `graphrec.fit` returns it.
+        force: replace a model that is there already, once the new one is complete.
 
     Raises:
-        ArtefactError: if it can't be written; then nothing has changed.
+        OutputError: if it can't be written; then nothing has changed.
     """
-    check_target(folder)
-    folder = Path(folder).resolve()
+    check_output(folder, force=force, files=FILES)
     described, feature_arrays = fitted.encoder.to_state()
     towers = {
         f"{name}.{key}": tensor
@@ -99,18 +76,18 @@ def save_model(folder: str | Path, dataset: Dataset, split: Split, fitted: Fitte
         for key, tensor in part.tower.state_dict().items()
     }
     try:
-        with _new_folder(folder) as place:
-            _write_arrays(place / MODEL, _arrays(fitted.model.state_dict()))
-            _write_arrays(place / TOWERS, _arrays(towers))
-            _write_arrays(place / FEATURE_ARRAYS, feature_arrays)
-            _write_json(place / FEATURES, described)
-            pd.DataFrame({USER: dataset.interactions.users.ids}).to_parquet(place / USERS)
-            _storable(dataset.movies).to_parquet(place / MOVIES)
-            _interactions_table(dataset.interactions, split).to_parquet(place / INTERACTIONS)
-            _write_json(place / MANIFEST, _manifest(dataset, split, fitted, place))
-    except (OSError, ValueError) as error:  # the disk's complaints, and pyarrow's
-        raise ArtefactError(f"{folder} could not be written: {error}.") from error
-    return Artefact.open(folder)
+        with atomic_folder(folder) as new:
+            _write_arrays(new / MODEL, _arrays(fitted.model.state_dict()))
+            _write_arrays(new / TOWERS, _arrays(towers))
+            _write_arrays(new / FEATURE_ARRAYS, feature_arrays)
+            _write_json(new / FEATURES, described)
+            pd.DataFrame({USER: dataset.interactions.users.ids}).to_parquet(new / USERS)
+            _storable(dataset.movies).to_parquet(new / MOVIES)
+            _interactions_table(dataset.interactions, split).to_parquet(new / INTERACTIONS)
+            _write_json(new / MANIFEST, _manifest(dataset, split, fitted, new))
+    except (ValueError, SafetensorError) as error:  # of pyarrow and safetensors
+        raise OutputError(f"{folder} could not be written: {error}.") from error
+    return Artefact.open(Path(folder).resolve())
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +105,8 @@ class InMemory(Artefact):
 
     @classmethod
     def of(cls, dataset: Dataset, split: Split, fitted: Fitted) -> InMemory:
-        """The model that training left."""
-        manifest = plain(_manifest(dataset, split, fitted))
+        """The model in memory, as `fit` returned it."""
+        manifest = to_jsonable(_manifest(dataset, split, fitted))
         return cls(Path("in memory"), manifest, dataset, split, fitted)
 
     def movie_embeddings(self) -> MovieEmbeddings:
@@ -160,9 +137,9 @@ class InMemory(Artefact):
 
 
 def _manifest(
-    dataset: Dataset, split: Split, fitted: Fitted, place: Path | None = None
+    dataset: Dataset, split: Split, fitted: Fitted, folder: Path | None = None
 ) -> dict[str, Any]:
-    """What is told of a model; with its files' checksums if it lies in a folder."""
+    """What manifest.json holds; with checksums if the model is in a folder."""
     interactions = dataset.interactions
     return {
         "format": FORMAT,
@@ -207,7 +184,7 @@ def _manifest(
         },
         "files": {
             path.name: {"sha256": checksum(path), "bytes": path.stat().st_size}
-            for path in sorted([] if place is None else place.iterdir())
+            for path in sorted([] if folder is None else folder.iterdir())
         },
     }
 
@@ -219,34 +196,17 @@ def _version(distribution: str) -> str:
         return "unknown"
 
 
-@contextmanager
-def _new_folder(target: Path) -> Iterator[Path]:
-    """A temporary folder that becomes `target` if all goes well, and vanishes if not."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    room = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    new, old = room / "new", room / "old"
-    new.mkdir()
-    try:
-        yield new
-        if target.exists():
-            target.rename(old)
-        new.rename(target)
-    finally:
-        if old.exists() and not target.exists():
-            old.rename(target)
-        shutil.rmtree(room, ignore_errors=True)
-
-
 def _arrays(state: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
     return {name: tensor.numpy() for name, tensor in state.items()}
 
 
 def _write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
+    path.chmod(path.parent.stat().st_mode & 0o666)  # safetensors gives 0600 whatever the umask
 
 
 def _write_json(path: Path, value: Any) -> None:
-    text = json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(to_jsonable(value), indent=2, ensure_ascii=False, allow_nan=False)
     path.write_text(text + "\n", encoding="utf-8")
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.preprocessing import normalize
 
 from graphrec.config import Part
 from graphrec.errors import ConfigError
@@ -63,6 +62,8 @@ def unit_parts(collaborative: np.ndarray, metadata: np.ndarray) -> dict[Part, np
     Raises:
         ConfigError: if there is neither.
     """
+    from sklearn.preprocessing import normalize  # slow to load, and `similar` does without
+
     given = {Part.COLLABORATIVE: collaborative, Part.METADATA: metadata}
     parts = {part: normalize(vectors) for part, vectors in given.items() if vectors.shape[1]}
     if not parts:
@@ -83,6 +84,7 @@ def nearest(vectors: np.ndarray, k: int) -> np.ndarray:
         int32 [N, min(k, n - 1)] with n the number of rows that aren't zero; -1 in rows of zeros.
     """
     from sklearn.neighbors import NearestNeighbors
+    from sklearn.preprocessing import normalize
 
     rows = np.flatnonzero(vectors.any(axis=1))
     k = max(min(k, len(rows) - 1), 0)

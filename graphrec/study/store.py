@@ -14,8 +14,8 @@ import pandas as pd
 from graphrec import __version__
 from graphrec.data.dataset import Dataset
 from graphrec.errors import ConfigError
-from graphrec.output import whole
-from graphrec.plain import plain
+from graphrec.formatting import to_jsonable
+from graphrec.output import atomic_write
 from graphrec.study.settings import StudySettings
 
 Measured = dict[str, dict[str, np.ndarray]]
@@ -52,13 +52,13 @@ class UnitStore:
         """Keep what was measured, per user, and what it cost."""
         name = _name(seed, arm)
         if self.folder is None:
-            self._kept[name] = measured, plain(facts)
+            self._kept[name] = measured, to_jsonable(facts)
             return
         self._make_folder()
         arrays = {f"{p}/{n}": a for p, values in measured.items() for n, a in values.items()}
-        arrays["facts"] = np.array(json.dumps(plain(facts)))
+        arrays["facts"] = np.array(json.dumps(to_jsonable(facts)))
         save: Any = np.savez_compressed  # its type takes no arrays by name
-        with whole(self.folder / f"{name}.npz") as path, path.open("wb") as file:
+        with atomic_write(self.folder / f"{name}.npz") as path, path.open("wb") as file:
             save(file, **arrays)
 
     def _make_folder(self) -> None:
@@ -92,7 +92,7 @@ class UnitStore:
         """Keep the settings chosen so far."""
         if self.folder is not None:
             self._make_folder()
-            with whole(self.folder / "choices.json") as path:
+            with atomic_write(self.folder / "choices.json") as path:
                 path.write_text(json.dumps(choices, indent=2), encoding="utf-8")
 
 

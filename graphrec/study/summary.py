@@ -14,7 +14,7 @@ from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split
 from graphrec.evaluate.significance import holm, paired_bootstrap, seed_interval
 from graphrec.features.leaks import ColumnAudit
-from graphrec.plain import plain
+from graphrec.formatting import to_jsonable
 from graphrec.study.arms import Arm, Group
 from graphrec.study.places import BUCKETS, PLACES, find_places
 from graphrec.study.settings import StudySettings
@@ -101,7 +101,7 @@ def summarise(store: UnitStore, context: Context) -> Json:
         "geometry": _geometry(table),
         "leaks": [_audit(audit) for audit in context.audits],
     }
-    results = plain(results)
+    results = to_jsonable(results)
     finding, crossing, sentences = reach_verdict(results)
     results["crossing"] = crossing
     results["verdict"] = {"finding": finding, "sentences": sentences}

@@ -176,7 +176,7 @@ OPTION_CASES: dict[str, tuple[Callable[[Path], tuple[object, ...]], tuple[str, .
     ),
     "given split without one": (lambda f: _train(f, "--split", "given"), ("--split given",)),
     "unknown split": (lambda f: _train(f, "--split", "fair"), ("fair", "random")),
-    "a share of cold movies where none are": (
+    "cold fraction of another split": (
         lambda f: _train(f, "--cold-fraction", 0.3),
         ("--cold-fraction needs --split cold-movies",),
     ),
@@ -194,11 +194,11 @@ OPTION_CASES: dict[str, tuple[Callable[[Path], tuple[object, ...]], tuple[str, .
     "unknown device": (lambda f: _train(f, "--device", "toaster"), ("--device toaster",)),
     "output is a file": (
         lambda f: ("train", "--data", f, "--output", f / "movies.csv"),
-        ("movies.csv is a file",),
+        ("movies.csv is a file; give --output the name of a folder",),
     ),
     "output holds other things": (
         lambda f: ("train", "--data", f, "--output", f),
-        ("holds other files",),
+        ("exists; add --force to replace it",),
     ),
     "unknown column to ignore": (
         lambda f: _train(f, "--ignore-column", "genrse"),
@@ -226,22 +226,25 @@ ASKING_CASES: dict[str, tuple[tuple[object, ...], tuple[str, ...]]] = {
     "title and id": (("similar", "odd story 1", "--movie-id", 1), ("name one movie",)),
     "unknown movie id": (("similar", "--movie-id", 999), ("movie 999 is not in the data",)),
     "movie id is a word": (("similar", "--movie-id", "abc"), ("'abc'", "whole numbers")),
-    "no list": (("similar", "odd story 1", "--k", 0), ("k is 0",)),
-    "unknown way": (
+    "no rows": (("similar", "odd story 1", "--k", 0), ("k is 0",)),
+    "unknown similarity": (
         ("similar", "odd story 1", "--by", "magic"),
-        ("Error: Invalid value for '--by': 'magic' is not one of 'both', 'company'",),
+        ("Error: Invalid value for '--by': 'magic' is not one of 'both', 'collaborative'",),
     ),
     "unknown user": (("recommend", "--user", 999), ("user 999 is not in the data",)),
     "user id is a word": (("recommend", "--user", "bob"), ("'bob'", "whole numbers")),
-    "nobody": (("recommend",), ("say for whom",)),
-    "two kinds of user": (("recommend", "--user", 1, "--likes", "odd story 1"), ("say for whom",)),
+    "nobody": (("recommend",), ("name the users with one of",)),
+    "two kinds of user": (
+        ("recommend", "--user", 1, "--likes", "odd story 1"),
+        ("name the users with one of",),
+    ),
     "all users on the screen": (("recommend", "--users", "all"), ("needs --output FILE",)),
     "some users": (("recommend", "--users", "some"), ("--users takes 'all'",)),
     "unknown liked title": (("recommend", "--likes", "xyzzy"), ("no movie is called 'xyzzy'",)),
     "output ending": (("recommend", "--user", 1, "--output", "r.xlsx"), (".csv or .parquet",)),
     "output nowhere": (
         ("recommend", "--user", 1, "--output", "/nonexistent/r.csv"),
-        ("could not be written",),
+        ("can't be written: there is no folder",),
     ),
     "among missing": (("recommend", "--user", 1, "--among", "nope.csv"), ("does not exist",)),
     "evaluate nothing": (("evaluate", "--k", 0), ("--k is 0",)),
@@ -275,7 +278,7 @@ def test_evaluating_a_model_that_saw_everything(folder: Path) -> None:
     )
     assert made.exit_code == 0, made.output
     sentence = failure("evaluate", "--model", folder / "model")
-    assert "--split none: no watch is held out" in sentence
+    assert "--split none: nothing is held out" in sentence
 
 
 REPAIRS: dict[str, tuple[str, str, str]] = {

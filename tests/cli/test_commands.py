@@ -34,12 +34,24 @@ def test_train_then_ask(tables: Path) -> None:
     model = tables / "model"
     done = run("train", "--data", tables, "--output", model, *QUICK)
     assert done.exit_code == 0, done.output
-    assert "watches of 32 movies by 40 users" in done.stderr
-    assert f"Model written to {model}" in done.stderr
+    assert "interactions of 32 movies by 40 users" in done.stderr
+    assert f"Written to {model}" in done.stderr
     assert "graphrec similar" in done.stderr
     assert run("similar", "even story 4", "--model", model).exit_code == 0
     assert run("recommend", "--user", 3, "--model", model).exit_code == 0
     assert run("evaluate", "--model", model).exit_code == 0
+
+
+def test_a_model_is_replaced_by_force_only(tables: Path) -> None:
+    asked = ("train", "--data", tables, "--output", tables / "model", *QUICK)
+    assert run(*asked).exit_code == 0
+    refused = run(*asked, "--seed", 1)
+    assert refused.exit_code == 2
+    assert "exists; add --force to replace it, or give --output another name" in refused.stderr
+    assert refused.stderr.count("\n") == 1  # before the data are read
+    assert run(*asked, "--seed", 1, "--force").exit_code == 0
+    manifest = json.loads((tables / "model" / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["training"]["seed"] == 1
 
 
 def test_train_from_two_tables_with_mapped_columns(tables: Path) -> None:
@@ -87,11 +99,11 @@ def test_similar_by_id(model_folder: Path) -> None:
 def test_similar_for_people_is_a_plain_table(model_folder: Path) -> None:
     done = run("similar", "even story 4", "--model", model_folder, "--k", 2)
     lines = done.stdout.splitlines()
-    sides = ["company", "metadata", "features"]
+    sides = ["collaborative", "metadata", "features"]
     assert lines[0].split() == ["movie_id", "title", "score", *sides, "why"]
     assert len(lines) == 3
     assert "\x1b" not in done.output
-    assert "Closest to Even story 4 (1990)" in done.stderr
+    assert "Most similar to Even story 4 (1990)" in done.stderr
 
 
 def test_recommend_to_one_several_and_new_users(model_folder: Path) -> None:
@@ -150,7 +162,7 @@ def test_recommend_when_nothing_is_left(model_folder: Path, tmp_path: Path) -> N
     )
     done = run(*arguments)
     assert done.exit_code == 0
-    assert "Nothing is left to recommend" in done.stderr
+    assert "There is nothing to recommend" in done.stderr
     assert len(json.loads(run(*arguments, "--include-seen", "--json").stdout)) == 1
 
 
@@ -159,12 +171,12 @@ def test_similar_to_a_movie_that_training_has_not_seen(model_folder: Path, tmp_p
     movie.write_text('{"title": "Odd one (1990)", "genres": "Drama|War"}', encoding="utf-8")
     done = run("similar", "--new", movie, "--model", model_folder, "--k", 4)
     assert done.exit_code == 0, done.output
-    assert "Closest to Odd one (1990)" in done.stderr
+    assert "Most similar to Odd one (1990)" in done.stderr
     assert all("Odd story" in line for line in done.stdout.splitlines()[1:])
     movie.write_text('[{"id": 90, "title": "a"}, {"id": 91, "title": "b"}]', encoding="utf-8")
     done = run("similar", "--new", movie, "--model", model_folder)
     assert done.exit_code == 2
-    assert "holds 2 movies; --new takes one" in done.stderr
+    assert "has 2 movies; --new takes one" in done.stderr
     assert run("similar", "even story 2", "--new", movie, "--model", model_folder).exit_code == 2
 
 
@@ -186,20 +198,21 @@ def test_recommend_with_new_movies_to_new_users(model_folder: Path, tmp_path: Pa
     assert lists.groupby("user_id")["new"].sum().to_dict() == {"ann": 1, "bob": 1}
     done = run("recommend", *arguments, "--user", 1)
     assert done.exit_code == 2
-    assert "in one way" in done.stderr
+    assert "name the users with one of" in done.stderr
 
 
-def test_graphsage_with_drawn_neighbours(tables: Path) -> None:
+def test_graphsage_with_sampled_neighbors(tables: Path) -> None:
     arguments = ["--data", tables, "--output", tables / "m", "--layers", "sage", *QUICK]
-    done = run("train", *arguments, "--fanout", "15,10")
+    arguments += ["--num-layers", "2", "--force"]
+    done = run("train", *arguments, "--num-neighbors", "15,10")
     assert done.exit_code == 0, done.output
     manifest = json.loads((tables / "m" / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["model"]["layers"] == "sage"
     assert manifest["model"]["num_layers"] == 2
-    assert manifest["training"]["fanout"] == [15, 10]
+    assert manifest["training"]["num_neighbors"] == [15, 10]
     assert run("recommend", "--likes", "odd story 3", "--model", tables / "m").exit_code == 0
-    for fanout, sentence in (("a,b", "whole numbers with commas"), ("0", "numbers from 1")):
-        done = run("train", *arguments, "--fanout", fanout)
+    for number, sentence in (("a,b", "separated by commas"), ("0", "numbers from 1")):
+        done = run("train", *arguments, "--num-neighbors", number)
         assert done.exit_code == 2
         assert sentence in done.stderr
 
@@ -240,7 +253,7 @@ def test_inspect(tables: Path) -> None:
 
 def test_inspect_says_what_looks_leaky(tmp_path: Path) -> None:
     """Whatever the column is called, and how to leave it out."""
-    movie = [place for place in range(60) for _ in range(place + 1)]
+    movie = [number for number in range(60) for _ in range(number + 1)]
     ratings = pd.DataFrame({"user_id": [n % 97 for n in range(len(movie))], "movie_id": movie})
     ratings.to_csv(tmp_path / "ratings.csv", index=False)
     movies = pd.DataFrame({"movie_id": range(60), "seen by": range(1, 61), "even": [0, 1] * 30})
@@ -257,8 +270,8 @@ def test_sample_is_the_default_and_says_what_it_is(tmp_path: Path) -> None:
     facts = run("data", "inspect", "--json")
     assert json.loads(facts.stdout)["simulated"] is True
     done = run("train", "--output", tmp_path / "m", "--epochs", 1, "--embedding-dim", 4)
-    assert "the viewers are simulated" in done.stderr
-    assert "the viewers are simulated" in run("evaluate", "--model", tmp_path / "m").stderr
+    assert "the users are simulated" in done.stderr
+    assert "the users are simulated" in run("evaluate", "--model", tmp_path / "m").stderr
 
 
 def test_version_and_help() -> None:
@@ -273,7 +286,7 @@ def test_version_and_help() -> None:
 @pytest.mark.skipif(os.name == "nt", reason="signals differ on Windows")
 @pytest.mark.parametrize("launcher", [["-m", "graphrec"], ["cli.py"]])
 def test_ctrl_c_keeps_the_best_so_far(tmp_path: Path, launcher: list[str]) -> None:
-    """A real process, interrupted in the middle of training, leaves a whole model."""
+    """A real process, interrupted in the middle of training, leaves a complete model."""
     model = tmp_path / "model"
     command = [sys.executable, *launcher, "train", "--output", str(model)]
     ours, theirs = os.openpty()  # a terminal: its progress bar says when there is a best epoch
@@ -292,7 +305,7 @@ def test_ctrl_c_keeps_the_best_so_far(tmp_path: Path, launcher: list[str]) -> No
     os.close(ours)
     assert process.returncode == 0, shown
     assert "Traceback" not in shown
-    assert "stopped: interrupted" in shown
+    assert "(stopped early)" in shown
     assert run("similar", "Toy Story", "--model", model).exit_code == 0
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
@@ -309,14 +322,14 @@ def _read(terminal: int) -> Iterator[str]:
         yield part.decode(errors="replace")
 
 
-def test_cold_movies_are_ranked_among_all_and_alone(tmp_path: Path) -> None:
+def test_cold_movies_are_ranked_among_all_and_among_themselves(tmp_path: Path) -> None:
     model = tmp_path / "model"
-    quick = ("--epochs", "16", "--init", "random", "--embedding-dim", "16")
+    quick = ("--epochs", "16", "--no-spectral", "--embedding-dim", "16")
     run("train", "--split", "cold-movies", "--cold-fraction", "0.2", *quick, "--output", model)
     answer = json.loads(run("evaluate", "--model", model, "--k", "20", "--json").stdout)
-    among, alone = answer["metrics"], answer["among_cold_movies_alone"]
+    among, alone = answer["metrics"], answer["cold_movies_only"]
     assert alone["graphrec"]["ndcg@20"] > alone["popularity"]["ndcg@20"]
     assert among["coverage@20"] > answer["counts"]["cold_movies"] / 409
     shown = run("evaluate", "--model", model)
     assert "cold @20" in shown.stdout
-    assert "alone" in shown.stderr
+    assert "Cold-start movies only" in shown.stderr

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 
 import pytest
 import typer
 
-from graphrec.config import Scoring
-from graphrec.console import fail, friendly, hint, show_json, show_table, training_progress
-from graphrec.evaluate.scorers import RankingRule
+from graphrec.console import fail, handle_errors, hint, show_json, show_table, training_progress
 from graphrec.train.trainer import Epoch
 
 
@@ -26,7 +25,7 @@ def test_progress_bar_shows_epoch_loss_and_metric(monkeypatch: pytest.MonkeyPatc
     with training_progress(quiet=False) as callbacks:
         callbacks["on_stage"]("learning", 5)
         callbacks["on_batch"](1, 10, 10, 1.234)
-        callbacks["on_epoch"](Epoch(1, 1.234, 0.4321, RankingRule(Scoring.DOT), 1.0, True))
+        callbacks["on_epoch"](Epoch(1, 1.234, 0.4321, 0.1, 1.0, True))
         callbacks["on_batch"](2, 10, 10, 1.2)
     shown = screen.getvalue()
     assert "learning 2/5" in shown
@@ -50,7 +49,7 @@ def test_no_bar_away_from_a_terminal() -> None:
 def test_ends_without_a_traceback(
     error: BaseException, code: int, words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    @friendly
+    @handle_errors
     def command() -> None:
         raise error
 
@@ -61,7 +60,7 @@ def test_ends_without_a_traceback(
 
 
 def test_real_faults_are_not_hidden() -> None:
-    @friendly
+    @handle_errors
     def command() -> None:
         raise RuntimeError("a bug")
 
@@ -87,18 +86,25 @@ def _terminal(monkeypatch: pytest.MonkeyPatch) -> _Terminal:
     return terminal
 
 
-def test_long_titles_fold_between_words_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_titles_are_cut_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = _terminal(monkeypatch)
     title = "Night of the Day of the Dawn of the Son of the Bride of the Return"
     show_table(["movie_id", "title", "score"], [[123456, title, 0.5], [7, "Heat", 0.25]])
-    header, first, second, third = screen.getvalue().splitlines()
+    header, first, second = screen.getvalue().splitlines()
     assert "\x1b[2m" in header
-    assert first.startswith("  123456  Night of")
-    assert first.endswith("  0.5000")
-    words = f"{first.removesuffix('0.5000')} {second}".split()
-    assert words == ["123456", *title.split()]
-    assert third.startswith("       7  Heat ")
-    assert max(map(len, (first, second, third))) <= 60
+    assert first == f"  123456  {title[:41]}…  0.5000"
+    assert second == f"       7  {'Heat':42}  0.2500"
+    assert len(first) == 60
+
+
+def test_text_of_tables_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    """No markup of rich is read in it, no control sequences or line breaks are left."""
+    show_table(["title", "n"], [["[red]Heat[/red] :smile:", 1], ["a\nb\x1b[31m", 2], [None, 3]])
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "[red]Heat[/red] :smile:  1",
+        "a b [31m                 2",
+        "                         3",
+    ]
 
 
 def test_one_more_column_goes_below_where_it_does_not_fit(
@@ -107,14 +113,14 @@ def test_one_more_column_goes_below_where_it_does_not_fit(
     screen = _terminal(monkeypatch)
     why = ["because " * 9, "short"]
     show_table(["title", "score"], [["Heat", 0.5], ["Alien", 0.25]], under=("why", why))
-    plain = screen.getvalue().replace("\x1b[2m", "").replace("\x1b[0m", "")
+    plain = re.sub(r"\x1b\[\d*m", "", screen.getvalue())
     below = [
         "    " + "because " * 6 + "because",
         "    because because",
         "Alien  0.2500",
         "    short",
     ]
-    assert plain.splitlines()[2:] == below
+    assert [line.rstrip() for line in plain.splitlines()[2:]] == below
     monkeypatch.undo()
     show_table(["title", "score"], [["Heat", 0.5], ["Alien", 0.25]], under=("why", why))
     piped = capsys.readouterr().out.splitlines()
@@ -122,7 +128,7 @@ def test_one_more_column_goes_below_where_it_does_not_fit(
     assert piped[1] == "Heat   0.5000  " + ("because " * 9).rstrip()
 
 
-def test_wide_letters_count_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wide_characters_count_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = _terminal(monkeypatch)
     show_table(["title", "n"], [["千と千尋の神隠し", 1], ["Spirited Away", 2]])
     assert screen.getvalue().splitlines()[1:] == ["千と千尋の神隠し  1", "Spirited Away     2"]

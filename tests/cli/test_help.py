@@ -50,7 +50,7 @@ def test_options_stand_in_their_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Arguments:\n  title" in similar
 
 
-def test_help_and_version_load_next_to_nothing() -> None:
+def test_help_and_version_load_no_slow_library() -> None:
     code = (
         "import sys; from graphrec.cli import app;"
         "app([%r], standalone_mode=False);"
@@ -87,12 +87,12 @@ def test_completion_is_installed_for_bash(tmp_path: Path) -> None:
     ("words", "found"),
     [
         ("graphrec sim", ["similar"]),
-        ("graphrec similar --by ", ["both", "company", "metadata", "features", "all"]),
+        ("graphrec similar --by ", ["both", "collaborative", "metadata", "features", "all"]),
         ("graphrec train --split le", ["leave-last-out"]),
         ("graphrec recommend --hist", ["--history"]),
     ],
 )
 def test_completes_commands_options_and_choices(words: str, found: list[str]) -> None:
-    place = str(len(words.split(" ")) - 1)
-    asked = {"_GRAPHREC_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": place}
+    index = str(len(words.split(" ")) - 1)
+    asked = {"_GRAPHREC_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": index}
     assert _graphrec(**asked).split() == found

@@ -20,19 +20,19 @@ def test_a_page_by_default(
     assert done.stdout == ""
     assert "32 movies on map.html" in done.stderr
     assert "coloured by genres" in done.stderr
-    assert "main directions (PCA) hold" in done.stderr
+    assert "The plane (PCA) shows" in done.stderr
     assert (tmp_path / "map.html").read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
 def test_as_json(model_folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "m.csv"
-    done = run("map", "--model", model_folder, "-o", out, "--color", "watches", "--json")
+    done = run("map", "--model", model_folder, "-o", out, "--color", "interactions", "--json")
     facts = json.loads(done.stdout)
     assert facts["output"] == str(out)
-    assert facts["layouts"] == ["both", "company", "metadata"]
-    assert "coloured" not in run("map", "--model", model_folder, "-o", out).stderr
-    assert facts["color"] == "watches"
-    assert 0 < facts["variance"]["company"] <= 1
+    assert facts["layouts"] == ["both", "collaborative", "metadata"]
+    assert "coloured" not in run("map", "--model", model_folder, "-o", out, "--force").stderr
+    assert facts["color"] == "interactions"
+    assert 0 < facts["variance"]["collaborative"] <= 1
     assert facts["bytes"] == out.stat().st_size
     assert done.stderr == ""
 
@@ -44,7 +44,7 @@ def test_with_new_movies(model_folder: Path, tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     table = pd.read_csv(tmp_path / "m.csv")
     assert table["title"].iloc[-1] == "Later"
-    assert table["watches"].iloc[-1] == 0
+    assert table["interactions"].iloc[-1] == 0
 
 
 def test_mistakes_are_one_sentence(model_folder: Path, tmp_path: Path) -> None:
@@ -59,20 +59,18 @@ def test_mistakes_are_one_sentence(model_folder: Path, tmp_path: Path) -> None:
         assert done.stdout == ""
 
 
-def test_only_an_earlier_map_is_replaced(model_folder: Path, tmp_path: Path) -> None:
-    for name, other in (("m.html", "<p>mine</p>"), ("m.csv", "a,b\n1,2\n"), ("m.png", "picture")):
-        path = tmp_path / name
-        path.write_text(other, encoding="utf-8")
-        done = run("map", "--model", model_folder, "-o", path)
-        assert done.exit_code == 2
-        assert "is not an earlier map" in done.stderr
-        assert path.read_text(encoding="utf-8") == other
-        path.unlink()
-        assert run("map", "--model", model_folder, "-o", path).exit_code == 0
-        assert run("map", "--model", model_folder, "-o", path).exit_code == 0
+def test_a_map_is_replaced_by_force_only(model_folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "m.csv"
+    path.write_text("old", encoding="utf-8")
+    done = run("map", "--model", model_folder, "-o", path)
+    assert done.exit_code == 2
+    assert f"{path} exists; add --force to replace it" in done.stderr
+    assert path.read_text(encoding="utf-8") == "old"
+    assert run("map", "--model", model_folder, "-o", path, "--force").exit_code == 0
+    assert len(pd.read_csv(path)) == 32
 
 
-def test_seed_that_nothing_can_start_from(model_folder: Path, tmp_path: Path) -> None:
+def test_seed_out_of_bounds(model_folder: Path, tmp_path: Path) -> None:
     done = run("map", "--model", model_folder, "-o", tmp_path / "m.csv", "--seed", -1)
     assert done.exit_code == 2
     assert "--seed is -1; it must be from 0" in done.stderr

@@ -1,8 +1,9 @@
-"""The saved model: the same when read back, whole or not there, and honest about damage."""
+"""The saved model: the same when read back, complete or not there, checked for damage."""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,18 +15,18 @@ import pytest
 from graphrec.config import TrainConfig
 from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split
-from graphrec.errors import ArtefactError
+from graphrec.errors import ArtefactError, OutputError
 from graphrec.recommend import saving
 from graphrec.recommend.artefact import (
-    EMBEDDINGS,
     INTERACTIONS,
     MANIFEST,
-    WEIGHTS,
+    MODEL,
+    TOWERS,
     Artefact,
 )
 from graphrec.recommend.comparison import compare
 from graphrec.recommend.recommender import Recommender
-from graphrec.recommend.saving import check_target, save_model
+from graphrec.recommend.saving import save_model
 from graphrec.train.trainer import Fitted
 
 World = tuple[Dataset, Split]
@@ -49,12 +50,15 @@ def test_round_trip(model_folder: Path, small_world: World, fitted: Fitted) -> N
     for part in ("train", "valid", "test"):
         np.testing.assert_array_equal(getattr(again_split, part), getattr(split, part))
     pd.testing.assert_frame_equal(again.movies, dataset.movies, check_dtype=False)
-    for name, weight in artefact.arrays(WEIGHTS).items():
-        np.testing.assert_array_equal(weight, fitted.weights[name])
-    np.testing.assert_array_equal(artefact.arrays(EMBEDDINGS)["user"], fitted.embeddings.user)
-    np.testing.assert_array_equal(
-        artefact.encoder().transform(again.metadata), fitted.embeddings.features
-    )
+    model = artefact.model()
+    assert model.settings() == fitted.model.settings()
+    for name, value in fitted.model.state_dict().items():
+        np.testing.assert_array_equal(model.state_dict()[name], value)
+    for part, tower in artefact.towers(model).items():
+        for name, value in fitted.parts[part].tower.state_dict().items():
+            np.testing.assert_array_equal(tower.state_dict()[name], value)
+    features = artefact.encoder().transform(again.metadata)
+    np.testing.assert_array_equal(features, fitted.model.features)
 
 
 def test_gives_the_same_rankings_after_a_copy(model_folder: Path, copy: Path) -> None:
@@ -64,7 +68,7 @@ def test_gives_the_same_rankings_after_a_copy(model_folder: Path, copy: Path) ->
 
 def test_manifest_tells_what_happened(model_folder: Path, fitted: Fitted) -> None:
     manifest = json.loads((model_folder / MANIFEST).read_text(encoding="utf-8"))
-    assert manifest["format_version"] == 6
+    assert manifest["format_version"] == 7
     assert manifest["model"]["embedding_dim"] == 16
     assert manifest["training"]["stopped"] == fitted.stopped
     assert manifest["metrics"]["valid"]["ndcg@20"] == fitted.valid
@@ -83,19 +87,17 @@ def test_same_seed_same_checksums(
     sums = []
     for seed in (0, 0, 1):
         config = TrainConfig(epochs=2, batch_size=10, seed=seed)
-        saved = save_model(tmp_path / "m", *small_world, quick_fit(train=config))
-        sums.append(
-            {name: saved.manifest["files"][name]["sha256"] for name in (WEIGHTS, EMBEDDINGS)}
-        )
+        saved = save_model(tmp_path / "m", *small_world, quick_fit(train=config), force=True)
+        sums.append({name: saved.manifest["files"][name]["sha256"] for name in (MODEL, TOWERS)})
     assert sums[0] == sums[1]
-    assert sums[0][WEIGHTS] != sums[2][WEIGHTS]
-    assert sums[0][EMBEDDINGS] != sums[2][EMBEDDINGS]
+    assert sums[0][MODEL] != sums[2][MODEL]
+    assert sums[0][TOWERS] != sums[2][TOWERS]
 
 
 def test_comparison_shows_baselines_on_the_same_split(model_folder: Path) -> None:
     reports, _ = compare(Artefact.open(model_folder), (20,))
     assert list(reports) == ["graphrec", "popularity", "item-knn", "metadata-knn"]
-    assert len({report.num_held_out for report in reports.values()}) == 1
+    assert len({str(report.counts()) for report in reports.values()}) == 1
     assert reports["graphrec"].metrics["ndcg@20"] > reports["popularity"].metrics["ndcg@20"]
 
 
@@ -128,10 +130,10 @@ def test_other_formats(copy: Path, version: int, advice: str) -> None:
         Artefact.open(copy)
 
 
-@pytest.mark.parametrize("name", [EMBEDDINGS, INTERACTIONS])
+@pytest.mark.parametrize("name", [MODEL, INTERACTIONS])
 def test_damaged_and_missing_files(copy: Path, name: str) -> None:
-    whole = (copy / name).read_bytes()
-    (copy / name).write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    content = (copy / name).read_bytes()
+    (copy / name).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     with pytest.raises(ArtefactError, match=rf"{name} is damaged .its checksum is wrong"):
         Recommender.load(copy).recommend([1])
     (copy / name).unlink()
@@ -145,59 +147,38 @@ def test_failed_writing_leaves_the_old_model(
     before = {path.name: path.read_bytes() for path in copy.iterdir()}
 
     def full(*_: object) -> None:
-        raise OSError("no space left on device")
+        raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(saving, "_interactions_table", full)
-    with pytest.raises(ArtefactError, match="could not be written: no space left"):
-        save_model(copy, *small_world, fitted)
+    with pytest.raises(OutputError, match="could not be written: No space left on device"):
+        save_model(copy, *small_world, fitted, force=True)
     assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
     assert [path.name for path in copy.parent.iterdir()] == ["model"]
 
 
-def test_replaces_an_old_model_whole(copy: Path, small_world: World, fitted: Fitted) -> None:
-    (copy / WEIGHTS).write_bytes(b"old")
-    save_model(copy, *small_world, fitted)
-    assert "id.states.movie" in Artefact.open(copy).arrays(WEIGHTS)
-    assert [path.name for path in copy.parent.iterdir()] == ["model"]
-
-
-def test_old_model_comes_back_if_the_new_one_cant_take_its_place(
-    copy: Path, small_world: World, fitted: Fitted, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rename = Path.rename
-
-    def fail(self: Path, target: Path) -> Path:
-        if self.name == "new":
-            raise OSError("device busy")
-        return rename(self, target)
-
-    monkeypatch.setattr(Path, "rename", fail)
-    with pytest.raises(ArtefactError, match="could not be written: device busy"):
+def test_a_model_is_replaced_by_force_only(copy: Path, small_world: World, fitted: Fitted) -> None:
+    (copy / TOWERS).write_bytes(b"old")
+    with pytest.raises(OutputError, match="exists; add --force to replace it"):
         save_model(copy, *small_world, fitted)
-    assert len(Recommender.load(copy).recommend([1], k=2)) == 2
+    assert (copy / TOWERS).read_bytes() == b"old"
+    save_model(copy, *small_world, fitted, force=True)
+    assert len(Artefact.open(copy).arrays(TOWERS)) > 0
+    (copy / "recs.csv").touch()
+    with pytest.raises(OutputError, match=r"holds other files, such as recs\.csv"):
+        save_model(copy, *small_world, fitted, force=True)
     assert [path.name for path in copy.parent.iterdir()] == ["model"]
 
 
-def test_never_replaces_anything_but_a_model(
-    copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_files_have_the_permissions_of_the_umask(
+    small_world: World, fitted: Fitted, tmp_path: Path
 ) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(ArtefactError, match="is a file; --output needs a folder"):
-        check_target(tmp_path / "file")
-    with pytest.raises(ArtefactError, match="holds other files"):
-        check_target(tmp_path)
-    (copy / "recs.csv").touch()
-    with pytest.raises(ArtefactError, match="holds other files"):
-        check_target(copy)
-    web = tmp_path / "web"
-    web.mkdir()
-    (web / MANIFEST).write_text('{"name": "a web page"}', encoding="utf-8")
-    with pytest.raises(ArtefactError, match="is not a graphrec model"):
-        check_target(web)
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(ArtefactError, match="can't be replaced as a whole"):
-        check_target(".")
-    check_target(tmp_path / "new" / "deep")
+    before = os.umask(0o027)
+    try:
+        save_model(tmp_path / "m", *small_world, fitted)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "m").stat().st_mode & 0o777 == 0o750
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "m").iterdir()} == {0o640}
 
 
 @pytest.mark.parametrize("spoil", [{"format_version": "1"}, {"files": None}])
@@ -227,6 +208,6 @@ def test_movies_of_mixed_types_can_be_saved(
     )
     dataset = make_dataset(ratings, movies, note=lambda _: None)
     split = make_split(dataset)
-    fitted = fit(dataset, split, ModelConfig(8), TrainConfig(epochs=1))
+    fitted = fit(dataset, split, ModelConfig(embedding_dim=8), TrainConfig(epochs=1))
     saved = save_model(tmp_path / "m", dataset, split, fitted)
     assert saved.movies()["mixed"].tolist()[:2] == ["1", "two"]

@@ -1,4 +1,4 @@
-"""What a map's colours say."""
+"""The colours of a map."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import pytest
 
 from graphrec.errors import ConfigError
 from graphrec.recommend.mapping.colours import (
+    INTERACTIONS,
     OTHER,
     PALETTE,
     RAMP,
-    WATCHES,
     colour_by,
     default_column,
     labels_in_words,
 )
 
-SEEN = np.arange(6)
+COUNTS = np.arange(6)
 
 
 @pytest.fixture
@@ -41,13 +41,13 @@ def movies() -> pd.DataFrame:
 def test_genres_come_first_then_other_labels_then_popularity(movies: pd.DataFrame) -> None:
     assert default_column(movies) == "genres"
     assert default_column(movies.drop(columns="genres")) == "tags"
-    assert default_column(movies[["movie_id", "title"]]) == WATCHES
+    assert default_column(movies[["movie_id", "title"]]) == INTERACTIONS
     assert labels_in_words(movies)[0] == "Drama, War"
     assert labels_in_words(movies[["movie_id", "title"]]) == ("",) * 6
 
 
 def test_a_movie_of_several_labels_has_the_colour_of_its_rarest(movies: pd.DataFrame) -> None:
-    colours = colour_by(movies, "genres", SEEN)
+    colours = colour_by(movies, "genres", COUNTS)
     assert colours.classes == ("Drama", "Comedy", "War")
     assert colours.members.sum(axis=0).tolist() == [4, 3, 2]
     assert [colours.classes[own] for own in colours.movie_class[[0, 1, 2, 5]]] == [
@@ -59,7 +59,7 @@ def test_a_movie_of_several_labels_has_the_colour_of_its_rarest(movies: pd.DataF
     assert colours.colour[4] == OTHER
     assert colours.movie_class[4] == -1
     assert colours.colour[0] == PALETTE[2]
-    assert colours.says[5] == "Drama, War, Comedy"
+    assert colours.texts[5] == "Drama, War, Comedy"
     assert "rarest" in colours.note
 
 
@@ -74,29 +74,29 @@ def test_more_labels_than_colours_are_grey() -> None:
 
 
 def test_categories(movies: pd.DataFrame) -> None:
-    colours = colour_by(movies, "language", SEEN)
+    colours = colour_by(movies, "language", COUNTS)
     assert colours.classes == ("en", "fr")
-    assert colours.says == ("en", "en", "fr", "fr", "en", "")
+    assert colours.texts == ("en", "en", "fr", "fr", "en", "")
 
 
 def test_numbers_are_a_scale_by_quantiles(movies: pd.DataFrame) -> None:
-    colours = colour_by(movies, "budget", SEEN)
+    colours = colour_by(movies, "budget", COUNTS)
     assert colours.is_scale
-    assert (colours.colour[[0, 4]] == OTHER).all()  # 0 stands for not known
+    assert (colours.colour[[0, 4]] == OTHER).all()  # 0 is a missing value
     assert colours.colour[3] == RAMP[0]
     assert colours.colour[5] == RAMP[-1]
-    assert colours.says[1] == "budget 30M"
-    assert colours.says[0] == ""
+    assert colours.texts[1] == "budget 30M"
+    assert colours.texts[0] == ""
     assert colours.members.sum() == 4
 
 
 def test_dates_and_years_in_titles(movies: pd.DataFrame) -> None:
-    by_date, by_title = colour_by(movies, "release", SEEN), colour_by(movies, "title", SEEN)
-    assert by_date.says[0] == "release 1990-07-02"
+    by_date, by_title = colour_by(movies, "release", COUNTS), colour_by(movies, "title", COUNTS)
+    assert by_date.texts[0] == "release 1990-07-02"
     assert (np.diff(by_date.movie_class) >= 0).all()
     assert by_date.classes == by_title.classes
     assert by_date.movie_class.tolist() == by_title.movie_class.tolist()
-    assert by_title.says == ("",) * 6
+    assert by_title.texts == ("",) * 6
 
 
 @pytest.mark.parametrize("first", [1920, 1990, 2012])
@@ -110,14 +110,14 @@ def test_ranges_of_whole_numbers_hold_what_they_say(first: int) -> None:
         assert ends[own][0] <= year <= ends[own][-1]
 
 
-def test_popularity_of_movies_without_any_watch() -> None:
-    colours = colour_by(pd.DataFrame({"movie_id": [1, 2]}), WATCHES, np.zeros(2))
+def test_popularity_of_movies_without_interactions() -> None:
+    colours = colour_by(pd.DataFrame({"movie_id": [1, 2]}), INTERACTIONS, np.zeros(2))
     assert colours.classes == ("0 – 1",)
     assert colours.movie_class.tolist() == [0, 0]
 
 
 def test_columns_that_make_no_colours(movies: pd.DataFrame) -> None:
-    with pytest.raises(ConfigError, match=r"no column 'genre' to colour by; there are title, tags"):
-        colour_by(movies, "genre", SEEN)
+    with pytest.raises(ConfigError, match=r"no column 'genre' to colour by; take one of title,"):
+        colour_by(movies, "genre", COUNTS)
     with pytest.raises(ConfigError, match=r"'same' can't be coloured by \(one value only\)"):
-        colour_by(movies, "same", SEEN)
+        colour_by(movies, "same", COUNTS)

@@ -12,17 +12,14 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-import torch
-from graphrec.recommend.scoring import scoring_vectors
 
 from graphrec import Recommender
-from graphrec.config import Init, Loss, ModelConfig, NodeState, Scoring, TrainConfig
+from graphrec.config import Loss, ModelConfig, NodeState, TrainConfig
 from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split
-from graphrec.errors import ConfigError, DataError
-from graphrec.evaluate.scorers import Mixture, RankingRule, model_scorer
+from graphrec.errors import ConfigError, OutputError
 from graphrec.recommend.artefact import Artefact
-from graphrec.recommend.export import check_export, export, vectors_of
+from graphrec.recommend.export import export, vectors_of
 from graphrec.recommend.saving import save_model
 from graphrec.train.trainer import Fitted
 
@@ -45,18 +42,19 @@ def test_parquet(artefact: Artefact, tmp_path: Path) -> None:
     assert table["title"].isna().tolist() == [True] * 40 + [False] * 32
     assert table["title"].iloc[44] == "Even story 4 (1990)"
     vectors = np.stack(table["vector"].to_list())
-    own = artefact.embeddings()
-    mean = (cosines(own.user, own.movie) + cosines(own.user_metadata, own.movie_metadata)) / 2
+    learned = artefact.model().learned
+    parts = (cosines(own.user.numpy(), own.movie.numpy()) for own in learned.values())
+    mean = np.mean(list(parts), axis=0)
     np.testing.assert_allclose(vectors[:40] @ vectors[40:].T, mean, atol=1e-5)
     assert pq.read_schema(tmp_path / "e.parquet").field("vector").type.list_size == 32
 
 
-@pytest.mark.parametrize("part", ["company", "metadata"])
+@pytest.mark.parametrize("part", ["collaborative", "metadata"])
 def test_numpy(artefact: Artefact, tmp_path: Path, part: str) -> None:
     export(artefact, tmp_path / "e.npz", part)
     arrays = np.load(tmp_path / "e.npz", allow_pickle=False)
-    own = artefact.embeddings()
-    movie = own.movie if part == "company" else own.movie_metadata
+    own = artefact.movie_embeddings()
+    movie = own.collaborative if part == "collaborative" else own.metadata
     found = arrays["movie"] @ arrays["movie"].T
     np.testing.assert_allclose(found, cosines(movie, movie), atol=1e-5)
     assert arrays["user"].shape == (40, 16)
@@ -75,13 +73,13 @@ def test_tensorboard(small_world: tuple[Dataset, Split], fitted: Fitted, tmp_pat
         about = list(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     with (tmp_path / "projector" / "vectors.tsv").open(newline="") as file:
         vectors = np.array(list(csv.reader(file, delimiter="\t")), dtype=float)
-    assert about[0] == ["movie_id", "title", "watches"]
+    assert about[0] == ["movie_id", "title", "interactions"]
     assert about[3][:2] == ["2", 'A "tab" and a line']
     assert len(about) == 33  # with a header, as TensorBoard wants it for several columns
     np.testing.assert_allclose(vectors, vectors_of(evil).movie, rtol=1e-5)
 
 
-def test_graphml_is_the_graph_of_known_watches(
+def test_graphml_is_the_training_graph(
     small_world: tuple[Dataset, Split], fitted: Fitted, tmp_path: Path
 ) -> None:
     dataset, split = small_world
@@ -113,39 +111,14 @@ def test_inner_products_of_scores_rank_as_the_model_does(artefact: Artefact) -> 
     np.testing.assert_allclose(ours, listed["score"], rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    "mixture",
-    [
-        Mixture(RankingRule(), RankingRule(Scoring.COSINE, 0.1, 0.4), 0.3),
-        Mixture(RankingRule(Scoring.COSINE, 0.2), RankingRule(Scoring.COSINE, 0.1), 0.5, -0.4),
-        Mixture(None, RankingRule(Scoring.COSINE, 0.2), 0.7),
-        Mixture(RankingRule(Scoring.COSINE, 0.2), None, 0.0),
-        Mixture(None, RankingRule(), 0.0),
-    ],
-)
-def test_every_mixture_is_one_inner_product(
-    fitted: Fitted, small_world: tuple[Dataset, Split], mixture: Mixture
-) -> None:
-    dataset, split = small_world
-    watched = dataset.interactions.to_csr(split.shown)
-    degree = fitted.embeddings.degree.copy()
-    degree[[3, 8]] = 0
-    own = replace(fitted.embeddings, degree=degree)
-    user, movie = scoring_vectors(own, watched, mixture)
-    scorer = model_scorer(own, own.user, own.user_metadata, watched, mixture)
-    scores = scorer.score(np.arange(40))
-    assert isinstance(scores, torch.Tensor)
-    np.testing.assert_allclose(user @ movie.T, scores.numpy(), rtol=1e-4, atol=2e-5)
-
-
 def test_model_of_one_part(
     quick_fit: Callable[..., Fitted], small_world: tuple[Dataset, Split], tmp_path: Path
 ) -> None:
-    model = ModelConfig(embedding_dim=8, node_state=NodeState.ID, init=Init.RANDOM)
+    model = ModelConfig(embedding_dim=8, node_state=NodeState.ID, spectral=False)
     fitted = quick_fit(model, TrainConfig(epochs=2, batch_size=10, loss=Loss.BPR))
     artefact = save_model(tmp_path / "m", *small_world, fitted)
     assert vectors_of(artefact, "both").movie.shape == (32, 8)
-    with pytest.raises(ConfigError, match=r"no vectors by metadata; it has company\."):
+    with pytest.raises(ConfigError, match=r"no vectors by metadata; it has collaborative\."):
         vectors_of(artefact, "metadata")
     scores = vectors_of(artefact, "scores")
     listed = Recommender(artefact).recommend(k=32, filter_viewed=False)
@@ -154,68 +127,44 @@ def test_model_of_one_part(
 
 
 @pytest.mark.parametrize("name", ["e.parquet", "e.npz", "e.graphml", "folder"])
-def test_an_earlier_export_is_replaced_and_nothing_else(
+def test_an_earlier_export_is_replaced_by_force_only(
     artefact: Artefact, tmp_path: Path, name: str
 ) -> None:
     path = tmp_path / name
     export(artefact, path)
-    export(artefact, path)  # again
+    file = path / "vectors.tsv" if name == "folder" else path
+    file.write_text("old")
+    with pytest.raises(OutputError, match="exists; add --force to replace it, or give --output"):
+        export(artefact, path)
+    assert file.read_text() == "old"
+    export(artefact, path, force=True)
+    assert file.read_bytes() != b"old"
     assert [inner.name for inner in tmp_path.iterdir()] == [name]
-    other = tmp_path / f"other-{name}"
-    if name == "folder":
-        other.mkdir()
-        (other / "notes.txt").write_text("mine")
-    elif name == "e.parquet":
-        pd.DataFrame({"a": [1]}).to_parquet(other)
-    elif name == "e.npz":
-        np.savez(other, a=np.ones(2))
-    else:
-        nx.write_graphml(nx.path_graph(3), other)
-    before = other.read_bytes() if other.is_file() else [*other.iterdir()]
-    with pytest.raises(DataError, match="is not an export of graphrec; give --output another"):
-        export(artefact, other)
-    assert before == (other.read_bytes() if other.is_file() else [*other.iterdir()])
-    other.unlink() if other.is_file() else None
-    if name != "folder":
-        other.write_text("no such thing")
-        with pytest.raises(DataError, match="is not an export"):
-            check_export(other)
 
 
-@pytest.mark.parametrize("left", [(), ("metadata.tsv",), ("metadata.tsv", "vectors.tsv")])
-def test_an_export_that_was_cut_off_is_made_anew(
-    artefact: Artefact, tmp_path: Path, left: tuple[str, ...]
+def test_an_old_folder_stays_if_the_new_one_is_not_complete(
+    artefact: Artefact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "folder"
     export(artefact, folder)
-    for inner in folder.iterdir():
-        if inner.name not in left:
-            inner.unlink()
-    (folder / ".graphrec-123.part").write_text("half")
-    export(artefact, folder)
-    assert {"metadata.tsv", "vectors.tsv"} < {inner.name for inner in folder.iterdir()}
-
-
-def test_vectors_are_never_beside_another_models_metadata(
-    artefact: Artefact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    export(artefact, tmp_path / "folder")
+    before = {inner.name: inner.read_bytes() for inner in folder.iterdir()}
 
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(pd.DataFrame, "to_csv", full)
-    with pytest.raises(DataError, match="could not be written: No space left"):
-        export(artefact, tmp_path / "folder")
-    assert [inner.name for inner in (tmp_path / "folder").iterdir()] == ["metadata.tsv"]
+    with pytest.raises(OutputError, match="could not be written: No space left"):
+        export(artefact, folder, force=True)
+    assert {inner.name: inner.read_bytes() for inner in folder.iterdir()} == before
+    assert [inner.name for inner in tmp_path.iterdir()] == ["folder"]
 
 
 def test_what_can_not_be_written(artefact: Artefact, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"e\.xlsx: an export's name must end in \.parquet"):
+    with pytest.raises(ConfigError, match=r"e\.xlsx: the name of an export must end in \.parquet"):
         export(artefact, tmp_path / "e.xlsx")
-    with pytest.raises(ConfigError, match="part is 'magic'; it must be one of both, company"):
+    with pytest.raises(ConfigError, match="part is 'magic'; it must be one of both, collaborative"):
         export(artefact, tmp_path / "e.npz", "magic")
-    with pytest.raises(DataError, match="could not be written: there is no folder"):
+    with pytest.raises(OutputError, match="can't be written: there is no folder"):
         export(artefact, tmp_path / "nowhere" / "e.npz")
     assert not list(tmp_path.iterdir())
 
@@ -228,7 +177,7 @@ def test_text_ids(checkerboard: tuple[pd.DataFrame, pd.DataFrame], tmp_path: Pat
     ratings = checkerboard[0].assign(movie_id="m" + checkerboard[0]["movie_id"].astype(str))
     dataset = make_dataset(ratings, note=lambda _: None)
     split = make_split(dataset)
-    fitted = fit(dataset, split, ModelConfig(8), TrainConfig(epochs=1))
+    fitted = fit(dataset, split, ModelConfig(embedding_dim=8), TrainConfig(epochs=1))
     artefact = save_model(tmp_path / "m", dataset, split, fitted)
     export(artefact, tmp_path / "e.parquet")
     export(artefact, tmp_path / "e.npz")

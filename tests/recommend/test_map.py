@@ -1,4 +1,4 @@
-"""The map of the checkerboard, where even movies keep the company of even ones."""
+"""The map of the checkerboard, where the same users watch even movies, and others odd ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from PIL import Image
 
 from graphrec import Recommender
 from graphrec.config import Part, Similarity
-from graphrec.errors import ConfigError, DataError
+from graphrec.errors import ConfigError, OutputError
 from graphrec.recommend.mapping.map import MovieMap, make_map
 from graphrec.recommend.mapping.picture import _short_names, place_labels, short_title
 from graphrec.recommend.vectors import nearest
@@ -43,17 +43,17 @@ def contents(page: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("part", list(Part))
-def test_both_colours_lie_apart(drawn: MovieMap, part: Part) -> None:
-    places, is_odd = drawn.layouts[part], np.arange(32) % 2 == 1
-    centres = places[~is_odd].mean(axis=0), places[is_odd].mean(axis=0)
-    away = [np.linalg.norm(places - centre, axis=1) for centre in centres]
+def test_even_and_odd_movies_are_apart(drawn: MovieMap, part: Part) -> None:
+    points, is_odd = drawn.layouts[part], np.arange(32) % 2 == 1
+    centres = points[~is_odd].mean(axis=0), points[is_odd].mean(axis=0)
+    away = [np.linalg.norm(points - centre, axis=1) for centre in centres]
     assert ((away[1] < away[0]) == is_odd).all()
 
 
-def test_layouts_are_turned_to_match(drawn: MovieMap) -> None:
-    """No turn or mirror image of a layout is nearer to the first one."""
+def test_layouts_are_rotated_to_match(drawn: MovieMap) -> None:
+    """No rotation or mirror image of a layout is closer to the first one."""
     first = drawn.layouts[Part.BOTH]
-    for part in (Part.COMPANY, Part.METADATA):
+    for part in (Part.COLLABORATIVE, Part.METADATA):
         own = drawn.layouts[part]
         best = ((own - first) ** 2).sum()
         for angle in np.linspace(0, 2 * np.pi, 12):
@@ -62,11 +62,9 @@ def test_layouts_are_turned_to_match(drawn: MovieMap) -> None:
                 assert ((own @ turn * [1, mirror] - first) ** 2).sum() >= best - 1e-3
 
 
-def test_closest_by_company_are_those_that_similar_lists(
-    recommender: Recommender, drawn: MovieMap
-) -> None:
-    rows = nearest(drawn.vectors[Part.COMPANY], 5)[4]
-    listed = recommender.similar(movie_id=4, k=5, by=Similarity.COMPANY)["movie_id"].tolist()
+def test_nearest_are_those_that_similar_lists(recommender: Recommender, drawn: MovieMap) -> None:
+    rows = nearest(drawn.vectors[Part.COLLABORATIVE], 5)[4]
+    listed = recommender.similar(movie_id=4, k=5, by=Similarity.COLLABORATIVE)["movie_id"].tolist()
     assert drawn.movie_id[rows].tolist() == listed
 
 
@@ -74,27 +72,27 @@ def test_table(drawn: MovieMap, tmp_path: Path) -> None:
     drawn.save(tmp_path / "map.csv")
     table = pd.read_csv(tmp_path / "map.csv")
     assert list(table.columns) == [
-        *("movie_id", "title", "watches", "x_both", "y_both"),
-        *("x_company", "y_company", "x_metadata", "y_metadata"),
+        *("movie_id", "title", "interactions", "x_both", "y_both"),
+        *("x_collaborative", "y_collaborative", "x_metadata", "y_metadata"),
     ]
     assert table["title"][4] == "Even story 4 (1990)"
     np.testing.assert_allclose(table[["x_both", "y_both"]], drawn.layouts[Part.BOTH], rtol=1e-5)
-    assert table["watches"].sum() == drawn.watches.sum() > 0
+    assert table["interactions"].sum() == drawn.interactions.sum() > 0
 
 
-def test_page_holds_all_movies_and_their_places(drawn: MovieMap, tmp_path: Path) -> None:
+def test_page_holds_all_movies_and_their_points(drawn: MovieMap, tmp_path: Path) -> None:
     drawn.save(tmp_path / "map.html", by="metadata")
     page = contents((tmp_path / "map.html").read_text(encoding="utf-8"))
     assert page["start"] == "metadata"
     assert page["titles"][4] == "Even story 4 (1990)"
     assert page["facts"] == ["Comedy", "Drama, War"]
     layout = page["layouts"][1]
-    stored = np.frombuffer(base64.b64decode(layout["places"]), "<u2").reshape(-1, 2)
-    places = stored / 65534 * layout["box"][2] + layout["box"][:2]
-    np.testing.assert_allclose(places, drawn.layouts[Part.COMPANY], atol=1e-3)
+    stored = np.frombuffer(base64.b64decode(layout["points"]), "<u2").reshape(-1, 2)
+    points = stored / 65534 * layout["box"][2] + layout["box"][:2]
+    np.testing.assert_allclose(points, drawn.layouts[Part.COLLABORATIVE], atol=1e-3)
     near = np.frombuffer(base64.b64decode(layout["nearest"]), "<u2")
     near = near.reshape(32, layout["nearestNumber"])
-    assert (near == nearest(drawn.vectors[Part.COMPANY], 10)).all()
+    assert (near == nearest(drawn.vectors[Part.COLLABORATIVE], 10)).all()
 
 
 def test_page_allows_no_network_and_no_handlers(drawn: MovieMap, tmp_path: Path) -> None:
@@ -125,15 +123,15 @@ def test_picture(drawn: MovieMap, tmp_path: Path) -> None:
         drawn.save(path, by=part)
     picture = Image.open(paths[0])
     assert picture.size == (2700, 1980)
-    share_of_paper = (np.asarray(picture.convert("L")) == 255).mean()
-    assert 0.5 < share_of_paper < 0.99
+    fraction_white = (np.asarray(picture.convert("L")) == 255).mean()
+    assert 0.5 < fraction_white < 0.99
     assert len({path.read_bytes() for path in paths}) == 3
     drawn.save(tmp_path / "again.png")
     assert (tmp_path / "again.png").read_bytes() == paths[0].read_bytes()
 
 
 def test_picture_in_a_notebook(recommender: Recommender) -> None:
-    picture = recommender.map(by="company")._repr_png_()
+    picture = recommender.map(by="collaborative")._repr_png_()
     assert picture is not None
     with Image.open(io.BytesIO(picture)) as image:
         assert 1000 < image.width < 1500
@@ -142,11 +140,11 @@ def test_picture_in_a_notebook(recommender: Recommender) -> None:
 def test_movies_added_later_are_hollow(recommender: Recommender, tmp_path: Path) -> None:
     new = pd.DataFrame({"movie_id": [100], "title": ["Later, The (1999)"], "genres": ["Comedy"]})
     drawn = recommender.add_movies(new).map()
-    assert drawn.is_foretold.tolist() == [*[False] * 32, True]
+    assert drawn.is_unrated.tolist() == [*[False] * 32, True]
     assert drawn.title[-1] == "The Later (1999)"
-    assert np.isfinite(drawn.layouts[Part.COMPANY][-1]).all()
-    for part, places in recommender.map().layouts.items():
-        np.testing.assert_allclose(drawn.layouts[part][:32], places, atol=1e-6)  # none is moved
+    assert np.isfinite(drawn.layouts[Part.COLLABORATIVE][-1]).all()
+    for part, points in recommender.map().layouts.items():
+        np.testing.assert_allclose(drawn.layouts[part][:32], points, atol=1e-6)  # none is moved
     drawn.save(tmp_path / "map.html")
     drawn.save(tmp_path / "map.png")
 
@@ -154,38 +152,51 @@ def test_movies_added_later_are_hollow(recommender: Recommender, tmp_path: Path)
 def test_model_without_metadata(recommender: Recommender, tmp_path: Path) -> None:
     own = recommender.embeddings
     nothing = np.zeros((32, 0), np.float32)
-    movie = own.movie.copy()
-    movie[3] = 0  # nobody has watched it, and nothing else is known
+    movie = own.collaborative.copy()
+    movie[3] = 0  # no interactions, no metadata
     degree = np.where(np.arange(32) == 3, 0, own.degree)
-    alone = replace(own, movie=movie, movie_metadata=nothing, features=nothing, degree=degree)
+    by_id = replace(own, collaborative=movie, metadata=nothing, features=nothing, degree=degree)
     movies = pd.DataFrame({"movie_id": range(32), "title": [f"movie {row}" for row in range(32)]})
-    drawn = make_map(alone, movies, DATA | {"has_titles": False, "simulated": True})
-    assert list(drawn.layouts) == [Part.COMPANY]
-    assert drawn.colouring.column == "watches"
+    drawn = make_map(by_id, movies, DATA | {"has_titles": False, "simulated": True})
+    assert list(drawn.layouts) == [Part.COLLABORATIVE]
+    assert drawn.colouring.column == "interactions"
     assert drawn.facts == ("",) * 32
-    notes = drawn.notes(Part.COMPANY)
-    assert "turned to match" not in " ".join(notes)
-    assert "1 without known watches or metadata have no place here." in notes
-    assert drawn.colouring.note == "About as many movies in each range."
-    assert notes[-1].endswith("the viewers are simulated.")
+    notes = drawn.notes(Part.COLLABORATIVE)
+    assert "rotated to match" not in " ".join(notes)
+    assert "Not shown: 1 movies without interactions or metadata." in notes
+    assert drawn.colouring.note == "Each range has about as many movies."
+    assert notes[-1].endswith("the users are simulated.")
     for ending in ("html", "png", "csv"):
         drawn.save(tmp_path / f"map.{ending}")
-    with pytest.raises(ConfigError, match=r"no map by both; it has one by company\."):
+    with pytest.raises(ConfigError, match=r"no map by both; it has one by collaborative\."):
         drawn.save(tmp_path / "map.png", by="both")
     with pytest.raises(ConfigError, match=r"no map by metadata"):
-        make_map(alone, movies, DATA, by="metadata", method="umap")  # before the work
+        make_map(by_id, movies, DATA, by="metadata", method="umap")  # before the work
 
 
 def test_what_can_not_be_written(drawn: MovieMap, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"map\.svg: a map's name must end in \.html or \.png"):
+    with pytest.raises(
+        ConfigError, match=r"map\.svg: the name of a map must end in \.html or \.png"
+    ):
         drawn.save(tmp_path / "map.svg")
     with pytest.raises(ConfigError, match="by is 'magic'"):
         drawn.save(tmp_path / "map.png", by="magic")
-    with pytest.raises(DataError, match="could not be written: there is no folder"):
+    with pytest.raises(OutputError, match="can't be written: there is no folder"):
         drawn.save(tmp_path / "nowhere" / "map.csv")
 
 
-def test_labels_keep_clear_of_each_other() -> None:
+def test_an_earlier_map_is_replaced_by_force_only(drawn: MovieMap, tmp_path: Path) -> None:
+    path = tmp_path / "map.csv"
+    drawn.save(path)
+    path.write_text("old")
+    with pytest.raises(OutputError, match="exists; add --force"):
+        drawn.save(path)
+    assert path.read_text() == "old"
+    drawn.save(path, force=True)
+    assert len(pd.read_csv(path)) == 32
+
+
+def test_labels_do_not_overlap() -> None:
     rng = np.random.default_rng(0)
     points, widths = rng.uniform(0, 400, size=(80, 2)), rng.uniform(20, 90, size=80)
     frame = (0.0, 0.0, 400.0, 400.0)

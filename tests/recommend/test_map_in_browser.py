@@ -82,7 +82,7 @@ def pixels(page: Page) -> np.ndarray:
 
 def settled(page: Page) -> np.ndarray:
     """The pixels once the frames that were asked for are drawn."""
-    page.evaluate("() => new Promise((go) => requestAnimationFrame(() => setTimeout(go, 30)))")
+    page.evaluate("() => new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)))")
     return pixels(page)
 
 
@@ -131,7 +131,7 @@ def test_search_finds_a_movie_and_shows_those_closest(page: Page) -> None:
 
 def test_search_for_nothing_says_so(page: Page) -> None:
     find(page, "xyzzy")
-    expect(page.locator("#found")).to_have_text("No movie is called so.")
+    expect(page.locator("#found")).to_have_text("No movie found.")
     expect(page.locator("#card")).to_be_hidden()
 
 
@@ -141,7 +141,7 @@ def test_pointing_shows_the_title_and_a_click_chooses(page: Page) -> None:
     page.mouse.move(x, y)
     expect(page.locator("#tip strong")).to_have_text("Odd story 7 (1990)")
     expect(page.locator("#tip span")).to_have_text("Drama, War")
-    expect(page.locator("#tip em")).to_contain_text("watches")
+    expect(page.locator("#tip em")).to_contain_text("interactions")
     page.click("#close")
     page.mouse.click(x, y)
     expect(page.locator("#card h2")).to_have_text("Odd story 7 (1990)")
@@ -149,23 +149,27 @@ def test_pointing_shows_the_title_and_a_click_chooses(page: Page) -> None:
 
 def test_switch_moves_the_points(page: Page) -> None:
     before = pixels(page)
-    page.get_by_label("Company", exact=True).check()
+    page.get_by_label("Collaborative", exact=True).check()
     after = settled(page)
     assert (before != after).any(axis=1).sum() > 500
-    expect(page.locator("#note")).to_contain_text("keep the same company")
+    expect(page.locator("#note")).to_contain_text("rated by the same people (ID embeddings)")
     page.get_by_label("Both", exact=True).check()
     assert (settled(page) == before).all()
 
 
 def test_switch_is_animated_unless_motion_is_unwanted(page: Page) -> None:
     page.emulate_media(reduced_motion="no-preference")
+    page.clock.install(time=0)
+    page.reload()
+    page.clock.pause_at(60_000)  # from here on only `run_for` moves the time
     page.get_by_label("Metadata", exact=True).check()
-    page.wait_for_timeout(300)
-    underway = pixels(page)
-    page.wait_for_timeout(1500)
-    arrived = pixels(page)
-    assert (underway != arrived).any()
-    assert (settled(page) == arrived).all()
+    shown = []
+    for milliseconds in (300, 300, 2000, 100):
+        page.clock.run_for(milliseconds)
+        shown.append(pixels(page))
+    assert (shown[0] != shown[1]).any()
+    assert (shown[1] != shown[2]).any()
+    assert (shown[2] == shown[3]).all()
 
 
 def test_legend_filters(page: Page) -> None:
@@ -181,12 +185,12 @@ def test_legend_filters(page: Page) -> None:
     assert (settled(page) == everything).all()
 
 
-def test_a_movie_without_watches_is_told(page: Page) -> None:
+def test_a_movie_without_interactions_is_marked(page: Page) -> None:
     find(page, "later")
-    expect(page.locator("#card-watches")).to_contain_text("foretold from its metadata")
-    expect(page.locator("#classes button").last).to_contain_text("no known watches")
+    expect(page.locator("#card-interactions")).to_contain_text("predicted from metadata")
+    expect(page.locator("#classes button").last).to_contain_text("no interactions")
     page.locator("#card li").first.get_by_role("button").click()
-    assert "Later (1999) no known watches" in page.locator("#card li").all_inner_texts()
+    assert "Later (1999) no interactions" in page.locator("#card li").all_inner_texts()
 
 
 def test_mouse_and_keys_move_the_map(page: Page) -> None:
@@ -218,7 +222,7 @@ def test_evil_title_is_text(page: Page) -> None:
     expect(page.locator("#card h2")).to_have_text(EVIL)
     page.mouse.move(*middle(page))
     expect(page.locator("#tip strong")).to_have_text(EVIL)
-    assert page.title() == "<i>evens: a map of its movies"
+    assert page.title() == "<i>evens: map of movies"
     assert page.locator("img").count() == 0
     assert page.locator("script").count() == 2
 

@@ -18,46 +18,46 @@ def vectors() -> np.ndarray:
 
 
 def test_pca_is_that_of_the_singular_vectors(vectors: np.ndarray) -> None:
-    places, share = project(vectors, Projection.PCA, 0)
+    points, fraction = project(vectors, Projection.PCA, 0)
     centred = vectors - vectors.mean(axis=0)
     left, singular, _ = np.linalg.svd(centred, full_matrices=False)
     wanted = left[:, :2] * singular[:2]
     wanted /= np.sqrt((wanted**2).sum(axis=1).mean())
-    np.testing.assert_allclose(np.abs(places), np.abs(wanted), atol=1e-4)
-    assert share == pytest.approx((singular[:2] ** 2).sum() / (singular**2).sum(), rel=1e-4)
+    np.testing.assert_allclose(np.abs(points), np.abs(wanted), atol=1e-4)
+    assert fraction == pytest.approx((singular[:2] ** 2).sum() / (singular**2).sum(), rel=1e-4)
 
 
-def test_rows_of_zeros_have_no_place_and_move_nobody(vectors: np.ndarray) -> None:
-    alone, _ = project(vectors, Projection.PCA, 0)
+def test_rows_of_zeros_have_no_point_and_move_no_other(vectors: np.ndarray) -> None:
+    expected, _ = project(vectors, Projection.PCA, 0)
     longer, _ = project(np.vstack([vectors, np.zeros((2, 8), np.float32)]), Projection.PCA, 0)
-    np.testing.assert_allclose(longer[:-2], alone, atol=1e-5)
+    np.testing.assert_allclose(longer[:-2], expected, atol=1e-5)
     assert np.isnan(longer[-2:]).all()
 
 
 @pytest.mark.parametrize("shape", [(1, 4), (2, 4), (5, 1)])
 def test_few_movies_and_few_columns(shape: tuple[int, int]) -> None:
     vectors = np.random.default_rng(1).normal(size=shape).astype(np.float32)
-    places, share = project(vectors, Projection.PCA, 0)
-    assert places.shape == (shape[0], 2)
-    assert np.isfinite(places).all()
-    assert share == pytest.approx(1)
+    points, fraction = project(vectors, Projection.PCA, 0)
+    assert points.shape == (shape[0], 2)
+    assert np.isfinite(points).all()
+    assert fraction == pytest.approx(1)
 
 
-def test_movies_in_one_place_stay_there() -> None:
-    places, _ = project(np.ones((4, 3), np.float32), Projection.PCA, 0)
-    assert (places == 0).all()
+def test_equal_vectors_have_the_same_point() -> None:
+    points, _ = project(np.ones((4, 3), np.float32), Projection.PCA, 0)
+    assert (points == 0).all()
 
 
-def test_aligning_undoes_a_turn_and_a_mirror_and_keeps_distances(vectors: np.ndarray) -> None:
-    places, _ = project(vectors, Projection.PCA, 0)
+def test_aligning_undoes_a_rotation_and_a_mirror(vectors: np.ndarray) -> None:
+    points, _ = project(vectors, Projection.PCA, 0)
     cos, sin = np.cos(2.0), np.sin(2.0)
-    turned = (places @ np.array([[cos, sin], [sin, -cos]])).astype(np.float32)
-    turned[3] = np.nan  # one without a place there
-    aligned = align({Part.BOTH: places, Part.COMPANY: turned})
+    rotated = (points @ np.array([[cos, sin], [sin, -cos]])).astype(np.float32)
+    rotated[3] = np.nan  # a movie without a point there
+    aligned = align({Part.BOTH: points, Part.COLLABORATIVE: rotated})
     known = np.arange(60) != 3
-    np.testing.assert_allclose(aligned[Part.COMPANY][known], places[known], atol=1e-5)
-    assert aligned[Part.BOTH] is places
-    assert np.isnan(aligned[Part.COMPANY][3]).all()
+    np.testing.assert_allclose(aligned[Part.COLLABORATIVE][known], points[known], atol=1e-5)
+    assert aligned[Part.BOTH] is points
+    assert np.isnan(aligned[Part.COLLABORATIVE][3]).all()
 
 
 @pytest.mark.slow  # compiles for a while
@@ -66,13 +66,13 @@ def test_umap_keeps_groups_apart_and_is_the_same_for_a_seed() -> None:
     rng = np.random.default_rng(0)
     group = np.repeat([0, 1], 20)
     vectors = (np.eye(2)[group] + rng.normal(scale=0.05, size=(40, 2))).astype(np.float32)
-    places, share = project(vectors, Projection.UMAP, 3)
+    points, fraction = project(vectors, Projection.UMAP, 3)
     again, _ = project(vectors, Projection.UMAP, 3)
-    assert share is None
-    np.testing.assert_array_equal(places, again)
-    near = nearest(np.hstack([places, np.ones((40, 1), np.float32)]), 1)[:, 0]
-    centres = np.array([places[group == own].mean(axis=0) for own in (0, 1)])
-    closest = np.argmin(((places[:, None] - centres) ** 2).sum(axis=2), axis=1)
+    assert fraction is None
+    np.testing.assert_array_equal(points, again)
+    near = nearest(np.hstack([points, np.ones((40, 1), np.float32)]), 1)[:, 0]
+    centres = np.array([points[group == own].mean(axis=0) for own in (0, 1)])
+    closest = np.argmin(((points[:, None] - centres) ** 2).sum(axis=2), axis=1)
     assert (closest == group).all()
     assert near.shape == (40,)
 
@@ -90,19 +90,19 @@ def test_umap_that_is_not_there(vectors: np.ndarray, monkeypatch: pytest.MonkeyP
 
 
 def test_both_is_the_mean_of_two_cosines(vectors: np.ndarray) -> None:
-    company, metadata = vectors[:, :5], vectors[:, 5:]
-    parts = unit_parts(company, metadata)
-    assert list(parts) == [Part.BOTH, Part.COMPANY, Part.METADATA]
+    by_id, metadata = vectors[:, :5], vectors[:, 5:]
+    parts = unit_parts(by_id, metadata)
+    assert list(parts) == [Part.BOTH, Part.COLLABORATIVE, Part.METADATA]
     inner = {part: own @ own.T for part, own in parts.items()}
     np.testing.assert_allclose(
-        inner[Part.BOTH], (inner[Part.COMPANY] + inner[Part.METADATA]) / 2, atol=1e-6
+        inner[Part.BOTH], (inner[Part.COLLABORATIVE] + inner[Part.METADATA]) / 2, atol=1e-6
     )
-    np.testing.assert_allclose(np.diag(inner[Part.COMPANY]), 1, atol=1e-6)
+    np.testing.assert_allclose(np.diag(inner[Part.COLLABORATIVE]), 1, atol=1e-6)
 
 
 def test_a_model_with_one_part_has_one_layout(vectors: np.ndarray) -> None:
     nothing = np.zeros((60, 0), np.float32)
-    assert list(unit_parts(vectors, nothing)) == [Part.COMPANY]
+    assert list(unit_parts(vectors, nothing)) == [Part.COLLABORATIVE]
     assert list(unit_parts(nothing, vectors)) == [Part.METADATA]
     with pytest.raises(ConfigError, match="no embeddings by ID or by metadata"):
         unit_parts(nothing, nothing)

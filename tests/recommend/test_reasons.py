@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -22,10 +24,12 @@ def _interactions(*pairs: tuple[int, int], num_users: int = 6) -> Interactions:
 NONE = _interactions()
 
 
-def _why(movies: pd.DataFrame, *pair: int, known: Interactions = NONE) -> str:
+def _why(movies: pd.DataFrame, *pair: int, interactions: Interactions = NONE) -> str:
     encoder = fit_features(movies)
     features = encoder.transform(movies)
-    (text,) = reasons(encoder, movies, features, known, row=pair[0], others=np.array(pair[1:]))
+    (text,) = reasons(
+        encoder, movies, features, interactions, row=pair[0], others=np.array(pair[1:])
+    )
     return text
 
 
@@ -59,7 +63,7 @@ def test_numbers_that_are_close_by_the_quantiles() -> None:
 
 def test_money_is_close_within_a_quarter_and_is_said_shortly() -> None:
     money = [60_000_000, 62_300_000, 90_000_000, 62_300_000]
-    movies = _column("cost", money, [10.0**power for power in range(3, 9)])
+    movies = _column("cost", money, [10.0**place for place in range(3, 9)])
     assert _why(movies, 0, 1) == "cost 60M and 62.3M"
     assert _why(movies, 1, 3) == "cost 62.3M"
     assert _why(movies, 0, 2) == ""
@@ -69,13 +73,13 @@ def test_years_are_said_once() -> None:
     days = ["1995-12-15", "1996-01-20", "1995-03-02", "2014-01-01"]
     movies = _column("shown", days, [f"{year}-06-01" for year in range(1960, 2020)])
     titles = ["A (1995)", "B (1995)", "C (1995)", "D (2014)"]
-    movies["title"] = titles + [f"x ({1960 + row})" for row in range(36)]
+    movies["title"] = titles + [f"x ({1960 + place})" for place in range(36)]
     assert _why(movies, 0, 1) == "1995"
     assert _why(movies, 0, 2) == "1995"
     assert _why(movies, 0, 3) == ""
 
 
-def test_texts_and_vectors_that_are_alike() -> None:
+def test_similar_texts_and_vectors() -> None:
     plots = [
         "A thief robs a bank and a detective hunts the thief.",
         "The detective hunts a thief who robs banks at night.",
@@ -85,42 +89,43 @@ def test_texts_and_vectors_that_are_alike() -> None:
     how = ("sing songs", "play chess", "lose money")
     rest = [f"{one} {two} in the {three}." for one in who for two in how for three in where]
     movies = _column("plot", list(plots), list(rest))
-    assert _why(movies, 0, 1) == "plot alike"
+    assert _why(movies, 0, 1) == "similar plot"
     assert _why(movies, 0, 2) == ""
     vectors = [[1.0, 0.1], [0.9, 0.1], [-1.0, 0.0]]
-    assert _why(_column("sound", list(vectors), [[0.0, 1.0], [0.1, -1.0]]), 0, 1) == "sound alike"
+    assert _why(_column("sound", list(vectors), [[0.0, 1.0], [0.1, -1.0]]), 0, 1) == "similar sound"
 
 
-def test_common_users_beside_those_by_chance() -> None:
-    """Movie 0 has 4 of 5 active users, movie 1 has 3, of whom 2 have watched both: 4 * 3 / 5."""
+def test_users_in_common_beside_those_expected() -> None:
+    """Movie 0 has 4 of 5 users, movie 1 has 3, of whom 2 watched both; expected are 4 * 3 / 5."""
     pairs = [(0, 0), (1, 0), (2, 0), (3, 0), (0, 1), (1, 1), (4, 1), (4, 2)]
-    known = _interactions(*pairs)
+    rated = _interactions(*pairs)
     movies = _column("length", [90, 92, 150, 151], list(range(80, 130, 3)))
-    assert _why(movies, 0, 1, known=known) == "length 90 and 92; 2 users in common, 2 by chance"
-    assert _why(movies, 1, 2, known=known) == "1 user in common, 0.6 by chance"
-    assert _why(movies, 0, 2, known=known) == "0 users in common, 0.8 by chance"
-    assert _why(movies, 2, 3, known=known) == "length 150 and 151; no ratings"
-    assert _why(movies, 3, 2, known=known) == "length 150 and 151"
+    assert _why(movies, 0, 1, interactions=rated) == "length 90 and 92; 2 in common, 2 expected"
+    assert _why(movies, 1, 2, interactions=rated) == "1 in common, 0.6 expected"
+    assert _why(movies, 0, 2, interactions=rated) == "0 in common, 0.8 expected"
+    assert _why(movies, 2, 3, interactions=rated) == "length 150 and 151; no ratings yet"
+    assert _why(movies, 3, 2, interactions=rated) == "length 150 and 151"
 
 
-def test_a_side_that_has_nothing_to_say_is_left_out(recommender: Recommender) -> None:
+def test_no_metadata_and_no_interactions(model_folder: Path) -> None:
     movies = pd.DataFrame({"other": range(40)})
     nothing = fit_features(pd.DataFrame({"length": [None] * 40}))
     features = np.zeros((40, 0), dtype=np.float32)
     others = np.array([1, 2])
     assert reasons(nothing, movies, features, NONE, row=0, others=others) == ["", ""]
     new = pd.DataFrame({"movie_id": [100], "title": ["Odd one (1990)"], "genres": ["Drama|War"]})
-    more = recommender.add_movies(new)
+    more = Recommender.load(model_folder).add_movies(new)
     assert "in common" not in "".join(more.similar(movie_id=100)["why"])
-    known = more.similar(movie_id=1, k=33).set_index("movie_id")["why"]
-    assert known[100].endswith("no ratings")
-    assert "by chance" in known[3]
+    why = more.similar(movie_id=1, k=33).set_index("movie_id")["why"]
+    assert why[100].endswith("no ratings yet")
+    assert "expected" in why[3]
 
 
 @pytest.mark.parametrize("by", ["collaborative", "metadata", "both", "features"])
-def test_recommender_counts_training_users_only(recommender: Recommender, by: str) -> None:
+def test_recommender_counts_the_training_graph_only(model_folder: Path, by: str) -> None:
+    recommender = Recommender.load(model_folder)
     table = recommender.similar(movie_id=1, k=3, by=by)
-    watched = recommender.history.toarray() > 0
+    rated = recommender.history.toarray() > 0
     for movie, why in zip(table["movie_id"], table["why"], strict=True):
-        common = int((watched[:, 1] & watched[:, movie]).sum())
-        assert f"{common} user" in why
+        common = int((rated[:, 1] & rated[:, movie]).sum())
+        assert f"{common} in common" in why

@@ -10,8 +10,8 @@ from typing import Any, cast
 import pandas as pd
 
 from graphrec.data.tables import MOVIE, TITLE, USER
+from graphrec.formatting import to_jsonable
 from graphrec.notebook import html_card, html_table
-from graphrec.plain import plain
 
 SHOWN = 10  # rows of a table in a notebook
 NEW_USER = "a new user"
@@ -112,7 +112,7 @@ class Explanation:
         values = {name: getattr(self, name) for name in self.__slots__}
         tables = {name: values[name].to_dict("records") for name in ("contributions", "paths")}
         everything = values | {"sum": self.total, "paths_share": self.paths_share} | tables
-        return cast(dict[str, Any], plain(everything))
+        return cast(dict[str, Any], to_jsonable(everything))
 
     def __repr__(self) -> str:
         return f"<Explanation: {self.sentence} Sum of {len(self.contributions):,} movies and more.>"
@@ -181,7 +181,7 @@ class SimilarityExplanation:
         """Everything as plain values."""
         values = {name: getattr(self, name) for name in self.__slots__}
         tables = {name: values[name].to_dict("records") for name in ("users", "columns")}
-        return cast(dict[str, Any], plain(values | tables))
+        return cast(dict[str, Any], to_jsonable(values | tables))
 
     def __repr__(self) -> str:
         return f"<SimilarityExplanation: {self.sentence} {self.users_sentence}>"

@@ -1,4 +1,4 @@
-"""What a map's colours say: the labels, category, number or date of each movie."""
+"""The colours of a map, by labels, a category, a number or a date of each movie."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from graphrec.data.tables import MOVIE
 from graphrec.errors import ConfigError
 from graphrec.features.columns import ColumnKind, Finding, as_values, find_kind
 from graphrec.features.encoders import labels_of, numbers_of
-from graphrec.plain import short_number
+from graphrec.formatting import short_number
 
-WATCHES = "watches"
-"""Colours by popularity; where the table has such a column, by that."""
+INTERACTIONS = "interactions"
+"""Colours by popularity, unless the movies table has a column of that name."""
 PALETTE = (
     *("#4c78c8", "#f08c3c", "#3ba055", "#d9454c", "#9660c8"),
     *("#22aebf", "#e272b5", "#c7a020", "#8d6a52", "#9bc53d"),
@@ -41,10 +41,10 @@ class Colouring:
         classes: names in the legend's order; of numbers, ranges from low to high.
         palette: a colour for each class, as ``#rrggbb``.
         movie_class: the class whose colour a movie has; -1 for none. int16 [M]
-        members: which movies belong to each class, several of one movie's too. bool [M, classes]
+        members: which movies belong to each class; a movie may belong to several. bool [M, classes]
         colour: ``#rrggbb`` of each movie. [M]
         is_scale: True for numbers, whose colours are a continuous scale.
-        says: what the column holds of each movie, in words; empty for nothing. [M]
+        texts: the column's value of each movie in words; empty for none. [M]
     """
 
     column: str
@@ -54,17 +54,17 @@ class Colouring:
     members: np.ndarray
     colour: np.ndarray
     is_scale: bool
-    says: tuple[str, ...]
+    texts: tuple[str, ...]
 
     @property
     def note(self) -> str:
-        """What to know about the colours; empty where they speak for themselves."""
+        """A note on how to read the colours; empty if there is nothing to explain."""
         if self.is_scale:
-            unknown = " Grey: not known." if (self.movie_class < 0).any() else ""
-            return f"About as many movies in each range.{unknown}"
+            missing = " Grey: no value." if (self.movie_class < 0).any() else ""
+            return f"Each range has about as many movies.{missing}"
         if (self.members.sum(axis=1) > 1).any():
-            return "A movie of several has the colour of its rarest. Grey: none of the coloured."
-        return "Grey: none of the coloured." if (self.movie_class < 0).any() else ""
+            return "A movie with several labels has the colour of its rarest. Grey: other or none."
+        return "Grey: other or none." if (self.movie_class < 0).any() else ""
 
 
 def default_column(movies: pd.DataFrame) -> str:
@@ -73,47 +73,49 @@ def default_column(movies: pd.DataFrame) -> str:
     for name in names:
         if name != MOVIE and find_kind(name, movies[name]).kind is ColumnKind.MULTI_LABEL:
             return name
-    return WATCHES
+    return INTERACTIONS
 
 
-def colour_by(movies: pd.DataFrame, column: str, watches: np.ndarray) -> Colouring:
-    """Colours by a column of the movies table, or by ``watches``.
+def colour_by(movies: pd.DataFrame, column: str, interactions: np.ndarray) -> Colouring:
+    """Colours by a column of the movies table, or by ``interactions``.
 
-    Several labels of one movie: the colour is that of its rarest in the legend, which tells most.
+    A movie with several labels has the colour of the rarest one that has a colour.
 
     Args:
         movies: the movies table, M rows.
         column: its name; ``title`` is for the year in it.
-        watches: of each movie, [M].
+        interactions: number of each movie's, [M].
 
     Raises:
-        ConfigError: if there is no such column, or nothing in it makes a colour.
+        ConfigError: if there is no such column, or its kind makes no colours.
     """
     if column not in movies:
-        if column != WATCHES:
-            known = [str(name) for name in movies.columns if name != MOVIE]
+        if column != INTERACTIONS:
+            names = [str(name) for name in movies.columns if name != MOVIE]
             raise ConfigError(
-                f"there is no column {column!r} to colour by; there are {listed(known)}, and"
-                f" {WATCHES}."
+                f"there is no column {column!r} to colour by; take one of {listed(names)}, or"
+                f" {INTERACTIONS}."
             )
-        return _by_number(WATCHES, watches.astype(float), [""] * len(watches), is_year=False)
+        return _by_number(
+            INTERACTIONS, interactions.astype(float), [""] * len(interactions), is_year=False
+        )
     finding, values = find_kind(column, movies[column]), as_values(movies[column])
     if finding.kind in _LABELS:
         return _by_label(column, labels_of(finding, values))
     if finding.kind in _NUMBERS:
-        says = [_said(column, cell, finding) for cell in values]
+        texts = [_text(column, cell, finding) for cell in values]
         is_year = finding.kind in _YEARS
-        return _by_number(column, _numbers(values, finding), says, is_year=is_year)
+        return _by_number(column, _numbers(values, finding), texts, is_year=is_year)
     raise ConfigError(
         f"{column!r} can't be coloured by ({finding.reason}); take a column of labels, categories,"
-        f" numbers or dates, or {WATCHES}."
+        f" numbers or dates, or {INTERACTIONS}."
     )
 
 
 def labels_in_words(movies: pd.DataFrame) -> tuple[str, ...]:
     """The labels of each movie in words, by the column of `default_column`; empty without one."""
     column = default_column(movies)
-    if column == WATCHES:
+    if column == INTERACTIONS:
         return ("",) * len(movies)
     finding = find_kind(column, movies[column])
     return _joined(labels_of(finding, as_values(movies[column])))
@@ -127,8 +129,8 @@ def _is_none(cell: Any) -> bool:
     return not isinstance(cell, list) and bool(pd.isna(cell))
 
 
-def _said(name: str, cell: Any, finding: Finding) -> str:
-    """A number or a date in words; a title's year is in the title."""
+def _text(name: str, cell: Any, finding: Finding) -> str:
+    """A number or a date in words; empty for the year in a title, which is shown already."""
     if finding.kind is ColumnKind.TITLE_YEAR or _is_none(cell):
         return ""
     if finding.zero_is_missing and cell == 0:
@@ -138,7 +140,7 @@ def _said(name: str, cell: Any, finding: Finding) -> str:
 
 
 def _numbers(values: pd.Series[Any], finding: Finding) -> np.ndarray:
-    if finding.kind is ColumnKind.LOG_NUMBER:  # as it is: the scale goes by quantiles
+    if finding.kind is ColumnKind.LOG_NUMBER:  # no logarithm: colours go by quantiles
         finding = replace(finding, kind=ColumnKind.NUMBER)
     return numbers_of(finding, values).to_numpy(float)
 
@@ -147,10 +149,10 @@ def _by_label(column: str, labels: list[list[str]]) -> Colouring:
     counts = pd.Series([label for own in labels for label in own], dtype=object).value_counts()
     counts = counts.sort_index().sort_values(ascending=False, kind="stable")
     classes = tuple(str(name) for name in counts.index[:MOST_CLASSES])
-    place = {name: number for number, name in enumerate(classes)}
+    index = {name: number for number, name in enumerate(classes)}
     members = np.zeros((len(labels), len(classes)), dtype=bool)
     for row, own in enumerate(labels):
-        members[row, [place[label] for label in own if label in place]] = True
+        members[row, [index[label] for label in own if label in index]] = True
     coloured = members[:, : len(PALETTE)]
     rarest = coloured.shape[1] - 1 - np.argmax(coloured[:, ::-1], axis=1)
     own_class = np.where(coloured.any(axis=1), rarest, -1).astype(np.int16)
@@ -159,53 +161,53 @@ def _by_label(column: str, labels: list[list[str]]) -> Colouring:
     return Colouring(column, classes, palette, own_class, members, colour, False, _joined(labels))
 
 
-def _by_number(column: str, numbers: np.ndarray, says: list[str], *, is_year: bool) -> Colouring:
-    """Colours by quantiles, so that few movies far out don't take most of the scale."""
-    known = np.isfinite(numbers)
-    if not known.any():
+def _by_number(column: str, numbers: np.ndarray, texts: list[str], *, is_year: bool) -> Colouring:
+    """Colours by quantiles, so that outliers don't take most of the scale."""
+    is_known = np.isfinite(numbers)
+    if not is_known.any():
         raise ConfigError(f"{column!r} holds no numbers to colour by.")
-    own = numbers[known]
-    is_wide = np.ptp(own) >= 10 * NUM_STEPS  # fractions then say nothing
+    own = numbers[is_known]
+    is_wide = np.ptp(own) >= 10 * NUM_STEPS  # fractions then don't matter
     is_whole = bool(is_year or is_wide or (own % 1 == 0).all())
     edges = _edges(own, is_whole)
     steps = len(edges) - 1
-    share = np.interp(numbers, edges, np.linspace(0, 1, steps + 1))
+    fraction = np.interp(numbers, edges, np.linspace(0, 1, steps + 1))
     step = np.searchsorted(edges[1:-1], numbers, side="right")
-    step = np.where(known, step, -1).astype(np.int16)
+    step = np.where(is_known, step, -1).astype(np.int16)
     members = step[:, None] == np.arange(steps)
-    palette = tuple(shade((place + 0.5) / steps) for place in range(steps))
-    colour = np.array([shade(value) if np.isfinite(value) else OTHER for value in share])
-    words = tuple(says)
-    return Colouring(column, _ranges(edges, is_whole), palette, step, members, colour, True, words)
+    palette = tuple(shade((n + 0.5) / steps) for n in range(steps))
+    colour = np.array([shade(value) if np.isfinite(value) else OTHER for value in fraction])
+    ranges = _ranges(edges, is_whole)
+    return Colouring(column, ranges, palette, step, members, colour, True, tuple(texts))
 
 
 def _edges(numbers: np.ndarray, is_whole: bool) -> np.ndarray:
-    """Numbers between which about as many movies lie, two or more."""
+    """Edges of ranges that hold about as many movies each; two edges or more."""
     cuts = np.quantile(numbers, np.linspace(0, 1, NUM_STEPS + 1))
     cuts = np.unique(np.floor(cuts) if is_whole else cuts)
     return cuts if len(cuts) > 1 else np.array([cuts[0], cuts[0] + 1])
 
 
 def _ranges(edges: np.ndarray, is_whole: bool) -> tuple[str, ...]:
-    """The classes in words; what lies on an edge is of the class above, but for the last edge.
+    """The ranges in words; a value on an edge belongs to the range above it, but for the last.
 
     >>> _ranges(np.array([1903.0, 1990.0, 1991.0, 2018.0]), True)
     ('1903 – 1989', '1990', '1991 – 2018')
     """
-    last = edges[1:] - is_whole  # whole numbers go up to the one before the next edge
+    last = edges[1:] - is_whole  # whole numbers end one before the next edge
     last[-1] = edges[-1]
     ends = zip(map(short_number, edges[:-1]), map(short_number, last), strict=True)
     return tuple(low if low == high else f"{low} – {high}" for low, high in ends)
 
 
-def shade(share: float) -> str:
-    """The colour at a place of the scale, 0 to 1.
+def shade(fraction: float) -> str:
+    """The colour at a fraction of the scale, 0 to 1.
 
     >>> shade(0.0), shade(1.0)
     ('#3f5fb0', '#f2b134')
     """
-    place = round(share * NUM_SHADES) / NUM_SHADES * (len(RAMP) - 1)
-    left = min(int(place), len(RAMP) - 2)
+    at = round(fraction * NUM_SHADES) / NUM_SHADES * (len(RAMP) - 1)
+    left = min(int(at), len(RAMP) - 2)
     pair = [np.array([int(RAMP[left + i][j : j + 2], 16) for j in (1, 3, 5)]) for i in (0, 1)]
-    red, green, blue = np.rint(pair[0] + (place - left) * (pair[1] - pair[0])).astype(int)
+    red, green, blue = np.rint(pair[0] + (at - left) * (pair[1] - pair[0])).astype(int)
     return f"#{red:02x}{green:02x}{blue:02x}"

@@ -1,4 +1,4 @@
-"""A map of the movies: near each other what keeps the same company, or is alike, or both."""
+"""A map of the movies: movies rated by the same people, or of similar metadata, are near."""
 
 from __future__ import annotations
 
@@ -13,21 +13,14 @@ import pandas as pd
 
 from graphrec.config import Part, Projection, choice
 from graphrec.data.tables import MOVIE, TITLE
-from graphrec.errors import ConfigError, DataError
-from graphrec.output import check_place, whole
+from graphrec.errors import ConfigError
+from graphrec.output import atomic_write, check_output
 from graphrec.recommend.lookup import TitleLookup, spoken
-from graphrec.recommend.mapping import SOFTWARE
 from graphrec.recommend.mapping.colours import Colouring, colour_by, default_column, labels_in_words
 from graphrec.recommend.mapping.projection import align, project
 from graphrec.recommend.vectors import MovieEmbeddings, unit_parts
 
-_MARKS = {
-    ".html": f'content="{SOFTWARE}"'.encode(),
-    ".png": SOFTWARE.encode(),
-    ".csv": f"{MOVIE},{TITLE},watches,x_".encode(),
-}
-"""What tells a map from other files of the same ending."""
-ENDINGS = tuple(_MARKS)
+ENDINGS = (".html", ".png", ".csv")
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -37,23 +30,23 @@ class MovieMap:
     Attributes:
         name: of the data.
         movie_id: of each movie, in the tables' own type. [M]
-        title: as a person says it, with the year. [M]
-        watches: that the model has learned from. int64 [M]
-        facts: what else is told of each movie: its labels, and what its colour stands for. [M]
-        layouts: places by part; float32 [M, 2], NaN for a movie that has no place.
-        vectors: what each layout was made of, of length 1. float32, each [M, any]
-        variance: share of the vectors' variance that each plane holds, with PCA.
-        colouring: what colours say.
-        method: what made the planes.
+        title: with the article in front, and the year. [M]
+        interactions: number of each movie's that the model was trained on. int64 [M]
+        facts: labels, and the value that the colour stands for, in words. [M]
+        layouts: coordinates by part; float32 [M, 2], NaN for a movie without any.
+        vectors: of length 1, which each layout is a projection of. float32, each [M, any]
+        variance: fraction of the vectors' variance in each plane, with PCA.
+        colouring: colours and legend.
+        method: of the projection.
         start: the layout to be shown first.
         has_titles: False where a title only repeats the id.
-        simulated: whether the viewers are.
+        simulated: whether the users are.
     """
 
     name: str
     movie_id: np.ndarray
     title: tuple[str, ...]
-    watches: np.ndarray
+    interactions: np.ndarray
     facts: tuple[str, ...]
     layouts: Mapping[Part, np.ndarray]
     vectors: Mapping[Part, np.ndarray]
@@ -79,32 +72,33 @@ class MovieMap:
         return as_png(self, self.start, dpi=NOTEBOOK_DPI)
 
     @property
-    def is_foretold(self) -> np.ndarray:
-        """Movies without known watches: where they stand is expected of them. bool [M]"""
-        return np.asarray(self.watches == 0)
+    def is_unrated(self) -> np.ndarray:
+        """Movies without interactions: where they are is predicted from metadata. bool [M]"""
+        return np.asarray(self.interactions == 0)
 
     def to_frame(self) -> pd.DataFrame:
-        """Columns ``movie_id``, ``title``, ``watches``, and ``x_company``, ``y_company``, ..."""
+        """Columns ``movie_id``, ``title``, ``interactions``; ``x_both``, ``y_both``, ..."""
         table: dict[str, Any] = {MOVIE: self.movie_id, TITLE: list(self.title)}
-        table["watches"] = self.watches
-        for part, places in self.layouts.items():
-            table[f"x_{part}"], table[f"y_{part}"] = places.T
+        table["interactions"] = self.interactions
+        for part, points in self.layouts.items():
+            table[f"x_{part}"], table[f"y_{part}"] = points.T
         return pd.DataFrame(table)
 
-    def save(self, path: str | Path, by: str | None = None) -> None:
+    def save(self, path: str | Path, by: str | None = None, force: bool = False) -> None:
         """Write the map as a page (.html), a picture (.png) or a table (.csv), by its ending.
 
         Args:
             path: where to.
             by: the layout that a page starts with and a picture shows; `start` by default.
+            force: replace a file that is there already.
 
         Raises:
             ConfigError: if the ending is another, or the map has no such layout.
-            DataError: if it can't be written.
+            OutputError: if it can't be written, or something is there.
         """
         path = Path(path)
-        check_output(path)
         part = self.layout_of(by)
+        check_map(path, force=force)
         if path.suffix == ".html":
             from graphrec.recommend.mapping.webpage import as_html
 
@@ -115,26 +109,23 @@ class MovieMap:
             content = as_png(self, part)
         else:
             content = self.to_frame().to_csv(index=False, lineterminator="\n").encode()
-        try:
-            with whole(path) as unfinished:
-                unfinished.write_bytes(content)
-        except OSError as error:
-            raise DataError(f"{path} could not be written: {error.strerror or error}.") from error
+        with atomic_write(path) as unfinished:
+            unfinished.write_bytes(content)
 
     def notes(self, part: Part) -> list[str]:
-        """What to know about one layout, in sentences."""
+        """How to read one layout, in sentences."""
         if self.method is Projection.PCA:
-            share = f"{self.variance[part]:.0%}"
-            plane = f"The two main directions (PCA) hold {share} of how the movies differ."
+            fraction = f"{self.variance[part]:.0%}"
+            plane = f"The plane (PCA) shows {fraction} of the variance of the embeddings."
         else:
-            plane = "UMAP keeps neighbours together; how far groups are apart says little."
-        turned = " All layouts are turned to match." if len(self.layouts) > 1 else ""
-        nowhere = int(np.isnan(self.layouts[part][:, 0]).sum())
-        notes = [f"Near each other: {_MEANS[part]}.", f"{plane}{turned}"]
-        if nowhere:
-            notes.append(f"{nowhere:,} without known watches or metadata have no place here.")
+            plane = "UMAP keeps neighbors together; distances between groups mean little."
+        rotated = " The layouts are rotated to match each other." if len(self.layouts) > 1 else ""
+        missing = int(np.isnan(self.layouts[part][:, 0]).sum())
+        notes = [f"Near each other: {_MEANS[part]}.", f"{plane}{rotated}"]
+        if missing:
+            notes.append(f"Not shown: {missing:,} movies without interactions or metadata.")
         if self.simulated:
-            notes.append("The films and their facts are real; the viewers are simulated.")
+            notes.append("The movies and their metadata are real, the users are simulated.")
         return notes
 
     def layout_of(self, by: str | None) -> Part:
@@ -143,15 +134,15 @@ class MovieMap:
 
 
 _MEANS = {
-    Part.BOTH: "movies that keep the same company and have like metadata, half and half",
-    Part.COLLABORATIVE: "movies that keep the same company, by their ID embeddings",
-    Part.METADATA: "movies whose metadata say the same of who watches them",
+    Part.BOTH: "movies rated by the same people and with similar metadata, weighted equally",
+    Part.COLLABORATIVE: "movies rated by the same people (ID embeddings)",
+    Part.METADATA: "movies with similar metadata, as the model has learned to compare it",
 }
 
 
-def _facts(labels: tuple[str, ...], says: tuple[str, ...]) -> tuple[str, ...]:
+def _facts(labels: tuple[str, ...], texts: tuple[str, ...]) -> tuple[str, ...]:
     """Both together, once where they are the same."""
-    pairs = (dict.fromkeys(pair) for pair in zip(labels, says, strict=True))
+    pairs = (dict.fromkeys(pair) for pair in zip(labels, texts, strict=True))
     return tuple("; ".join(fact for fact in pair if fact) for pair in pairs)
 
 
@@ -162,30 +153,16 @@ def _one_of(parts: Mapping[Part, Any], by: str) -> Part:
     return part
 
 
-def check_output(path: Path) -> None:
-    """Fail before the work if no map may be written there: only an earlier map is replaced.
+def check_map(path: Path, *, force: bool = False) -> None:
+    """Fail before the work starts if a map could not be written to `path`.
 
     Raises:
         ConfigError: for another ending.
-        DataError: if something else lies there, or there is no such folder.
+        OutputError: as `graphrec.output.check_output`.
     """
     if path.suffix not in ENDINGS:
-        raise ConfigError(f"{path}: a map's name must end in {' or '.join(ENDINGS)}.")
-    check_place(path)
-    if path.exists() and not _is_map(path):
-        raise DataError(f"{path} is not an earlier map; give --output another name.")
-
-
-def _is_map(path: Path) -> bool:
-    """Whether a file is empty or begins as `MovieMap.save` has it begin."""
-    if not path.is_file():
-        return False
-    try:
-        with path.open("rb") as file:
-            begin = file.read(4096)
-    except OSError:
-        return False
-    return not begin or (_MARKS[path.suffix] in begin)
+        raise ConfigError(f"{path}: the name of a map must end in {' or '.join(ENDINGS)}.")
+    check_output(path, force=force)
 
 
 def make_map(
@@ -198,20 +175,20 @@ def make_map(
     method: str = Projection.PCA,
     seed: int = 0,
 ) -> MovieMap:
-    """Lay out all movies by company, by metadata and by both, as far as the model has them.
+    """Project all movies on planes: collaborative, by metadata, and both.
 
-    Company is the ID part of the embeddings, metadata what the metadata part has learned. Vectors
-    are cut to length 1 first, since a score is made of cosines; the layouts are then turned and
-    mirrored to match (`graphrec.recommend.mapping.projection`).
+    Each is a projection of the model's embeddings, scaled to length 1; without one of the two parts
+    there is one layout. Layouts are rotated and mirrored to match
+    (`graphrec.recommend.mapping.projection`).
 
     Args:
         embeddings: of the model, M movies.
         movies: its movies table, in the same order.
-        data: what its manifest says of the data. Movies behind its own were added; by PCA they
-            don't move the others.
+        data: ``data`` of its manifest. Rows after its number of movies were added later; by PCA
+            they don't move the others.
         by: the layout to be shown first, a `Part`; ``both`` if the model has both.
-        color: column of the movies table, or ``watches``; by default ``genres``, or the first
-            column of labels, or else ``watches``.
+        color: column of the movies table, or ``interactions``; by default ``genres``, or the first
+            column of labels, or else ``interactions``.
         method: ``pca`` or ``umap``.
         seed: of UMAP.
 
@@ -222,8 +199,8 @@ def make_map(
     kind = choice(Projection, method, "method")
     if not 0 <= seed < 2**32:
         raise ConfigError(f"--seed is {seed}; it must be from 0 to 2^32 - 1.")
-    watches = np.rint(embeddings.degree).astype(np.int64)
-    colouring = colour_by(movies, color or default_column(movies), watches)
+    interactions = np.rint(embeddings.degree).astype(np.int64)
+    colouring = colour_by(movies, color or default_column(movies), interactions)
     vectors = unit_parts(embeddings.collaborative, embeddings.metadata)
     start, num_own = next(iter(vectors)) if by is None else _one_of(vectors, by), data["movies"]
     projected = {part: project(own, kind, seed, num_own) for part, own in vectors.items()}
@@ -232,9 +209,9 @@ def make_map(
         name=Path(str(data["name"])).name,
         movie_id=movies[MOVIE].to_numpy(),
         title=tuple(spoken(lookup.show(row)) for row in range(len(movies))),
-        watches=watches,
-        facts=_facts(labels_in_words(movies), colouring.says),
-        layouts=align({part: places for part, (places, _) in projected.items()}, num_own),
+        interactions=interactions,
+        facts=_facts(labels_in_words(movies), colouring.texts),
+        layouts=align({part: points for part, (points, _) in projected.items()}, num_own),
         vectors=vectors,
         variance={part: own for part, (_, own) in projected.items() if own is not None},
         colouring=colouring,

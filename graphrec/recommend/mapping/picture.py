@@ -13,7 +13,7 @@ import numpy as np
 
 from graphrec.config import Part
 from graphrec.errors import ConfigError
-from graphrec.recommend.mapping import SOFTWARE
+from graphrec.formatting import shorten
 from graphrec.recommend.mapping.colours import OTHER, Colouring
 from graphrec.style import INK, QUIET, house_style
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 SIZE, DPI, NOTEBOOK_DPI = (9.0, 6.6), 300, 140  # inches, dots an inch
 MOST_LABELS = 32
-_TRIED = 150  # the most watched movies that labels are looked for
-_AREA = (2.0, 70.0)  # of a point in square points, fewest watches to most
+_TRIED = 150  # most popular movies, which may get a label
+_AREA = (2.0, 70.0)  # square points of a point, from the fewest interactions to the most
 _YEAR = re.compile(r"\(\d{4}\)$")
 _OF_PART = {
-    Part.BOTH: "by company and metadata",
-    Part.COLLABORATIVE: "by the company they keep",
-    Part.METADATA: "by their metadata",
+    Part.BOTH: "by who rated them and by metadata",
+    Part.COLLABORATIVE: "by who rated them",
+    Part.METADATA: "by metadata",
 }
 
 
@@ -59,20 +59,20 @@ def as_png(drawn: MovieMap, part: Part, *, dpi: int = DPI) -> bytes:
         figure.draw_without_rendering()  # the axes now have their final limits
         _draw_labels(axes, drawn, part, dpi / 72)
         stream = io.BytesIO()
-        figure.savefig(stream, format="png", metadata={"Software": SOFTWARE})
+        figure.savefig(stream, format="png", metadata={"Software": "graphrec map"})
     return stream.getvalue()
 
 
 def _draw_points(axes: Axes, drawn: MovieMap, part: Part) -> None:
-    places, order = drawn.layouts[part], np.argsort(drawn.watches, kind="stable")
-    order = order[np.isfinite(places[order, 0])]
-    hollow = drawn.is_foretold[order]
+    points, order = drawn.layouts[part], np.argsort(drawn.interactions, kind="stable")
+    order = order[np.isfinite(points[order, 0])]
+    hollow = drawn.is_unrated[order]
     face = np.where(hollow, "#ffffff", drawn.colouring.colour[order])
     edge = np.where(hollow, drawn.colouring.colour[order], "#ffffff")
     axes.scatter(
-        places[order, 0],
-        places[order, 1],
-        s=np.where(hollow, 7.0, areas(drawn.watches)[order]),
+        points[order, 0],
+        points[order, 1],
+        s=np.where(hollow, 7.0, areas(drawn.interactions)[order]),
         c=list(face),
         edgecolors=list(edge),
         linewidths=np.where(hollow, 0.6, 0.25).tolist(),
@@ -82,10 +82,10 @@ def _draw_points(axes: Axes, drawn: MovieMap, part: Part) -> None:
     axes.set_axis_off()
 
 
-def areas(watches: np.ndarray) -> np.ndarray:
-    """Areas of points that grow with the watches. [M]"""
+def areas(interactions: np.ndarray) -> np.ndarray:
+    """Areas of points, which grow with the interactions. [M]"""
     least, most = _AREA
-    return np.asarray(least + (most - least) * watches / max(int(watches.max()), 1))
+    return np.asarray(least + (most - least) * interactions / max(int(interactions.max()), 1))
 
 
 def _draw_legend(figure: Figure, drawn: MovieMap, part: Part) -> None:
@@ -99,13 +99,13 @@ def _draw_legend(figure: Figure, drawn: MovieMap, part: Part) -> None:
         )  # fmt: skip
 
     colouring = drawn.colouring
-    handles = [dot(colour, _cut(name)) for colour, name in _coloured(colouring)]
+    handles = [dot(colour, shorten(name, 20)) for colour, name in _coloured(colouring)]
     if (drawn.colouring.colour == OTHER).any():
-        handles.append(dot(OTHER, "not known" if colouring.is_scale else "other"))
-    if np.isfinite(drawn.layouts[part][drawn.is_foretold]).any():
-        handles.append(dot(QUIET, "no known watches", hollow=True))
+        handles.append(dot(OTHER, "no value" if colouring.is_scale else "other"))
+    if np.isfinite(drawn.layouts[part][drawn.is_unrated]).any():
+        handles.append(dot(QUIET, "no interactions", hollow=True))
     figure.legend(
-        handles=handles, title=_cut(colouring.column), loc="upper left", frameon=False,
+        handles=handles, title=shorten(colouring.column, 20), loc="upper left", frameon=False,
         bbox_to_anchor=(0.805, 0.925), alignment="left", fontsize=8.5, handletextpad=0.2,
         title_fontproperties={"weight": "bold", "size": 9},
     )  # fmt: skip
@@ -116,14 +116,10 @@ def _coloured(colouring: Colouring) -> list[tuple[str, str]]:
     return [(colour, name) for colour, name in pairs if colour != OTHER]
 
 
-def _cut(name: str, letters: int = 20) -> str:
-    return name if len(name) <= letters else f"{name[: letters - 1]}…"
-
-
 def _draw_words(figure: Figure, drawn: MovieMap, part: Part) -> None:
     title = f"{drawn.name}: {len(drawn):,} movies {_OF_PART[part]}"
     figure.text(0.02, 0.975, title, size=12, weight="bold", va="top")
-    notes = [*drawn.notes(part), "Area grows with watches.", drawn.colouring.note]
+    notes = [*drawn.notes(part), "Larger points have more interactions.", drawn.colouring.note]
     caption = textwrap.fill(" ".join(note for note in notes if note), 150)
     figure.text(0.02, 0.015, caption, size=7.5, color=QUIET, va="bottom", linespacing=1.4)
 
@@ -133,12 +129,12 @@ def _draw_labels(axes: Axes, drawn: MovieMap, part: Part, scale: float) -> None:
     from matplotlib import patheffects
     from matplotlib.textpath import TextPath
 
-    order = np.argsort(-drawn.watches, kind="stable")[:_TRIED]
+    order = np.argsort(-drawn.interactions, kind="stable")[:_TRIED]
     order = order[np.isfinite(drawn.layouts[part][order, 0])]
     points = axes.transData.transform(drawn.layouts[part][order])
     names = _short_names(drawn.title, order)
     widths = [TextPath((0, 0), name, size=6.5).get_extents().width * scale for name in names]
-    gaps = (np.sqrt(areas(drawn.watches)[order] / np.pi) + 1.5) * scale
+    gaps = (np.sqrt(areas(drawn.interactions)[order] / np.pi) + 1.5) * scale
     frame = axes.get_window_extent()
     boxes = place_labels(
         points,
@@ -155,15 +151,15 @@ def _draw_labels(axes: Axes, drawn: MovieMap, part: Part, scale: float) -> None:
 
 
 def _short_names(titles: Sequence[str], rows: np.ndarray) -> list[str]:
-    """Short titles of some movies; where another movie has the same, with the year."""
+    """Short titles of some movies, with the year where another movie has the same."""
     count = Counter(map(short_title, titles))
     names = []
     for row in rows:
         name, year = short_title(titles[row]), _YEAR.search(titles[row])
         if year and count[name] > 1:
-            names.append(f"{_cut(name, 27)} {year.group()}")
+            names.append(f"{shorten(name, 27)} {year.group()}")
         else:
-            names.append(_cut(name, 34))
+            names.append(shorten(name, 34))
     return names
 
 
@@ -185,9 +181,10 @@ def place_labels(
     frame: tuple[float, float, float, float],
     most: int = MOST_LABELS,
 ) -> dict[int, tuple[float, float]]:
-    """Places for labels that keep clear of each other, the first ones first.
+    """Positions of labels that don't overlap; the first ones have precedence.
 
-    Each is tried to the right of its point, to the left, above and below; the rest go without.
+    Each is tried to the right of its point, to the left, above and below; if none is free, it is
+    left out.
 
     Args:
         points: [N, 2].

@@ -1,4 +1,4 @@
-"""Vectors on a plane, and several planes turned so that they can be compared."""
+"""Vectors projected on a plane, and several planes rotated so that they can be compared."""
 
 from __future__ import annotations
 
@@ -10,75 +10,75 @@ from scipy.linalg import orthogonal_procrustes
 from graphrec.config import Part, Projection
 from graphrec.errors import ConfigError
 
-NEIGHBOURS = 15
-"""UMAP's: how many movies around each make its neighbourhood."""
+NUM_NEIGHBORS = 15
+"""UMAP's ``n_neighbors``."""
 MIN_DISTANCE = 0.1
 
 
 def project(
     vectors: np.ndarray, method: Projection, seed: int, num_own: int | None = None
 ) -> tuple[np.ndarray, float | None]:
-    """Places on a plane of movies by their vectors.
+    """Project vectors of movies on a plane.
 
-    The plane is centred, and scaled to a mean squared distance of 1 from its centre.
+    The points are centred, and scaled to a mean squared distance of 1 from the centre.
 
     Args:
-        vectors: [N, D]; a row of zeros has no place.
+        vectors: [N, D]; a row of zeros has no point.
         method: PCA, or UMAP (McInnes, Healy & Melville 2018) of the same movies.
         seed: of UMAP.
-        num_own: with PCA the first so many (all by default) make the plane, and the others are
-            laid on it; UMAP has no plane that others could be laid on.
+        num_own: PCA is fitted on so many of the first rows (all by default), and the others are
+            projected by it; UMAP is fitted on all.
 
     Returns:
-        float32 [N, 2], NaN for rows of zeros; and the share of the variance that the plane holds,
-        0 to 1, of PCA only.
+        float32 [N, 2], NaN for rows of zeros; and the fraction of the variance in the plane, of PCA
+        only.
 
     Raises:
         ConfigError: if UMAP is wanted and umap-learn isn't installed.
     """
-    rows, share = np.asarray(vectors.any(axis=1)), None
+    rows, fraction = np.asarray(vectors.any(axis=1)), None
     num_own = int(rows[:num_own].sum())
     if method is Projection.PCA:
-        found, share = _principal_plane(vectors[rows], num_own)
+        found, fraction = _principal_plane(vectors[rows], num_own)
     else:
         found = _umap_plane(vectors[rows], seed)
-    places = np.full((len(vectors), 2), np.nan, dtype=np.float32)
-    places[rows] = _scaled(found, num_own)
-    return places, share
+    points = np.full((len(vectors), 2), np.nan, dtype=np.float32)
+    points[rows] = _scaled(found, num_own)
+    return points, fraction
 
 
-def align(places: Mapping[Part, np.ndarray], num_own: int | None = None) -> dict[Part, np.ndarray]:
-    """The planes turned and mirrored to lie as near the first one as they can.
+def align(points: Mapping[Part, np.ndarray], num_own: int | None = None) -> dict[Part, np.ndarray]:
+    """The planes rotated and mirrored to be as close to the first one as possible.
 
-    Nothing within a plane changes by it. (Schönemann's orthogonal Procrustes problem, 1966.)
+    Distances within a plane don't change. (Schönemann's orthogonal Procrustes problem, 1966.)
 
     Args:
-        places: [N, 2] by part, of the same movies; NaN where a movie has no place.
-        num_own: how many, from the first on, are to lie near; all by default.
+        points: [N, 2] by part, of the same movies; NaN where a movie has no point.
+        num_own: how many of the first rows are compared; all by default.
     """
-    first = next(iter(places.values()))
-    return {part: _turned(own, first, num_own) for part, own in places.items()}
+    first = next(iter(points.values()))
+    return {part: _rotated(own, first, num_own) for part, own in points.items()}
 
 
-def _turned(places: np.ndarray, like: np.ndarray, num_own: int | None) -> np.ndarray:
-    shared = np.flatnonzero(np.isfinite(places + like).all(axis=1)[:num_own])
-    if places is like or not len(shared):
-        return places
-    turn, _ = orthogonal_procrustes(places[shared].astype(np.float64), like[shared])
-    return np.asarray(places @ turn, dtype=np.float32)
+def _rotated(points: np.ndarray, like: np.ndarray, num_own: int | None) -> np.ndarray:
+    rows = np.flatnonzero(np.isfinite(points + like).all(axis=1)[:num_own])
+    if points is like or not len(rows):
+        return points
+    rotation, _ = orthogonal_procrustes(points[rows].astype(np.float64), like[rows])
+    return np.asarray(points @ rotation, dtype=np.float32)
 
 
 def _principal_plane(vectors: np.ndarray, num_own: int) -> tuple[np.ndarray, float]:
     from sklearn.decomposition import PCA
 
     own = vectors[:num_own]
-    if len(own) < 2 or float(own.var(axis=0, dtype=np.float64).sum()) < 1e-12:  # all in one place
+    if len(own) < 2 or float(own.var(axis=0, dtype=np.float64).sum()) < 1e-12:  # all the same
         return np.zeros((len(vectors), 2), dtype=np.float32), 1.0
     number = min(2, *own.shape)
     pca = PCA(number, svd_solver="covariance_eigh").fit(own)
-    places = np.zeros((len(vectors), 2), dtype=np.float32)
-    places[:, :number] = pca.transform(vectors)
-    return places, float(pca.explained_variance_ratio_.sum())
+    points = np.zeros((len(vectors), 2), dtype=np.float32)
+    points[:, :number] = pca.transform(vectors)
+    return points, float(pca.explained_variance_ratio_.sum())
 
 
 def _umap_plane(vectors: np.ndarray, seed: int) -> np.ndarray:
@@ -91,22 +91,22 @@ def _umap_plane(vectors: np.ndarray, seed: int) -> np.ndarray:
         ) from None
     if len(vectors) < 5:
         raise ConfigError(f"UMAP needs more than {len(vectors)} movies; take --method pca.")
-    is_small = len(vectors) <= 2 * NEIGHBOURS  # its spectral start needs more
+    is_small = len(vectors) <= 2 * NUM_NEIGHBORS  # too small for its spectral initialisation
     umap = UMAP(
-        n_neighbors=min(NEIGHBOURS, len(vectors) - 1),
+        n_neighbors=min(NUM_NEIGHBORS, len(vectors) - 1),
         min_dist=MIN_DISTANCE,
-        metric="euclidean",  # of unit vectors: the same neighbours as by cosine, and faster
+        metric="euclidean",  # of unit vectors: the same neighbors as by cosine, and faster
         init="random" if is_small else "spectral",
         random_state=seed,
-        n_jobs=1,  # as its results are the same for the same seed on one thread only
+        n_jobs=1,  # only then the same seed gives the same result
     )
     return np.asarray(umap.fit_transform(vectors), dtype=np.float32)
 
 
-def _scaled(places: np.ndarray, num_own: int) -> np.ndarray:
-    own = places[:num_own]
+def _scaled(points: np.ndarray, num_own: int) -> np.ndarray:
+    own = points[:num_own]
     if not len(own):
-        return places
+        return points
     centre = own.mean(axis=0)
     size = np.sqrt(((own - centre) ** 2).sum(axis=1).mean())
-    return np.asarray((places - centre) / max(float(size), 1e-12), dtype=np.float32)
+    return np.asarray((points - centre) / max(float(size), 1e-12), dtype=np.float32)

@@ -1,7 +1,7 @@
-"""A map of movies as one page that needs no network: files of `page/`, filled with the map's data.
+"""A map of movies as one page that needs no network: the files of `page/` with the map's data.
 
-Titles and all other words from tables are in the page as JSON, where no ``<`` is left, and reach it
-as text. The page's policy allows its own script and style, by their hashes, and nothing else.
+Titles and all other text of tables are in the page as JSON without any ``<``, and are shown as
+text. The page's policy allows its own script and style, by their hashes, and nothing else.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphrec.config import Part
-from graphrec.plain import plain
+from graphrec.formatting import to_jsonable
 from graphrec.recommend.mapping.colours import OTHER, RAMP
 from graphrec.recommend.vectors import nearest
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 NEAREST = 10
 _SCRIPTS = ("points.js", "drawing.js", "controls.js")
-_NOWHERE = 65535  # a place that isn't; places go up to one below
+_MISSING = 65535  # of a movie without a point; coordinates go up to one below
 
 
 def as_html(drawn: MovieMap, part: Part) -> str:
@@ -36,7 +36,7 @@ def as_html(drawn: MovieMap, part: Part) -> str:
         f" script-src '{_hash(script)}'; style-src '{_hash(style)}'"
     )
     page = _file("map.html").replace("{{policy}}", policy).replace("{{style}}", style)
-    before, after = page.split("{{data}}")  # the data come last: nothing in them is replaced
+    before, after = page.split("{{data}}")  # the data come last, so nothing in them is replaced
     return before + _json(_contents(drawn, part)) + after.replace("{{script}}", script)
 
 
@@ -49,18 +49,20 @@ def _hash(text: str) -> str:
 
 
 def _json(value: Any) -> str:
-    """JSON that ends no script element, whatever is in it."""
-    text = json.dumps(plain(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    for letter in "<>&\u2028\u2029":
-        text = text.replace(letter, f"\\u{ord(letter):04x}")
+    """JSON that can't end a script element, whatever is in it."""
+    text = json.dumps(
+        to_jsonable(value), ensure_ascii=False, allow_nan=False, separators=(",", ":")
+    )
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
     return text
 
 
 def _contents(drawn: MovieMap, part: Part) -> dict[str, Any]:
-    """All that the scripts read; arrays of numbers as base64 of little-endian bytes."""
+    """The data of the scripts; arrays of numbers as base64 of little-endian bytes."""
     colouring = drawn.colouring
     inks = sorted({*colouring.colour.tolist(), *colouring.palette, OTHER})
-    place = {colour: number for number, colour in enumerate(inks)}
+    index = {colour: number for number, colour in enumerate(inks)}
     facts = {fact: number for number, fact in enumerate(dict.fromkeys(drawn.facts))}
     bits = 1 << np.arange(colouring.members.shape[1], dtype=np.uint32)
     return {
@@ -68,11 +70,11 @@ def _contents(drawn: MovieMap, part: Part) -> dict[str, Any]:
         "counts": f"{len(drawn):,} movies",
         "hasTitles": drawn.has_titles,
         "titles": drawn.title,
-        "watches": _packed(drawn.watches, "<u4"),
+        "interactions": _packed(drawn.interactions, "<u4"),
         "facts": list(facts),
         "fact": _packed([facts[fact] for fact in drawn.facts], "<u4"),
-        "foretoldName": "no known watches",
-        "foretoldWhy": "its place is foretold from its metadata.",
+        "unratedName": "no interactions",
+        "unratedWhy": "its embedding is predicted from metadata.",
         "column": colouring.column,
         "isScale": colouring.is_scale,
         "keyNote": colouring.note,
@@ -82,45 +84,45 @@ def _contents(drawn: MovieMap, part: Part) -> dict[str, Any]:
         "sizes": colouring.members.sum(axis=0).tolist(),
         "members": _packed(colouring.members @ bits, "<u4"),
         "inks": inks,
-        "ink": _packed([place[colour] for colour in colouring.colour], "u1"),
-        "classInk": [place[colour] for colour in colouring.palette],
-        "plainInk": place[OTHER],
-        "wide": len(drawn) > _NOWHERE,
+        "ink": _packed([index[colour] for colour in colouring.colour], "u1"),
+        "classInk": [index[colour] for colour in colouring.palette],
+        "plainInk": index[OTHER],
+        "wide": len(drawn) > _MISSING,
         "start": part,
         "layouts": [_layout(drawn, own) for own in drawn.layouts],
     }
 
 
 def _layout(drawn: MovieMap, part: Part) -> dict[str, Any]:
-    places, box = _stored(drawn.layouts[part])
+    points, box = _stored(drawn.layouts[part])
     near = nearest(drawn.vectors[part], NEAREST)
     return {
         "key": part,
         "name": part.value.capitalize(),
         "notes": drawn.notes(part),
         "box": box,
-        "places": _packed(places, "<u2"),
+        "points": _packed(points, "<u2"),
         "nearestNumber": near.shape[1],
-        "nearest": _packed(near, "<u4" if len(drawn) > _NOWHERE else "<u2"),
-        "nearestName": f"Closest by {_NAMES[part]}",
-        "nowhere": "It has no place here: nothing is known of it.",
+        "nearest": _packed(near, "<u4" if len(drawn) > _MISSING else "<u2"),
+        "nearestName": _NAMES[part],
+        "missing": "It has neither interactions nor metadata, so it is not on the map.",
     }
 
 
 _NAMES = {
-    Part.BOTH: "company and metadata",
-    Part.COLLABORATIVE: "company",
-    Part.METADATA: "metadata",
+    Part.BOTH: "Most similar, by both",
+    Part.COLLABORATIVE: "Most similar, by who rated them",
+    Part.METADATA: "Most similar, by metadata",
 }
 
 
-def _stored(places: np.ndarray) -> tuple[np.ndarray, list[float]]:
-    """Places in 16 bits, and the left, the bottom and the size of the square they are parts of."""
-    known = np.isfinite(places).all(axis=1)
-    low = places[known].min(axis=0).astype(float)
-    size = max(float(np.ptp(places[known], axis=0).max()), 1e-9)
-    share = np.nan_to_num((places - low) / size)
-    stored = np.where(known[:, None], np.rint(share * (_NOWHERE - 1)), _NOWHERE)
+def _stored(points: np.ndarray) -> tuple[np.ndarray, list[float]]:
+    """Coordinates in 16 bits, and the left, the bottom and the size of the square they are in."""
+    is_there = np.isfinite(points).all(axis=1)
+    low = points[is_there].min(axis=0).astype(float)
+    size = max(float(np.ptp(points[is_there], axis=0).max()), 1e-9)
+    fraction = np.nan_to_num((points - low) / size)
+    stored = np.where(is_there[:, None], np.rint(fraction * (_MISSING - 1)), _MISSING)
     return stored, [float(low[0]), float(low[1]), size]
 
 

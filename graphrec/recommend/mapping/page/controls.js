@@ -1,8 +1,8 @@
-// What a person does: point, drag, pinch, type, choose. Words reach the page as text only.
+// Input: pointer, keys, search, legend. Text of tables is only ever set as textContent.
 
 const by = (id) => document.getElementById(id);
 const number = new Intl.NumberFormat("en");
-const watchesOf = (row) => (isForetold(row) ? "no known watches" : `${number.format(watches[row])} watches`);
+const interactionsOf = (row) => (isUnrated(row) ? data.unratedName : `${number.format(interactions[row])} interactions`);
 
 function element(name, text = "", attributes = {}) {
   const made = document.createElement(name);
@@ -20,25 +20,25 @@ function showLegend() {
     by("scale").hidden = false;
     by("scale").style.background = `linear-gradient(to right, ${data.ramp.join(", ")})`;
   }
-  data.classes.forEach((name, place) => {
-    const button = legendButton(name, data.sizes[place], data.palette[place], true);
+  data.classes.forEach((name, index) => {
+    const button = legendButton(name, data.sizes[index], data.palette[index], true);
     button.addEventListener("click", () => {
-      state.chosen ^= 1 << place;
-      press(button, (state.chosen >>> place) & 1);
+      state.chosen ^= 1 << index;
+      press(button, (state.chosen >>> index) & 1);
     });
-    button.addEventListener("pointerenter", (event) => preview(event.pointerType === "mouse" ? 1 << place : 0));
+    button.addEventListener("pointerenter", (event) => preview(event.pointerType === "mouse" ? 1 << index : 0));
     button.addEventListener("pointerleave", () => preview(0));
   });
-  const foretold = watches.reduce((sum, own) => sum + (own === 0), 0);
-  if (foretold && layouts.some((layout) => watches.some((own, row) => own === 0 && !Number.isNaN(layout.x[row])))) {
-    const button = legendButton(data.foretoldName, foretold, "currentColor", false);
+  const unrated = interactions.reduce((sum, own) => sum + (own === 0), 0);
+  if (unrated && layouts.some((layout) => interactions.some((own, row) => own === 0 && !Number.isNaN(layout.x[row])))) {
+    const button = legendButton(data.unratedName, unrated, "currentColor", false);
     button.addEventListener("click", () => {
-      state.onlyForetold = !state.onlyForetold;
-      press(button, state.onlyForetold);
+      state.onlyUnrated = !state.onlyUnrated;
+      press(button, state.onlyUnrated);
     });
   }
   by("everything").addEventListener("click", () => {
-    [state.chosen, state.onlyForetold] = [0, false];
+    [state.chosen, state.onlyUnrated] = [0, false];
     for (const button of by("classes").children) button.setAttribute("aria-pressed", "false");
     press(null);
   });
@@ -61,7 +61,7 @@ function preview(bits) {
 
 function press(button, pressed) {
   button?.setAttribute("aria-pressed", pressed ? "true" : "false");
-  const any = state.chosen !== 0 || state.onlyForetold;
+  const any = state.chosen !== 0 || state.onlyUnrated;
   by("everything").hidden = !any;
   by("classes").classList.toggle("chosen", any);
   repaint();
@@ -71,15 +71,15 @@ function press(button, pressed) {
 
 function showLayouts() {
   by("layouts").hidden = layouts.length < 2;
-  layouts.forEach((layout, place) => {
+  layouts.forEach((layout, index) => {
     const label = element("label", layout.name);
     const input = element("input", "", { type: "radio", name: "layout", value: layout.key });
-    input.checked = place === state.layout;
+    input.checked = index === state.layout;
     input.addEventListener("change", () => {
-      moveTo(place);
+      moveTo(index);
       showNote();
       showCard();
-      by("said").textContent = `The map by ${layout.name}.`;
+      by("said").textContent = `Layout: ${layout.name}.`;
     });
     label.prepend(input);
     by("layouts").append(label);
@@ -97,13 +97,13 @@ function select(row, { fly = false } = {}) {
   hover(-1);
   showCard();
   if (row >= 0) {
-    by("said").textContent = `${data.titles[row]}, ${facts(row)}, ${watchesOf(row)}.`;
+    by("said").textContent = `${data.titles[row]}, ${facts(row)}, ${interactionsOf(row)}.`;
     if (fly && !Number.isNaN(layouts[state.layout].x[row])) flyTo(row);
   }
   redraw();
 }
 
-// So near that those closest to it are just in sight, and beside the card, not under it.
+// Zooms so that the most similar movies are in sight, beside the card and not under it.
 function flyTo(row) {
   const { x: left, y: top } = layouts[state.layout];
   const card = by("card");
@@ -122,15 +122,15 @@ function showCard() {
   if (row < 0) return;
   card.querySelector("h2").textContent = data.titles[row];
   by("card-facts").textContent = facts(row);
-  by("card-watches").textContent = watchesOf(row) + (isForetold(row) ? `: ${data.foretoldWhy}` : "");
+  by("card-interactions").textContent = interactionsOf(row) + (isUnrated(row) ? `: ${data.unratedWhy}` : "");
   const near = nearestTo(layouts[state.layout], row);
-  card.querySelector("h3").textContent = near.length ? layouts[state.layout].nearestName : layouts[state.layout].nowhere;
+  card.querySelector("h3").textContent = near.length ? layouts[state.layout].nearestName : layouts[state.layout].missing;
   card.querySelector("ol").replaceChildren(...near.map((other) => {
     const line = element("li");
     const button = element("button", data.titles[other], { type: "button" });
     button.addEventListener("click", () => select(other, { fly: true }));
     line.append(button);
-    if (isForetold(other)) line.append(element("span", ` ${data.foretoldName}`));
+    if (isUnrated(other)) line.append(element("span", ` ${data.unratedName}`));
     return line;
   }));
 }
@@ -144,25 +144,25 @@ function showFound() {
   const text = by("query").value;
   found = search(text, 8);
   marked = found.length ? 0 : -1;
-  const lines = found.map((row, place) => {
-    const line = element("li", data.titles[row], { role: "option", id: `found-${place}`, "aria-selected": "false" });
-    line.addEventListener("pointerdown", (event) => event.preventDefault()); // keeps the focus
-    line.addEventListener("click", () => take(place));
+  const lines = found.map((row, index) => {
+    const line = element("li", data.titles[row], { role: "option", id: `found-${index}`, "aria-selected": "false" });
+    line.addEventListener("pointerdown", (event) => event.preventDefault()); // keep the focus
+    line.addEventListener("click", () => take(index));
     return line;
   });
-  if (!lines.length && text.trim()) lines.push(element("li", "No movie is called so.", { class: "none" }));
+  if (!lines.length && text.trim()) lines.push(element("li", "No movie found.", { class: "none" }));
   by("found").replaceChildren(...lines);
   by("found").hidden = !lines.length;
   by("query").setAttribute("aria-expanded", lines.length ? "true" : "false");
   mark(marked);
 }
 
-function mark(place) {
-  marked = place;
-  found.forEach((_, other) => by(`found-${other}`).setAttribute("aria-selected", other === place ? "true" : "false"));
-  if (place >= 0) {
-    by("query").setAttribute("aria-activedescendant", `found-${place}`);
-    by(`found-${place}`).scrollIntoView({ block: "nearest" });
+function mark(index) {
+  marked = index;
+  found.forEach((_, other) => by(`found-${other}`).setAttribute("aria-selected", other === index ? "true" : "false"));
+  if (index >= 0) {
+    by("query").setAttribute("aria-activedescendant", `found-${index}`);
+    by(`found-${index}`).scrollIntoView({ block: "nearest" });
   } else by("query").removeAttribute("aria-activedescendant");
 }
 
@@ -172,11 +172,11 @@ function hideFound() {
   by("query").removeAttribute("aria-activedescendant");
 }
 
-function take(place) {
-  if (place < 0) return;
-  by("query").value = data.titles[found[place]];
+function take(index) {
+  if (index < 0) return;
+  by("query").value = data.titles[found[index]];
   hideFound();
-  select(found[place], { fly: true });
+  select(found[index], { fly: true });
 }
 
 function searchKey(event) {
@@ -212,15 +212,15 @@ function rowAt({ x: px, y: py }, slack) {
   return grid.find(toWorldX(px), toWorldY(py), reach, away);
 }
 
-function hover(row, place) {
+function hover(row, pointer) {
   const tip = by("tip");
   canvas.classList.toggle("over", row >= 0);
   tip.hidden = row < 0;
   if (row >= 0) {
     const [title, what, seen] = tip.children;
-    [title.textContent, what.textContent, seen.textContent] = [data.titles[row], facts(row), watchesOf(row)];
-    const left = place.x + 16 + tip.offsetWidth > width ? place.x - 12 - tip.offsetWidth : place.x + 16;
-    const top = Math.min(place.y + 14, height - tip.offsetHeight - 6);
+    [title.textContent, what.textContent, seen.textContent] = [data.titles[row], facts(row), interactionsOf(row)];
+    const left = pointer.x + 16 + tip.offsetWidth > width ? pointer.x - 12 - tip.offsetWidth : pointer.x + 16;
+    const top = Math.min(pointer.y + 14, height - tip.offsetHeight - 6);
     tip.style.transform = `translate(${Math.max(left, 4)}px, ${Math.max(top, 4)}px)`;
   }
   if (state.hover !== row) redraw();
@@ -232,7 +232,7 @@ function pointerDown(event) {
   canvas.setPointerCapture(event.pointerId);
   pointers.set(event.pointerId, at(event));
   if (pointers.size === 1) travelled = 0;
-  running++; // a hand on the map stops any flight
+  running++; // a touch stops any animation
   if (state.moving) settle();
 }
 
@@ -288,12 +288,12 @@ function canvasKey(event) {
   if (moves[event.key]) pan(...moves[event.key]);
   else if (event.key === "+" || event.key === "=") zoomBy(1.3);
   else if (event.key === "-") zoomBy(1 / 1.3);
-  else if (event.key === "0") seeAll();
+  else if (event.key === "0") showAll();
   else return;
   event.preventDefault();
 }
 
-const seeAll = () => lookAt(state.whole, 450);
+const showAll = () => lookAt(state.whole, 450);
 
 function pageKey(event) {
   const typing = event.target instanceof HTMLInputElement && event.target.type === "search";
@@ -320,7 +320,7 @@ function listen() {
   });
   by("nearer").addEventListener("click", () => zoomBy(1.5));
   by("farther").addEventListener("click", () => zoomBy(1 / 1.5));
-  by("whole").addEventListener("click", seeAll);
+  by("fit").addEventListener("click", showAll);
   new ResizeObserver(fit).observe(stage);
   dark.addEventListener("change", () => {
     readColours();
@@ -328,12 +328,12 @@ function listen() {
   });
 }
 
-document.title = `${data.name}: a map of its movies`;
+document.title = `${data.name}: map of movies`;
 by("name").textContent = data.name;
 by("counts").textContent = data.counts;
 by("query").placeholder = data.hasTitles ? "Find a movie" : "Find a movie by its id";
 by("query").setAttribute("aria-label", by("query").placeholder);
-canvas.setAttribute("aria-label", `${data.counts} as points; search finds one, and shows those nearest to it.`);
+canvas.setAttribute("aria-label", `${data.counts} as points; search finds one and shows the most similar ones.`);
 readColours();
 showLegend();
 showLayouts();

@@ -8,9 +8,9 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 
 const state = {
   layout: Math.max(0, layouts.findIndex((layout) => layout.key === data.start)),
-  chosen: 0, // bits of the classes that the legend is to show; 0 is all
+  chosen: 0, // bits of the classes to show; 0 is all
   preview: 0, // the same while the pointer is over the legend
-  onlyForetold: false,
+  onlyUnrated: false,
   hover: -1,
   selected: -1,
   view: { x: 0, y: 0, k: 1 },
@@ -24,23 +24,23 @@ let grid = new Grid(x, y);
 let [width, height, ratio] = [1, 1, 1];
 
 const SIZES = 10; // of points; each is painted once and stamped
-const most = Math.max(1, watches[popularFirst[0]]);
+const most = Math.max(1, interactions[popularFirst[0]]);
 const [smallest, largest] = count > 20000 ? [1.3, 8] : count > 3000 ? [1.7, 9.5] : [3.4, 12];
-const size = Uint8Array.from(watches, (own) => Math.round(Math.sqrt(own / most) * (SIZES - 1)));
+const size = Uint8Array.from(interactions, (own) => Math.round(Math.sqrt(own / most) * (SIZES - 1)));
 const radii = Float32Array.from({ length: SIZES }, (_, s) => smallest + ((largest - smallest) * s) / (SIZES - 1));
 const paintOrder = Uint32Array.from(popularFirst).reverse();
 
 const stamps = document.createElement("canvas");
 let stamped = { growth: 0, cell: 0 };
 
-// All points are painted on a sheet that is larger than what is seen, so that moving the map is
-// moving the sheet. On a machine that is slow at painting, coming nearer stretches it for a moment.
+// All points are painted on a sheet larger than the view, so that panning only moves the sheet.
+// Where painting is slow, zooming stretches the sheet for a moment.
 const sheet = document.createElement("canvas");
 const sheetContext = sheet.getContext("2d");
 const MARGIN = 0.25; // of the width and the height, on each side
-let painted = null; // the view that the sheet shows; null when it must be painted anew
+let painted = null; // the view of the sheet; null when it must be painted again
 let isSlow = false;
-let patience = 0;
+let repaintTimer = 0;
 const colour = {};
 
 function readColours() {
@@ -52,7 +52,7 @@ function readColours() {
 // On a small screen points are smaller.
 const smallness = () => Math.max(0.6, Math.min(1, Math.sqrt(Math.min(width, height) / 700)));
 
-// Points grow slowly as one comes nearer, in steps, so that stamps are seldom painted anew.
+// Points grow slowly with the zoom, in steps, so that stamps are seldom painted again.
 function growth() {
   const wanted = smallness() * Math.max(0.9, Math.min(2.6, (state.view.k / state.whole.k) ** 0.3));
   return 1.12 ** Math.round(Math.log(wanted) / Math.log(1.12));
@@ -74,7 +74,7 @@ function paintStamps() {
         paint.lineWidth = (hollow ? 1.2 : count > 3000 ? 0.5 : 0.8) * ratio;
         paint.fillStyle = hollow ? colour.paper : fill;
         paint.strokeStyle = hollow ? fill : colour.paper;
-        paint.globalAlpha = 0.62 + (0.3 * s) / (SIZES - 1); // the few-watched stay behind
+        paint.globalAlpha = 0.62 + (0.3 * s) / (SIZES - 1); // rare ones stay in the background
         paint.fill();
         paint.globalAlpha = 1;
         paint.stroke();
@@ -91,7 +91,7 @@ const toWorldY = (pixel) => state.view.y - (pixel - height / 2) / state.view.k;
 const radiusOf = (row) => radii[size[row]] * stamped.growth;
 
 function isShown(row) {
-  if (Number.isNaN(x[row]) || (state.onlyForetold && !isForetold(row))) return false;
+  if (Number.isNaN(x[row]) || (state.onlyUnrated && !isUnrated(row))) return false;
   const wanted = state.preview || state.chosen;
   return wanted === 0 || (members[row] & wanted) !== 0;
 }
@@ -113,7 +113,7 @@ function paintPoints(shown, left, top) {
     const sx = toScreenX(x[row]) + left;
     const sy = toScreenY(y[row]) + top;
     if (!(sx > -edge && sx < wide + edge && sy > -edge && sy < high + edge)) continue;
-    const from = (2 * (shown ? inkOf(row) : data.plainInk) + isForetold(row)) * cell;
+    const from = (2 * (shown ? inkOf(row) : data.plainInk) + isUnrated(row)) * cell;
     sheetContext.drawImage(stamps, size[row] * cell, from, cell, cell, sx - edge, sy - edge, 2 * edge, 2 * edge);
   }
 }
@@ -124,7 +124,7 @@ function paintSheet() {
   sheet.height = canvas.height * (1 + 2 * MARGIN);
   sheetContext.scale(ratio, ratio);
   const margin = [width * MARGIN, height * MARGIN];
-  if (state.chosen || state.preview || state.onlyForetold) {
+  if (state.chosen || state.preview || state.onlyUnrated) {
     sheetContext.globalAlpha = 0.16;
     paintPoints(false, ...margin);
     sheetContext.globalAlpha = 1;
@@ -141,9 +141,9 @@ function drawPoints() {
   const { view } = state;
   const outside = () => Math.abs(view.x - painted.x) * view.k > width * MARGIN || Math.abs(view.y - painted.y) * view.k > height * MARGIN;
   const stretched = painted && painted.k !== view.k;
-  clearTimeout(patience);
+  clearTimeout(repaintTimer);
   if (!painted || (stretched && !isSlow) || (!stretched && outside())) paintSheet();
-  else if (stretched) patience = setTimeout(repaint, 120);
+  else if (stretched) repaintTimer = setTimeout(repaint, 120);
   const stretch = view.k / painted.k;
   const [wide, high] = [(sheet.width / ratio) * stretch, (sheet.height / ratio) * stretch];
   context.drawImage(sheet, toScreenX(painted.x) - wide / 2, toScreenY(painted.y) - high / 2, wide, high);
@@ -178,13 +178,13 @@ function ring(row, gap, line) {
 
 const short = (title) => title.replace(/ \([^()]*\)/g, "") || title; // without year and other names
 const widths = new Map();
-let bearers = null; // how many movies have each short title
+let sameTitle = null; // how many movies have each short title
 
 function labelOf(row) {
-  bearers ??= data.titles.map(short).reduce((found, text) => found.set(text, (found.get(text) ?? 0) + 1), new Map());
+  sameTitle ??= data.titles.map(short).reduce((found, text) => found.set(text, (found.get(text) ?? 0) + 1), new Map());
   const text = short(data.titles[row]);
   const year = data.titles[row].match(/ \(\d{4}\)$/);
-  return year && bearers.get(text) > 1 ? text + year[0] : text;
+  return year && sameTitle.get(text) > 1 ? text + year[0] : text;
 }
 
 function labelBox(row, taken) {
@@ -192,8 +192,8 @@ function labelBox(row, taken) {
   if (!widths.has(text)) widths.set(text, context.measureText(text).width);
   const [w, h, gap] = [widths.get(text), 14, radiusOf(row) + 4];
   const [sx, sy] = [toScreenX(x[row]), toScreenY(y[row])];
-  const places = [[sx + gap, sy - h / 2], [sx - gap - w, sy - h / 2], [sx - w / 2, sy - gap - h], [sx - w / 2, sy + gap]];
-  for (const [left, top] of places) {
+  const positions = [[sx + gap, sy - h / 2], [sx - gap - w, sy - h / 2], [sx - w / 2, sy - gap - h], [sx - w / 2, sy + gap]];
+  for (const [left, top] of positions) {
     if (left < 4 || top < 4 || left + w > width - 4 || top + h > height - 4) continue;
     const free = taken.every((t) => left > t.left + t.w + 6 || left + w + 6 < t.left || top > t.top + t.h + 3 || top + h + 3 < t.top);
     if (free) return { row, text, left, top, w, h };
@@ -201,7 +201,7 @@ function labelBox(row, taken) {
   return null;
 }
 
-// The most watched of the shown, or the chosen movie and those nearest to it.
+// The most popular movies, or the chosen one and those most similar to it.
 function labels() {
   context.font = "12px system-ui, sans-serif";
   const taken = ["card", "zoom"].map((id) => document.getElementById(id)).map((covering) => ({
@@ -252,7 +252,7 @@ function draw() {
   drawLabels();
 }
 
-// For when points themselves look or lie otherwise than they did.
+// For changes of the points themselves.
 function repaint() {
   painted = null;
   redraw();
@@ -268,7 +268,7 @@ function redraw() {
   });
 }
 
-// Calls `step(share)` from 0 to 1, eased, frame by frame; at once where motion is unwanted.
+// Calls `step(progress)` from 0 to 1, eased, frame by frame; at once where motion is unwanted.
 let running = 0;
 function animate(milliseconds, step, done = () => {}) {
   const own = ++running;
@@ -281,11 +281,11 @@ function animate(milliseconds, step, done = () => {}) {
   const begin = performance.now();
   const frame = (now) => {
     if (own !== running) return;
-    const share = Math.max(0, Math.min(1, (now - begin) / milliseconds));
-    step(share < 0.5 ? 4 * share ** 3 : 1 - (2 - 2 * share) ** 3 / 2);
-    if (share === 1) done();
+    const progress = Math.max(0, Math.min(1, (now - begin) / milliseconds));
+    step(progress < 0.5 ? 4 * progress ** 3 : 1 - (2 - 2 * progress) ** 3 / 2);
+    if (progress === 1) done();
     draw();
-    if (share < 1) requestAnimationFrame(frame);
+    if (progress < 1) requestAnimationFrame(frame);
   };
   requestAnimationFrame(frame);
 }
@@ -298,7 +298,7 @@ function settle() {
   state.moving = false;
 }
 
-// Every point travels from where it is to its place in another layout.
+// Moves every point to its position in another layout.
 function moveTo(layout) {
   const [fromX, fromY] = [x.slice(), y.slice()];
   state.layout = layout;
@@ -308,32 +308,32 @@ function moveTo(layout) {
   const [fromView, toView] = [state.view, sawAll ? viewOf(layout) : state.view];
   state.whole = viewOf(layout);
   state.moving = true;
-  animate(1100, (share) => {
-    glide(fromView, toView, share);
+  animate(1100, (progress) => {
+    glide(fromView, toView, progress);
     painted = null;
     for (let row = 0; row < count; row++) {
-      x[row] = between(fromX[row], to.x[row], share);
-      y[row] = between(fromY[row], to.y[row], share);
+      x[row] = between(fromX[row], to.x[row], progress);
+      y[row] = between(fromY[row], to.y[row], progress);
     }
   }, settle);
 }
 
-function between(from, to, share) {
+function between(from, to, progress) {
   if (Number.isNaN(from)) return to;
-  return Number.isNaN(to) ? from : from * (1 - share) + to * share;
+  return Number.isNaN(to) ? from : from * (1 - progress) + to * progress;
 }
 
 function lookAt(target, milliseconds = 650) {
   if (state.moving) settle(); // one animation at a time
   const from = { ...state.view };
-  animate(milliseconds, (share) => {
-    glide(from, target, share);
+  animate(milliseconds, (progress) => {
+    glide(from, target, progress);
   });
 }
 
-function glide(from, to, share) {
-  const k = share === 1 ? to.k : from.k * (to.k / from.k) ** share;
-  state.view = { k, x: between(from.x, to.x, share), y: between(from.y, to.y, share) };
+function glide(from, to, progress) {
+  const k = progress === 1 ? to.k : from.k * (to.k / from.k) ** progress;
+  state.view = { k, x: between(from.x, to.x, progress), y: between(from.y, to.y, progress) };
 }
 
 function zoomBy(factor, sx = width / 2, sy = height / 2) {

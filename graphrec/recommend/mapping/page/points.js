@@ -1,30 +1,30 @@
-// What the page holds: decoded once, asked often. Everything is by row, one for each movie.
+// The data of the page, decoded once. Arrays are by row, one for each movie.
 
 function bytes(text) {
-  return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer;
+  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0)).buffer;
 }
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const count = data.titles.length;
-const watches = new Uint32Array(bytes(data.watches));
+const interactions = new Uint32Array(bytes(data.interactions));
 const ink = new Uint8Array(bytes(data.ink));
 const members = new Uint32Array(bytes(data.members)); // a bit for each class of the legend
 const fact = new Uint32Array(bytes(data.fact));
 const facts = (row) => data.facts[fact[row]];
-const isForetold = (row) => watches[row] === 0;
-const popularFirst = Array.from({ length: count }, (_, row) => row).sort((a, b) => watches[b] - watches[a]);
+const isUnrated = (row) => interactions[row] === 0;
+const popularFirst = Array.from({ length: count }, (_, row) => row).sort((a, b) => interactions[b] - interactions[a]);
 
-// Places come as 16 bits of the layout's box; the last value says that a movie has none.
-const NOWHERE = 65535;
+// Coordinates are 16 bits of the layout's box; the last value is that of a movie without a point.
+const MISSING = 65535;
 const layouts = data.layouts.map((layout) => {
-  const stored = new Uint16Array(bytes(layout.places));
+  const stored = new Uint16Array(bytes(layout.points));
   const [left, bottom, size] = layout.box;
   const x = new Float32Array(count);
   const y = new Float32Array(count);
   for (let row = 0; row < count; row++) {
-    const missing = stored[2 * row] === NOWHERE;
-    x[row] = missing ? NaN : left + (stored[2 * row] / (NOWHERE - 1)) * size;
-    y[row] = missing ? NaN : bottom + (stored[2 * row + 1] / (NOWHERE - 1)) * size;
+    const missing = stored[2 * row] === MISSING;
+    x[row] = missing ? NaN : left + (stored[2 * row] / (MISSING - 1)) * size;
+    y[row] = missing ? NaN : bottom + (stored[2 * row + 1] / (MISSING - 1)) * size;
   }
   const Rows = data.wide ? Uint32Array : Uint16Array;
   const nearest = new Rows(bytes(layout.nearest));
@@ -41,15 +41,15 @@ function nearestTo(layout, row) {
 function boxOf(layout) {
   const along = (axis) => {
     const values = layout[axis].filter((value) => !Number.isNaN(value)).sort();
-    const at = (share) => values[Math.round(share * (values.length - 1))] ?? 0;
+    const at = (quantile) => values[Math.round(quantile * (values.length - 1))] ?? 0;
     const [low, high] = [at(0.002), at(0.998)];
-    const spare = (high - low) / 4; // for those further out, but not for one that is far away
+    const spare = (high - low) / 4; // for points further out, but not for outliers
     return [Math.max(at(0), low - spare), Math.min(at(1), high + spare)];
   };
   return [...along("x"), ...along("y")];
 }
 
-// A grid of cells, so that the pointer is compared with the few points around it.
+// A grid of cells, so that the pointer is compared only with the points near it.
 class Grid {
   constructor(x, y) {
     [this.x, this.y] = [x, y];
@@ -66,7 +66,7 @@ class Grid {
     const home = new Int32Array(count).fill(-1);
     for (let row = 0; row < count; row++) {
       if (Number.isNaN(x[row])) continue;
-      home[row] = this.place(y[row], bottom) * this.side + this.place(x[row], left);
+      home[row] = this.indexOf(y[row], bottom) * this.side + this.indexOf(x[row], left);
       this.start[home[row] + 1]++;
     }
     for (let cell = 0; cell < this.side * this.side; cell++) this.start[cell + 1] += this.start[cell];
@@ -75,16 +75,16 @@ class Grid {
     for (let row = 0; row < count; row++) if (home[row] >= 0) this.rows[next[home[row]]++] = row;
   }
 
-  place(value, from) {
+  indexOf(value, from) {
     return Math.min(this.side - 1, Math.max(0, Math.floor((value - from) / this.cell)));
   }
 
   // The row nearest to a point within `reach`, by `distance(row)`; -1 if there is none.
   find(x, y, reach, distance) {
     let [best, least] = [-1, Infinity];
-    for (let i = this.place(y - reach, this.bottom); i <= this.place(y + reach, this.bottom); i++) {
-      const first = this.start[i * this.side + this.place(x - reach, this.left)];
-      const last = this.start[i * this.side + this.place(x + reach, this.left) + 1];
+    for (let i = this.indexOf(y - reach, this.bottom); i <= this.indexOf(y + reach, this.bottom); i++) {
+      const first = this.start[i * this.side + this.indexOf(x - reach, this.left)];
+      const last = this.start[i * this.side + this.indexOf(x + reach, this.left) + 1];
       for (let at = first; at < last; at++) {
         const away = distance(this.rows[at]);
         if (away < least) [best, least] = [this.rows[at], away];
@@ -94,8 +94,9 @@ class Grid {
   }
 }
 
-// Letters without case and accents, for the search.
+// Text without case and accents, for the search.
 const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+const article = /^(the|an?) /;
 let searched = null;
 
 function search(text, most) {
@@ -103,13 +104,14 @@ function search(text, most) {
   if (!words.length) return [];
   searched ??= data.titles.map(plain);
   const typed = words.join(" ");
-  const ranked = [[], [], []]; // begins so; a word begins so; holds it somewhere
+  const ranked = [[], [], [], []]; // the title, its start, the start of a word, any part
   for (const row of popularFirst) {
     const title = searched[row];
     if (!words.every((word) => title.includes(word))) continue;
-    const bare = title.replace(/^(the|an?) /, "");
-    const begins = title.startsWith(typed) || bare.startsWith(typed);
-    ranked[begins ? 0 : title.includes(` ${words[0]}`) ? 1 : 2].push(row);
+    const bare = title.replace(article, "");
+    const isTitle = bare.replace(/ \([^()]*\)/g, "") === typed.replace(article, "");
+    const starts = title.startsWith(typed) || bare.startsWith(typed);
+    ranked[isTitle ? 0 : starts ? 1 : title.includes(` ${words[0]}`) ? 2 : 3].push(row);
   }
   return ranked.flat().slice(0, most);
 }

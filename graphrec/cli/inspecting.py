@@ -7,19 +7,19 @@ import shlex
 import typer
 
 from graphrec.cli import options
-from graphrec.console import friendly, hint, say, show_json, show_table
+from graphrec.console import handle_errors, hint, say, show_json, show_table
 
 
-@friendly
+@handle_errors
 @options.takes(tables=options.Tables)
 def inspect(
     *,
     tables: options.Tables,
     as_json: options.AsJson = False,
 ) -> None:
-    """Print what was understood of the data, and its problems.
+    """Show how the data are read: counts, the kind of each column, and problems.
 
-    Counts, column types, missing values, and columns that look computed from watches.
+    Problems are missing values and columns that look computed from the interactions.
 
     Examples:
 
@@ -39,14 +39,15 @@ def inspect(
     show_table(["", ""], [[name.replace("_", " "), _shown(fact)] for name, fact in facts.items()])
     typer.echo()
     if columns:
-        names = ["column", "kind", "missing", "features", "why"]
-        show_table(names, [[column[name] for name in names] for column in columns])
+        names = ["column", "kind", "missing", "features"]
+        why = ("why", [column["why"] for column in columns])
+        show_table(names, [[column[name] for name in names] for column in columns], under=why)
         _show_leaks({column["column"]: column["leak"] for column in columns if column["leak"]})
     else:
-        typer.echo("No metadata columns: movies will be known by their ID alone.")
+        typer.echo("No metadata columns: a model of these data has ID embeddings only.")
     for note in notes:
         say(f"Note: {note}")
-    hint("'graphrec train' with the same options learns from these tables.")
+    hint("'graphrec train' with the same options trains on these tables.")
 
 
 def _shown(fact: object) -> str:
@@ -56,11 +57,11 @@ def _shown(fact: object) -> str:
 
 
 def _show_leaks(reasons: dict[str, str]) -> None:
-    """Which columns look leaky, why, and what to do."""
+    """The columns that look leaky, why, and what to do."""
     if not reasons:
         return
     typer.echo()
     for column, reason in reasons.items():
         typer.echo(f"Looks leaky: {column}: {reason}.")
     options = " ".join(f"--ignore-column {shlex.quote(column)}" for column in reasons)
-    typer.echo(f"If these were made from watches or after them, train without: {options}")
+    typer.echo(f"If these were computed from the interactions, train without them: {options}")

@@ -1,10 +1,11 @@
-"""`graphrec similar` and `recommend` as they look: ways side by side, reasons, no doubled ids."""
+"""What `graphrec similar` and `recommend` print: lists side by side, reasons, no doubled ids."""
 
 from __future__ import annotations
 
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import pandas as pd
 import pytest
 from rich.cells import cell_len
 
-from graphrec.cli.lists import show_ways
+from graphrec.cli.lists import show_each_way
 from tests.cli.running import run
 
 
@@ -24,7 +25,7 @@ def test_similar_says_why(model_folder: Path) -> None:
     assert len(lines) == 3
     for line in lines:
         assert "Comedy" in line[header.index("why") :]
-        assert line.rstrip().endswith("by chance")
+        assert line.rstrip().endswith("expected")
     answer = json.loads(
         run("similar", "even story 4", "--model", model_folder, "--k", 1, "--json").stdout
     )
@@ -35,35 +36,38 @@ def test_all_ways_side_by_side(model_folder: Path) -> None:
     done = run("similar", "even story 4", "--by", "all", "--k", 3, "--model", model_folder)
     assert done.exit_code == 0, done.output
     lines = done.stdout.splitlines()
-    assert lines[0].split() == ["company", "metadata", "both", "features"]
+    ways = ["collaborative", "metadata", "both", "features"]
+    assert lines[0].split() == ways
     assert all(line.count("Even story") == 4 for line in lines[1:4])
-    place = lines.index("") + 1
-    assert lines[place].split() == ["of", "3", "shared", "company", "metadata", "both", "features"]
-    assert lines[place + 1].split()[:2] == ["company", "3"]
+    index = lines.index("") + 1
+    assert lines[index].split() == ["in", "common", *ways]
+    assert lines[index + 1].split()[:2] == ["collaborative", "3"]
     answer = json.loads(
         run(
             "similar", "even story 4", "--by", "all", "--k", 3, "--model", model_folder, "--json"
         ).stdout
     )  # fmt: skip
     assert len(answer["similar"]) == 12
-    assert answer["shared"]["company"]["company"] == 3
-    assert answer["shared"]["company"]["both"] == answer["shared"]["both"]["company"]
+    common = answer["common"]
+    assert common["collaborative"]["collaborative"] == 3
+    assert common["collaborative"]["both"] == common["both"]["collaborative"]
 
 
 def _ways(title: str) -> pd.DataFrame:
-    ways = [way for way in ("company", "metadata", "features") for _ in range(2)]
+    ways = [way for way in ("collaborative", "metadata", "features") for _ in range(2)]
     ids = [1, 2, 2, 3, 2, 3]
     columns = {"by": ways, "rank": [1, 2] * 3, "movie_id": ids, "title": [title] * 6}
-    return pd.DataFrame({**columns, "company_alone": [movie == 1 for movie in ids]})
+    return pd.DataFrame({**columns, "collaborative_only": [movie == 1 for movie in ids]})
 
 
-def test_what_company_alone_found_has_a_sign(capsys: pytest.CaptureFixture[str]) -> None:
-    show_ways(_ways("Heat"))
+def test_what_only_the_collaborative_list_holds_is_marked(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    show_each_way(_ways("Heat"))
     _, first, second, legend, *_ = capsys.readouterr().out.splitlines()
     assert first.split() == ["1", "*", "Heat", "Heat", "Heat"]
     assert "*" not in second
-    assert legend.startswith("* found by company alone: it has viewers, and is in no list by ")
-    assert legend.endswith(" by metadata or features.")
+    assert legend == "* only in the collaborative list, not by features or metadata."
 
 
 class _Terminal(io.StringIO):
@@ -76,7 +80,7 @@ def test_titles_are_cut_to_the_terminal(columns: int, monkeypatch: pytest.Monkey
     screen = _Terminal()
     monkeypatch.setattr(sys, "stdout", screen)
     monkeypatch.setenv("COLUMNS", str(columns))
-    show_ways(_ways("Lord of the Rings: The Fellowship of the Ring, 指環王 (2001)"))
+    show_each_way(_ways("Lord of the Rings: The Fellowship of the Ring, 指環王 (2001)"))
     lines = [line for line in screen.getvalue().splitlines() if "Lord" in line]
     assert len(lines) == 2
     for line in lines:
@@ -101,13 +105,13 @@ def untitled(
 def test_made_up_titles_are_not_shown_beside_their_ids(untitled: Path) -> None:
     similar = run("similar", "--movie-id", 4, "--k", 2, "--model", untitled)
     assert similar.stdout.splitlines()[0].split() == ["movie_id", "score", "why"]
-    assert "Closest to movie 4:" in similar.stderr
+    assert "Most similar to movie 4:" in similar.stderr
     assert "movie " not in similar.stdout
     lists = run("recommend", "--user", 3, "--k", 2, "--model", untitled)
     assert lists.stdout.splitlines()[0].split() == ["user_id", "movie_id", "rank", "score"]
     every = run("similar", "--movie-id", 4, "--k", 2, "--by", "all", "--model", untitled)
-    assert every.stdout.splitlines()[0].split() == ["company"]
-    assert "shared" not in every.stdout  # there is one list
+    assert every.stdout.splitlines()[0].split() == ["collaborative"]
+    assert "in common" not in every.stdout  # there is one list
     assert (
         "title"
         in json.loads(run("recommend", "--user", 3, "--json", "--model", untitled).stdout)[0]
@@ -121,7 +125,7 @@ def test_a_way_that_the_model_does_not_have(untitled: Path, by: str, words: str)
     done = run("similar", "--movie-id", 4, "--by", by, "--model", untitled)
     assert done.exit_code == 2
     assert f"this model has no {words} to compare movies by" in done.stderr
-    assert "compares by company." in done.stderr
+    assert "compares by collaborative." in done.stderr
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no pseudo-terminals")
@@ -147,39 +151,35 @@ def test_in_a_terminal_of_80_columns(model_folder: Path) -> None:
     os.close(slave)
     with os.fdopen(master, "rb", closefd=True) as screen:
         shown = os.read(screen.fileno(), 100_000).decode()
-    plain = shown.replace("\x1b[2m", "").replace("\x1b[0m", "")
+    plain = re.sub(r"\x1b\[\d*m", "", shown)
     assert "\x1b" not in plain
     lines = plain.splitlines()
     assert max(map(len, lines)) <= 80
-    assert lines[0] == "Closest to Even story 4 (1990):"
+    assert lines[0] == "Most similar to Even story 4 (1990):"
     assert lines[1].split()[-1] == "features"
     assert lines[3].startswith("    Comedy; ")
     assert lines[-1].startswith("Next: ")
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
-def test_only_earlier_lists_are_replaced(model_folder: Path, tmp_path: Path, ending: str) -> None:
+def test_lists_are_replaced_by_force_only(model_folder: Path, tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"lists.{ending}"
-    options = ("--model", model_folder, "--output", path)
-    table = pd.DataFrame({"movie_id": [1], "mine": [2]})
-    table.to_csv(path, index=False) if ending == "csv" else table.to_parquet(path)
-    for mine in (path.read_bytes(), b"mine, and no table"):
-        path.write_bytes(mine)
-        done = run("recommend", "--user", 3, *options)
-        assert done.exit_code == 2
-        assert "holds no earlier recommendations; give --output another name" in done.stderr
-        assert path.read_bytes() == mine
-    path.unlink()
-    for whom in (("--user", 3), ("--user", 5), ("--likes", "odd story 1"), ("--user", 3)):
-        assert run("recommend", *whom, *options).exit_code == 0
+    path.write_text("old", encoding="utf-8")
+    asked = ("recommend", "--user", 3, "--model", model_folder, "--output", path)
+    done = run(*asked)
+    assert done.exit_code == 2
+    assert f"{path} exists; add --force to replace it" in done.stderr
+    assert path.read_text(encoding="utf-8") == "old"
+    assert run(*asked, "--force").exit_code == 0
+    assert len(pd.read_csv(path) if ending == "csv" else pd.read_parquet(path)) == 20
     assert [inner.name for inner in tmp_path.iterdir()] == [path.name]
 
 
 def test_similar_loads_neither_torch_nor_scikit_learn_nor_scipy(model_folder: Path) -> None:
-    """They take longer than the answer; so does pandas, but tables are made of it."""
+    """They take longer than the answer."""
     code = (
         "import sys; from graphrec.cli import app; app(sys.argv[1:], standalone_mode=False);"
-        "slow = ('torch', 'sklearn', 'scipy', 'rich.console');"
+        "slow = ('torch', 'sklearn', 'scipy');"
         "print([name for name in slow if name in sys.modules])"
     )
     for by in ("both", "all"):

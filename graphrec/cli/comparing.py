@@ -1,0 +1,97 @@
+"""`graphrec similar`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from graphrec.cli import options
+from graphrec.cli.lists import show_each_way, show_movies
+from graphrec.cli.naming import note, recommender_of
+from graphrec.config import Similarity
+from graphrec.console import handle_errors, hint, say, show_json
+from graphrec.errors import ConfigError
+
+if TYPE_CHECKING:
+    from graphrec.recommend.recommender import Recommender
+
+
+@handle_errors
+def similar(
+    title: Annotated[
+        str | None, typer.Argument(help="Title of a movie; case, articles and typos don't matter.")
+    ] = None,
+    *,
+    movie_id: Annotated[
+        str | None, typer.Option(help="Id of the movie, instead of its title.")
+    ] = None,
+    new: Annotated[
+        Path | None,
+        typer.Option(help="JSON file of a new movie to compare instead: title, genres, ..."),
+    ] = None,
+    k: Annotated[int, typer.Option(help="Number of movies.")] = 10,
+    by: Annotated[
+        Similarity,
+        typer.Option(
+            help="What to compare: collaborative, who rated the movies (ID embeddings); metadata,"
+            " as learned; both, the mean of these two; features, the metadata as plain numbers; or"
+            " all, side by side."
+        ),
+    ] = Similarity.BOTH,
+    model: options.ModelDir = options.DEFAULT_MODEL,
+    as_json: options.AsJson = False,
+) -> None:
+    """List the movies most similar to one movie, and why.
+
+    Movies are compared by who rated them, by their metadata, or by both.
+
+    Examples:
+
+        graphrec similar "Toy Story"
+
+        graphrec similar "Toy Story" --by all
+
+        graphrec similar "king kong 2005" --by collaborative --k 5 --json
+
+        graphrec similar --new movie.json
+    """
+    if sum(given is not None for given in (title, movie_id, new)) != 1:
+        raise ConfigError("name one movie: by its title in quotes, by --movie-id, or by --new.")
+    recommender = recommender_of(model, new)
+    if recommender.num_new > 1:
+        raise ConfigError(f"{new} has {recommender.num_new} movies; --new takes one.")
+    row = _row_of(recommender, title, movie_id)
+    meant = recommender.movies.iloc[row]
+    table = recommender.similar(movie_id=meant["movie_id"], k=k, by=by)
+    if new is not None:
+        table = table.drop(columns="new")
+    if as_json:
+        from graphrec.recommend.similarity import overlap
+
+        asked = {"movie_id": meant["movie_id"], "title": meant["title"]}
+        common = {"common": overlap(table).to_dict("index")} if by is Similarity.ALL else {}
+        show_json({"movie": asked, "similar": table.to_dict("records"), **common})
+        return
+    say(f"Most similar to {recommender.lookup.show(row)}:")
+    by_id = by not in (Similarity.METADATA, Similarity.FEATURES)
+    if by_id and recommender.embeddings.is_imputed(row):
+        note("Nobody has rated it: its ID embedding is predicted from metadata.")
+    if by is Similarity.ALL:
+        show_each_way(table)
+        return
+    has_both = Similarity.COLLABORATIVE in table and Similarity.METADATA in table
+    show_movies(table, has_titles=recommender.has_titles)
+    if by is Similarity.BOTH and has_both:
+        hint("--by all shows the list of each kind of similarity, side by side.")
+
+
+def _row_of(recommender: Recommender, title: str | None, movie_id: str | None) -> int:
+    """The row of the named movie; without a name, of the last movie, which is the new one."""
+    if title is not None:
+        return recommender.find(title)
+    if movie_id is None:
+        return len(recommender.movies) - 1
+    wanted = recommender.movie_ids.parse(movie_id)
+    return int(recommender.movie_ids.to_internal([wanted])[0])

@@ -1,0 +1,125 @@
+"""`graphrec recommend`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from graphrec.cli import options
+from graphrec.cli.lists import show_movies
+from graphrec.cli.naming import movies_liked, note, recommender_of
+from graphrec.console import handle_errors, say, show_json
+from graphrec.errors import ConfigError, DataError
+from graphrec.output import atomic_write, check_output
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from graphrec.recommend.recommender import Recommender
+
+
+@handle_errors
+def recommend(
+    *,
+    user: Annotated[list[str] | None, typer.Option(help="Id of a user; may be repeated.")] = None,
+    users: Annotated[str | None, typer.Option(help="'all', to recommend to every user.")] = None,
+    likes: options.Likes = None,
+    history: Annotated[
+        Path | None,
+        typer.Option(help="Ratings table of new users, who need no training."),
+    ] = None,
+    with_movies: options.WithMovies = None,
+    k: Annotated[int, typer.Option(help="Number of movies for each user.")] = 20,
+    among: Annotated[
+        Path | None, typer.Option(help="Table or list of movie ids; only these are recommended.")
+    ] = None,
+    include_seen: Annotated[
+        bool, typer.Option(help="Keep movies that the user has watched.")
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="File for ids, ranks and scores, .csv or .parquet."),
+    ] = None,
+    force: options.Force = False,
+    model: options.ModelDir = options.DEFAULT_MODEL,
+    as_json: options.AsJson = False,
+) -> None:
+    """Recommend movies to users of the data, or to new users.
+
+    A new user is described by movies they like, or by a table of ratings.
+
+    Examples:
+
+        graphrec recommend --user 42
+
+        graphrec recommend --likes "Heat" --likes "Alien"
+
+        graphrec recommend --users all --k 20 --output recs.parquet
+
+        graphrec recommend --history new_users.csv --with-movies new_movies.csv
+    """
+    if sum(bool(given) for given in (user, users, likes, history)) != 1:
+        raise ConfigError(
+            "name the users with one of --user ID, --users all, --likes TITLE or --history FILE."
+        )
+    if users not in (None, "all"):
+        raise ConfigError(f"--users takes 'all', not {users!r}; use --user ID, once for each.")
+    if output is not None:
+        if output.suffix not in (".csv", ".parquet"):
+            raise ConfigError(f"--output {output}: the file must end in .csv or .parquet.")
+        check_output(output, force=force)
+    if users and output is None and not as_json:
+        raise ConfigError("--users all needs --output FILE (.csv or .parquet), or --json.")
+    recommender = recommender_of(model, with_movies)
+    table = recommender.recommend(
+        [recommender.user_ids.parse(one) for one in dict.fromkeys(user)] if user else None,
+        history=movies_liked(recommender, likes) if likes else history,
+        k=k,
+        filter_viewed=not include_seen,
+        among=None if among is None else _movie_ids(among, recommender),
+        note=note,
+    )
+    _write_or_show(table, output, as_json, has_titles=recommender.has_titles)
+
+
+def _write_or_show(
+    table: pd.DataFrame, output: Path | None, as_json: bool, *, has_titles: bool
+) -> None:
+    """Write recommendations to a file, or print them as JSON or as a table."""
+    if output is not None:
+        _write_table(table.drop(columns="title"), output)
+        if as_json:
+            show_json({"output": str(output), "recommendations": len(table)})
+        else:
+            say(f"{len(table):,} recommendations written to {output}.")
+    elif as_json:
+        show_json(table.to_dict("records"))
+    elif table.empty:
+        say("There is nothing to recommend: the history holds every movie that is allowed.")
+    else:
+        show_movies(table, has_titles=has_titles)
+
+
+def _movie_ids(path: Path, recommender: Recommender) -> list[Any]:
+    """Movie ids of a table with a movie id column, or of a list with one id a line."""
+    from graphrec.data.idlist import read_movie_ids
+    from graphrec.data.tables import MOVIE, like_ids
+
+    ids = read_movie_ids(path, note=note)
+    ids = like_ids(ids, recommender.movies[MOVIE])
+    is_there = ids.isin(recommender.movies[MOVIE])
+    if not is_there.any():
+        raise DataError(f"{path}: none of its {len(ids):,} movie ids is in the model.")
+    if not is_there.all():
+        note(f"{path}: {(~is_there).sum():,} movie ids are not in the model; left out.")
+    return ids[is_there].tolist()
+
+
+def _write_table(table: pd.DataFrame, path: Path) -> None:
+    with atomic_write(path) as unfinished:
+        if path.suffix == ".csv":
+            table.to_csv(unfinished, index=False)
+        else:
+            table.to_parquet(unfinished, index=False)
