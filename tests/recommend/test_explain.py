@@ -236,6 +236,19 @@ def test_own_part_of_lightgcn_is_the_users_state(make: Make, num_layers: int) ->
         )
 
 
+def test_own_part_of_graphsage_is_what_the_users_state_becomes(make: Make) -> None:
+    """With one layer z_u = e_u + W_own e_u + W_near mean e_j."""
+    recommender = make(Blend(), node_state="id", scoring="dot", spectral=False, layers="sage")
+    state = recommender.artefact.towers(recommender.model)["id"].state_dict()
+    own = state["users.weight"] + state["users.weight"] @ state["layers.to_user.0.lin_r.weight"].T
+    movie = recommender.model.learned["id"].movie
+    for user, other in ((0, 3), (9, 8)):
+        expected = float(own[user] @ movie[other])
+        assert recommender.explain(other, user=user).own == pytest.approx(
+            expected, rel=1e-3, abs=1e-7
+        )
+
+
 def test_every_edge_of_every_path_is_in_the_training_graph(make: Make) -> None:
     recommender = make()
     dataset, split = recommender.artefact.dataset()
