@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graphrec.config import TrainConfig
 from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split
 from graphrec.errors import ArtefactError
@@ -26,6 +25,7 @@ from graphrec.recommend.artefact import (
 from graphrec.recommend.comparison import compare
 from graphrec.recommend.recommender import Recommender
 from graphrec.recommend.saving import check_target, save_model
+from graphrec.config import TrainConfig
 from graphrec.train.trainer import Fitted
 
 World = tuple[Dataset, Split]
@@ -213,9 +213,9 @@ def test_movies_of_mixed_types_can_be_saved(
     checkerboard: tuple[pd.DataFrame, pd.DataFrame],
     tmp_path: Path,
 ) -> None:
-    from graphrec.config import ModelConfig
     from graphrec.data.dataset import make_dataset
     from graphrec.data.split import make_split
+    from graphrec.config import ModelConfig
     from graphrec.train.trainer import fit
 
     ratings, movies = checkerboard

@@ -13,10 +13,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import torch
-from graphrec.recommend.scoring import scoring_vectors
 
 from graphrec import Recommender
-from graphrec.config import Init, Loss, ModelConfig, NodeState, Scoring, TrainConfig
+from graphrec.config import Init, Loss, NodeState, Scoring
 from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split
 from graphrec.errors import ConfigError, DataError
@@ -24,6 +23,8 @@ from graphrec.evaluate.scorers import Mixture, RankingRule, model_scorer
 from graphrec.recommend.artefact import Artefact
 from graphrec.recommend.export import check_export, export, vectors_of
 from graphrec.recommend.saving import save_model
+from graphrec.recommend.scoring import scoring_vectors
+from graphrec.config import ModelConfig, TrainConfig
 from graphrec.train.trainer import Fitted
 
 
