@@ -159,7 +159,7 @@ def setting(
     return field(default=default, metadata={"help": help, "low": low, "high": high, "above": above})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelConfig:
     """The model: what `graphrec.nn.HybridModel` is made of."""
 
@@ -180,7 +180,7 @@ class ModelConfig:
         _check(self)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainConfig:
     """The training.
 

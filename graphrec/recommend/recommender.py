@@ -172,10 +172,10 @@ class Recommender:
     ) -> pd.DataFrame:
         """The movies closest to one movie.
 
-        By ``collaborative`` it is the cosine of their embeddings by ID: who watches them, and what
-        else those people watch. By ``metadata`` it is the cosine of what the model has learned of
-        their metadata. By ``both`` it is the mean of the two. By ``features`` it is the cosine of
-        the metadata as plain numbers, with nothing learned.
+        By ``collaborative`` it is the cosine of their embeddings by ID: which users have watched
+        them, and what else those users have watched. By ``metadata`` it is the cosine of what the
+        model has learned of their metadata. By ``both`` it is the mean of the two. By ``features``
+        it is the cosine of the metadata as plain numbers, with nothing learned.
 
         Args:
             movie: title (forgiving) or id.

@@ -111,7 +111,7 @@ def test_users_of_a_new_users_split_are_folded_in(make: Make) -> None:
     both = recommender.explain_similarity(1, 3)
     why = recommender.similar(movie_id=1, k=40).set_index("movie_id")["why"]
     # both count those whom the model was trained on
-    assert f"; {both.common} user" in f"; {why[3]}"
+    assert f"; {both.common} in common" in f"; {why[3]}"
 
 
 def test_movies_that_nobody_has_watched(make: Make) -> None:
@@ -231,6 +231,19 @@ def test_own_part_of_lightgcn_is_the_users_state(make: Make, num_layers: int) ->
     movie = recommender.model.learned["id"].movie.numpy()
     for user, other in ((0, 3), (9, 8)):
         expected = of_user[user] @ movie[other] / (num_layers + 1)
+        assert recommender.explain(other, user=user).own == pytest.approx(
+            expected, rel=1e-3, abs=1e-7
+        )
+
+
+def test_own_part_of_graphsage_is_what_the_users_state_becomes(make: Make) -> None:
+    """With one layer z_u = e_u + W_own e_u + W_near mean e_j."""
+    recommender = make(Blend(), node_state="id", scoring="dot", spectral=False, layers="sage")
+    state = recommender.artefact.towers(recommender.model)["id"].state_dict()
+    own = state["users.weight"] + state["users.weight"] @ state["layers.to_user.0.lin_r.weight"].T
+    movie = recommender.model.learned["id"].movie
+    for user, other in ((0, 3), (9, 8)):
+        expected = float(own[user] @ movie[other])
         assert recommender.explain(other, user=user).own == pytest.approx(
             expected, rel=1e-3, abs=1e-7
         )
