@@ -15,23 +15,28 @@ PACKAGE = Path(graphrec.__file__).parent
 FLOORS = ("data", "features", "graph", "nn", "evaluate", "train", "recommend", "study", "cli")
 # may be imported from anywhere
 GROUND = {"graphrec"} | {
-    f"graphrec.{name}" for name in ("config", "errors", "notebook", "output", "plain", "style")
+    f"graphrec.{name}" for name in ("config", "errors", "formatting", "notebook", "output", "style")
 }
-TOP = {"graphrec.console", "graphrec.grid"}  # the terminal's helpers: the command line's alone
+TOP = {"graphrec.console"}  # the terminal: the command line's alone
 
 
 def test_exported_names_are_these() -> None:
     assert graphrec.__all__ == [
+        "Dataset",
         "GraphRecommender",
         "GraphrecError",
+        "Interactions",
         "ModelConfig",
         "Recommender",
+        "Report",
+        "Split",
         "TrainConfig",
         "build_graph",
         "evaluate_ranking",
         "fit",
         "load_dataset",
         "make_split",
+        "nn",
         "normalized_adjacency",
         "read_movies",
         "read_ratings",

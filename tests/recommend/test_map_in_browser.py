@@ -82,7 +82,9 @@ def pixels(page: Page) -> np.ndarray:
 
 def settled(page: Page) -> np.ndarray:
     """The pixels once the frames that were asked for are drawn."""
-    page.evaluate("() => new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)))")
+    page.evaluate(
+        "() => new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)))"
+    )
     return pixels(page)
 
 
