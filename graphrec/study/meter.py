@@ -57,7 +57,7 @@ class Meter:
 
 
 def _give_back() -> None:
-    """Return freed memory to the system: what is taken from a store of it could not be seen."""
+    """Return freed memory to the system: what is taken from it again could not be seen."""
     gc.collect()
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's
