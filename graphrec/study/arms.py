@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from graphrec.config import NodeState
@@ -54,8 +54,8 @@ class Arm:
         name: short, unique.
         description: what it is, in a sentence.
         method: the parts of a graph model, or another method.
-        layers: of LightGCN.
         features: which metadata a graph model gets.
+        layers: of LightGCN.
         spectral: whether the graph model has a spectral part too.
     """
 
@@ -63,63 +63,39 @@ class Arm:
     name: str
     description: str
     method: NodeState | Classical | Simple
-    layers: int = 1
     features: Features = Features.OWN
+    layers: int = 1
     spectral: bool = False
 
 
+_BOTH = NodeState.ID_METADATA
 BY_METADATA, BY_ID, HYBRID = MAIN = ("metadata", "id", "id+metadata")
 """The arms that the study's question is about."""
 _MAIN_ARMS = (
     Arm(Group.ARMS, BY_METADATA, "movies have metadata embeddings only", NodeState.METADATA),
     Arm(Group.ARMS, BY_ID, "movies and users have ID embeddings", NodeState.ID),
-    Arm(Group.ARMS, HYBRID, "both parts, weighted on validation", NodeState.ID_METADATA),
+    Arm(Group.ARMS, HYBRID, "both parts, weighted on validation", _BOTH),
 )
+_SHUFFLED, _RANDOM = "every movie has another one's metadata", "random numbers instead of metadata"
+_CLASSICAL: dict[Classical | Simple, str] = {
+    Classical.ITEM_KNN: "the one-hot history, neighbors by co-occurrence",
+    Classical.EASE: "the one-hot history, a linear model in closed form",
+    Classical.ITEM2VEC: "word2vec over histories",
+    Classical.GLOVE: "GloVe over counts of co-occurrence",
+    Classical.ALS: "matrix factorisation by alternating least squares",
+    Simple.METADATA_KNN: "cosine of the history's metadata",
+    Simple.POPULARITY: "the movies with the most ratings, for everybody",
+}
 _ARMS = (
     *_MAIN_ARMS,
-    Arm(
-        Group.ARMS,
-        "graphrec",
-        "both parts and the spectral one, as `graphrec train` makes them",
-        NodeState.ID_METADATA,
-        spectral=True,
-    ),
+    Arm(Group.ARMS, "graphrec", "plus the spectral part: `graphrec train`", _BOTH, spectral=True),
     *(
-        Arm(
-            Group.LAYERS,
-            f"{arm.name}, 0 layers",
-            f"{arm.description}; no propagation",
-            arm.method,
-            layers=0,
-        )
+        replace(arm, group=Group.LAYERS, name=f"{arm.name}, 0 layers", layers=0)
         for arm in _MAIN_ARMS
     ),
-    Arm(
-        Group.CONTROLS,
-        "id + shuffled metadata",
-        "every movie has another one's metadata",
-        NodeState.ID_METADATA,
-        features=Features.SHUFFLED,
-    ),
-    Arm(
-        Group.CONTROLS,
-        "id + random metadata",
-        "random numbers instead of metadata, as many",
-        NodeState.ID_METADATA,
-        features=Features.RANDOM,
-    ),
-    *(
-        Arm(Group.CLASSICAL, method.value, description, method)
-        for method, description in (
-            (Classical.ITEM_KNN, "the one-hot history, neighbors by co-occurrence"),
-            (Classical.EASE, "the one-hot history, a linear model in closed form"),
-            (Classical.ITEM2VEC, "word2vec over histories"),
-            (Classical.GLOVE, "GloVe over counts of co-occurrence"),
-            (Classical.ALS, "matrix factorisation by alternating least squares"),
-            (Simple.METADATA_KNN, "cosine of the history's metadata"),
-            (Simple.POPULARITY, "the movies with the most ratings, for everybody"),
-        )
-    ),
+    Arm(Group.CONTROLS, "id + shuffled metadata", _SHUFFLED, _BOTH, Features.SHUFFLED),
+    Arm(Group.CONTROLS, "id + random metadata", _RANDOM, _BOTH, Features.RANDOM),
+    *(Arm(Group.CLASSICAL, method.value, text, method) for method, text in _CLASSICAL.items()),
     Arm(Group.CHANCE, "random", "a list in random order", Simple.RANDOM),
 )
 
@@ -134,11 +110,11 @@ def choose_arms(groups: tuple[Group, ...], leaky: tuple[str, ...], drop_leaky: b
     """
     word = "with" if drop_leaky else "without"
     leak_check = [
-        Arm(
-            Group.LEAKS,
-            f"{arm.name}, {word} leaks",
-            f"{arm.description}; {word} {', '.join(leaky)}",
-            arm.method,
+        replace(
+            arm,
+            group=Group.LEAKS,
+            name=f"{arm.name}, {word} leaks",
+            description=f"{arm.description}; {word} {', '.join(leaky)}",
             features=Features.OTHER,
         )
         for arm in (_MAIN_ARMS[0], _MAIN_ARMS[2])

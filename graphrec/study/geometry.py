@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import RidgeCV
-from sklearn.model_selection import KFold
+from sklearn.model_selection import KFold, cross_val_predict
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import normalize
 from torch import Tensor
@@ -41,12 +42,12 @@ def predictability(embedding: np.ndarray, features: np.ndarray, seed: int) -> fl
     if len(embedding) < 2 * FOLDS:
         return float("nan")
     unit = normalize(embedding)
-    error = total = 0.0
-    for fit, test in KFold(FOLDS, shuffle=True, random_state=seed).split(unit):
-        model = RidgeCV(PENALTIES).fit(features[fit], unit[fit])
-        error += float(((unit[test] - model.predict(features[test])) ** 2).sum())
-        total += float(((unit[test] - unit[fit].mean(axis=0)) ** 2).sum())
-    return 1 - error / max(total, 1e-12)
+    folds = KFold(FOLDS, shuffle=True, random_state=seed)
+    predicted, mean = (
+        cross_val_predict(model, features, unit, cv=folds)
+        for model in (RidgeCV(PENALTIES), DummyRegressor())
+    )
+    return float(1 - ((unit - predicted) ** 2).sum() / max(((unit - mean) ** 2).sum(), 1e-12))
 
 
 def neighbor_overlap(first: np.ndarray, second: np.ndarray, seed: int) -> tuple[float, float]:

@@ -7,7 +7,6 @@ import gc
 import sys
 import threading
 import time
-from types import TracebackType
 
 import psutil
 
@@ -37,12 +36,7 @@ class Meter:
         self._watch.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.seconds = time.perf_counter() - self._began
         self._over.set()
         self._watch.join()

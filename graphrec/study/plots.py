@@ -35,7 +35,8 @@ _MAIN_STYLES = {  # Okabe & Ito's colours
     "id": ("#0072b2", "o"),
     "id+metadata": (INK, "D"),
 }
-_OFFSETS = [(8, 0), (-8, 0), (0, 11), (0, -11)]  # of a name from its point
+_LINE: dict[str, Any] = {"ms": 5.5, "lw": 2.2, "elinewidth": 1.2, "capsize": 2.5}
+_OFFSETS = [(9, 0), (-9, 0), (0, 11), (0, -11)]  # of a name from its point
 _OFFSETS += [(x, y) for y in (16, -16, 28, -28, 40, -40, 52, -52) for x in (14, -14)]
 _ONE_HOT = ("item-knn", "ease")  # keep the history itself
 
@@ -103,17 +104,7 @@ def learning_curve(results: Results) -> Plot | None:
         colour, marker = _style(arm)
         if _is_main(arm):
             at, error = np.arange(len(buckets)) + shift, [mean - low, high - mean]
-            axes.errorbar(
-                at,
-                mean,
-                error,
-                c=colour,
-                marker=marker,
-                ms=5.5,
-                lw=2.2,
-                elinewidth=1.2,
-                capsize=2.5,
-            )
+            axes.errorbar(at, mean, error, color=colour, marker=marker, **_LINE)
         else:
             axes.plot(mean, color=FAINT, lw=1, marker=".", ms=3, zorder=1)
     axes.set_ylim(0, axes.get_ylim()[1] * 1.08)
@@ -173,42 +164,12 @@ def _name_buckets(axes: Axes, buckets: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _mark_crossing(axes: Axes, results: Results) -> None:
-    """A line where the order changes, and above it the sentence that says so."""
-    x = _crossing(results)
-    if x is None:
-        return
-    is_left = x < np.mean(axes.get_xlim())
-    sentence = results["crossing"]["sentence"].partition(";")[0].rstrip(".")
-    axes.axvline(x, color=QUIET, lw=1, ls=(0, (3, 3)), zorder=0)
-    axes.annotate(
-        textwrap.fill(sentence, 60, max_lines=2, placeholder=" …"),
-        (x, 1),
-        (0, 5),
-        xycoords=("data", "axes fraction"),
-        textcoords="offset points",
-        ha="left" if is_left else "right",
-        size=9,
-        style="italic",
-        color=QUIET,
-    )
-
-
-def _crossing(results: Results) -> float | None:
-    """Where the lines of the ID and the metadata cross, on the axis of the buckets."""
-    ratings = results["crossing"]["ratings"]
-    means = {
-        arm["name"]: [_figure(results, arm, bucket["name"]) for bucket in results["buckets"]]
-        for arm in results["arms"]
-        if arm["name"] in ("id", "metadata")
-    }
-    lead = np.subtract(means["id"], means["metadata"])
-    lows = [bucket["low"] for bucket in results["buckets"]]
-    if ratings not in lows[1:]:  # None: somewhere between two buckets far apart
-        return None
-    after = lows.index(ratings)
-    if not lead[after - 1] < 0 < lead[after]:
-        return after - 0.5
-    return float(after - 1 + lead[after - 1] / (lead[after - 1] - lead[after]))
+    """The sentence that says where the order changes, and a line between the two buckets."""
+    ratings, lows = results["crossing"]["ratings"], [b["low"] for b in results["buckets"]]
+    sentence = textwrap.fill(results["crossing"]["sentence"], 100)
+    axes.set_title(sentence, size=9, style="italic", color=QUIET)
+    if ratings in lows:  # else somewhere in a gap
+        axes.axvline(lows.index(ratings) - 0.5, color=QUIET, lw=1, ls=(0, (3, 3)), zorder=0)
 
 
 # --- a row for each arm or pair, and axes for each subset
@@ -277,7 +238,9 @@ def differences_chart(results: Results) -> Plot | None:
     axes.set_yticks(rank - 0.16, [first for first, _ in pairs], weight="bold", color=INK, size=9)
     axes.set_yticks(rank + 0.2, [f"against {second}" for _, second in pairs], minor=True, size=8.5)
     title = f"difference in {results['metric']}, right of the line the first is higher"
-    _explain_verdicts(figure, title)
+    for word, colour in _VERDICTS.items():
+        axes.plot([], [], "o", color=colour, mfc="white" if word == "tie" else colour, label=word)
+    figure.legend(title=title, title_fontsize=9, loc="outside lower center", ncols=3, frameon=False)
     return _plot(figure)
 
 
@@ -290,17 +253,6 @@ def _compared(rows: Iterable[Mapping[str, Any]], first: str, second: str) -> str
     words = {"better": "better on", "worse": "worse on", "tie": "a tie on"}
     parts = [f"{words[word]} {listed(subsets)}" for word, subsets in found.items() if subsets]
     return f"{first} against {second}: {', '.join(parts)}."
-
-
-def _explain_verdicts(figure: Figure, title: str) -> None:
-    from matplotlib.lines import Line2D
-
-    marks = [
-        Line2D([], [], ls="", marker="o", color=colour, mfc="white" if word == "tie" else colour)
-        for word, colour in _VERDICTS.items()
-    ]
-    place = {"loc": "outside lower center", "ncols": 3, "frameon": False}
-    figure.legend(marks, list(_VERDICTS), title=title, title_fontsize=9, fontsize=9, **place)
 
 
 def _panels(figure: Figure, results: Results, subsets: Collection[str]) -> list[Axes]:
@@ -329,8 +281,6 @@ def _draw_interval(
 
 def cost_chart(results: Results) -> Plot | None:
     """Quality on warm movies against bytes per user, on a logarithmic axis."""
-    from matplotlib.ticker import LogLocator
-
     groups = ("arms", "classical", "chance")
     arms = [arm for arm in results["arms"] if arm["group"] in groups]
     title = []
@@ -354,14 +304,15 @@ def cost_chart(results: Results) -> Plot | None:
     most = max(x for *_, (x, _) in points)
     axes.set_xlim(nothing / 1.7, most * 2.5)
     axes.margins(y=0.09)
-    ticks = LogLocator(subs=(1, 2, 5)).tick_values(least, most)
-    ticks = ticks[(ticks >= least * 0.7) & (ticks <= most * 2)]
+    ticks = [digit * 10**power for power in range(12) for digit in (1, 2, 5)]
+    ticks = [tick for tick in ticks if least * 0.7 <= tick <= most * 2]
     axes.set_xticks([nothing, *ticks], ["nothing", *map(size, ticks)])
     axes.minorticks_off()
     axes.grid(color=HAIR, lw=0.8)
     axes.set_axisbelow(True)
     axes.set_xlabel("kept of each user (mean, logarithmic): a vector, or the history")
     axes.set_ylabel(f"{results['metric']} on warm movies")
+    figure.draw_without_rendering()  # puts the axes where they will be
     _name_points(axes, points)
     return _plot(figure)
 
@@ -371,8 +322,7 @@ def _name_points(axes: Axes, points: Sequence[tuple[str, Arm, tuple[float, float
     from matplotlib.text import Text
     from matplotlib.transforms import Bbox
 
-    axes.figure.draw_without_rendering()  # puts the axes where they will be
-    frame, renderer = axes.get_window_extent(), axes.figure.canvas.get_renderer()
+    frame = axes.get_window_extent()
     taken = [Bbox([at - 10, at + 10]) for at in axes.transData.transform([p[2] for p in points])]
     for name, arm, point in sorted(points, key=lambda point: not _is_main(point[1])):
         for x, y in _OFFSETS:
@@ -386,8 +336,8 @@ def _name_points(axes: Axes, points: Sequence[tuple[str, Arm, tuple[float, float
                 arrowprops=far if abs(y) > 11 else None,
                 **_name_style(arm),
             )
-            label.update_positions(renderer)
-            box = Text.get_window_extent(label, renderer).padded(2)
+            label.get_window_extent()  # with its line; puts the text where it will be
+            box = Text.get_window_extent(label).padded(2)
             if frame.containsx(box.x1) and not any(map(box.overlaps, taken)):
                 break
             if (x, y) != _OFFSETS[-1]:

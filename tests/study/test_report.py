@@ -299,7 +299,7 @@ def test_names_of_close_points_do_not_hide_each_other(results: Facts) -> None:
 
 def test_crossing_is_marked_where_the_lines_cross(results: Facts) -> None:
     before = plots.learning_curve(results)
-    results["crossing"]["ratings"] = 3  # there the metadata are still ahead
+    results["crossing"]["ratings"] = 3
     after = plots.learning_curve(results)
     results["crossing"]["ratings"] = None  # somewhere in a gap
     without = plots.learning_curve(results)
