@@ -82,6 +82,7 @@ def summarise(store: ResultsStore, context: Context) -> Json:
     measured, common = _Measurements(store, context), context.common
     subsets = [name for name in common if name in SUBSETS]
     buckets = [name for name in common if name in BUCKETS]
+    fractions = _means(facts["metadata_fractions"] for facts in measured.facts[HYBRID])
     halves = [(BY_ID, BY_METADATA), (HYBRID, BY_ID), (HYBRID, BY_METADATA)]
     results: Json = to_jsonable(
         {
@@ -93,7 +94,16 @@ def summarise(store: ResultsStore, context: Context) -> Json:
             "notes": context.notes,
             "subsets": {name: _counts(context, name) for name in subsets},
             "arms": [_arm(measured, arm, common) for arm in context.arms],
-            "buckets": _buckets(measured, context, buckets),
+            "buckets": [
+                {
+                    "name": name,
+                    "low": BUCKETS[name][0],
+                    "high": BUCKETS[name][1],
+                    "metadata_fraction": fractions[name],
+                    **_counts(context, name),
+                }
+                for name in buckets
+            ],
             "differences": _compare(measured, _pairs(context.arms), subsets),
             "curve_differences": _compare(measured, halves, buckets),
             "geometry": _means(facts["geometry"] for facts in measured.facts[HYBRID]),
@@ -128,30 +138,9 @@ def _counts(context: Context, name: str) -> Json:
     return {"movies": movies, "held_out": held_out, "users": users, "chance_recall": chance}
 
 
-def _buckets(measured: _Measurements, context: Context, names: Iterable[str]) -> list[Json]:
-    fractions = _means(facts["metadata_fractions"] for facts in measured.facts[HYBRID])
-    return [
-        {
-            "name": name,
-            "low": BUCKETS[name][0],
-            "high": BUCKETS[name][1],
-            "metadata_fraction": fractions[name],
-            **_counts(context, name),
-        }
-        for name in names
-    ]
-
-
 def _arm(measured: _Measurements, arm: Arm, subsets: Iterable[str]) -> Json:
     facts = measured.facts[arm.name]
     costs = ("bytes_per_user", "seconds", "memory")
-    figures = {
-        name: {
-            f"{metric}@{K}": _figure(measured, arm.name, name, metric)
-            for metric in (("ndcg", "recall") if name in SUBSETS else ("ndcg",))
-        }
-        for name in subsets
-    }
     return {
         "name": arm.name,
         "group": arm.group,
@@ -159,7 +148,13 @@ def _arm(measured: _Measurements, arm: Arm, subsets: Iterable[str]) -> Json:
         "parameters": facts[0]["parameters"],
         **_means({name: own[name] for name in costs} for own in facts),
         "chosen": facts[0]["chosen"],
-        "subsets": figures,
+        "subsets": {
+            name: {
+                f"{metric}@{K}": _figure(measured, arm.name, name, metric)
+                for metric in (("ndcg", "recall") if name in SUBSETS else ("ndcg",))
+            }
+            for name in subsets
+        },
     }
 
 

@@ -149,7 +149,7 @@ def find_crossing(results: Json) -> Json | None:
         sentence = (
             f"The metadata beats the ID embedding on movies with {few}, the ID embedding the"
             f" metadata on those with {first} or more; too few movies lie between to say where"
-            " they change places."
+            " the order changes."
         )
         return {"ratings": None, "sentence": sentence}
     doubt = f" (beyond doubt from {clear_from} on)" if clear_from > first else ""

@@ -1,4 +1,4 @@
-"""The report of a study: one file that needs nothing else, says everything and trusts nobody."""
+"""The report of a study: one file that needs nothing else, is complete and escapes its data."""
 
 from __future__ import annotations
 
@@ -209,7 +209,7 @@ def _no_geometry(results: Facts) -> None:
     results["geometry"] = dict.fromkeys(results["geometry"]) | {"neighbors": 10, "well_rated": 20}
 
 
-def _arms_alone(results: Facts) -> None:
+def _main_arms_only(results: Facts) -> None:
     results["arms"] = arms_of(results, "arms")
     results["differences"] = results["differences"][:12]
     results["settings"]["tune"] = False
@@ -254,7 +254,7 @@ def _unmeasured_columns(results: Facts) -> None:
         (_no_crossing, 4),
         (_no_leaks, 4),
         (_no_geometry, 4),
-        (_arms_alone, 4),
+        (_main_arms_only, 4),
         (_no_cold_movies, 4),
         (_no_curve, 3),
         (_one_bucket, 4),

@@ -76,11 +76,11 @@ def test_too_small_data_are_refused(checkerboard: tuple[pd.DataFrame, pd.DataFra
 
 def test_measures_what_a_report_measures(sample: World) -> None:
     dataset, split = sample
-    known = dataset.interactions.to_csr(split.known)
+    history = dataset.interactions.to_csr(split.known)
     rng = np.random.default_rng(0)
     scorer = Popularity(rng.random(dataset.interactions.num_movies))  # no ties
     subsets = find_subsets(dataset.interactions, split)
-    measured = measure(scorer, subsets, known, 0)
+    measured = measure(scorer, subsets, history, 0)
     for name in ("warm", "cold"):
         report = evaluate_ranking(
             scorer,
@@ -100,9 +100,9 @@ def test_measures_what_a_report_measures(sample: World) -> None:
 def test_random_lists_are_at_chance(sample: World) -> None:
     dataset, split = sample
     subsets = find_subsets(dataset.interactions, split)
-    known = dataset.interactions.to_csr(split.known)
+    history = dataset.interactions.to_csr(split.known)
     scorer = Popularity(np.zeros(dataset.interactions.num_movies))
-    recall = measure(scorer, subsets, known, 0)["cold"]["recall"]
+    recall = measure(scorer, subsets, history, 0)["cold"]["recall"]
     error = recall.std() / len(recall) ** 0.5
     assert abs(recall.mean() - subsets["cold"].chance) < 4 * error
 
