@@ -32,10 +32,10 @@ from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split
 from graphrec.evaluate.ranking import Scorer, rank
 from graphrec.evaluate.significance import paired_bootstrap
-from graphrec.study.places import find_places, measure
+from graphrec.study.subsets import find_subsets, measure
 from graphrec.train.trainer import Experiment
 
-PLACES = ("cold", "warm", "all")
+SUBSETS = ("cold", "warm", "all")
 OURS = {
     "graphrec": ModelConfig(),
     "graphrec, sage": ModelConfig(layers=Layers.SAGE),
@@ -85,16 +85,16 @@ def main(
     found: dict[str, list[Row]] = {}
     for number in seed or [0, 1, 2]:
         split = make_split(dataset, SplitKind.COLD_MOVIES, seed=number)
-        places = find_places(dataset.interactions, split)
+        subsets = find_subsets(dataset.interactions, split)
         history = dataset.interactions.to_csr(split.shown)
         began = time.perf_counter()
         for name, scorer, chosen in contenders(dataset, split, number, tuple(drop or ())):
-            measured = measure(scorer, {p: places[p] for p in PLACES}, history, number)
+            measured = measure(scorer, {name: subsets[name] for name in SUBSETS}, history, number)
             listed, wanted = fraction_of_cold(scorer, dataset, split)
             seconds = time.perf_counter() - began
             row = {"measured": measured, "listed": listed, "wanted": wanted, "chosen": chosen}
             found.setdefault(name, []).append(row)
-            ndcg = {place: float(measured[place]["ndcg"].mean()) for place in PLACES}
+            ndcg = {place: float(measured[place]["ndcg"].mean()) for place in SUBSETS}
             say(f"seed {number}, {name} ({seconds:.0f} s): {ndcg}, listed {listed:.3f}; {chosen}")
             began = time.perf_counter()
     machine = facts()
@@ -139,7 +139,7 @@ def _difference(found: dict[str, list[Row]], first: str, second: str, place: str
         for a, b in zip(found[first], found[second], strict=True)
     ]
     by_user = np.concatenate([a["ndcg"] - b["ndcg"] for a, b in pairs])
-    by_movie = np.mean([a["luck"] - b["luck"] for a, b in pairs], axis=0)
+    by_movie = np.mean([a["movie_influence"] - b["movie_influence"] for a, b in pairs], axis=0)
     i = paired_bootstrap(by_user, rng=np.random.default_rng(0), by_movie=by_movie)
     return [f"{first} - {second}", place, f"{i.mean:+.4f}", f"{i.low:+.4f} to {i.high:+.4f}"]
 
@@ -151,7 +151,7 @@ def _plain(found: dict[str, list[Row]]) -> dict[str, Any]:
                 **{key: row[key] for key in ("listed", "wanted", "chosen")},
                 **{
                     f"{place} {metric}": float(row["measured"][place][metric].mean())
-                    for place in PLACES
+                    for place in SUBSETS
                     for metric in ("ndcg", "recall")
                 },
             }

@@ -5,7 +5,7 @@
     python -m benchmarks.why --study ml-latest-small=ML --study sample=SAMPLE
 
 Every part of the page between ``<!-- NAME: PART -->`` and ``<!-- end -->`` is made anew from the
-study's results.json, where PART is one of `PARTS`; its pictures are copied beside the page.
+study's results.json, where PART is one of `PARTS`; its plots are copied beside the page.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks.common import say
-from graphrec.study.text import MAIN
+from graphrec.study.arms import MAIN
 
 PAGE = Path(__file__).parent.parent / "docs" / "why-embeddings.md"
-PICTURES = ("learning-curve.png", "places.png")
-SHOWN_PLACES = ("warm", "tail", "cold")
+PLOTS = ("learning-curve.png", "subsets.png")
+SHOWN_SUBSETS = ("warm", "tail", "cold")
 NOT_COSTED = ("layers", "controls", "leaks", "chance")
 Results = dict[str, Any]
 
@@ -50,24 +50,24 @@ def curve(results: Results) -> str:
             bucket["name"],
             f"{bucket['movies']:,}",
             f"{bucket['held_out']:,}",
-            *(_with_width(arm["curve"].get(bucket["name"])) for arm in arms),
+            *(_with_width(arm["subsets"][bucket["name"]][results["metric"]]) for arm in arms),
         ]
         for bucket in results["buckets"]
     ]
     names = [arm["name"] for arm in arms]
-    return table(["training ratings", "movies", "held-out watches", *names], rows)
+    return table(["training ratings", "movies", "held-out interactions", *names], rows)
 
 
 def arms(results: Results) -> str:
-    """All arms in all places."""
+    """All arms on all subsets."""
     rows = [
         [
             arm["name"],
-            *(_with_width(arm["places"][p].get(results["metric"])) for p in results["places"]),
+            *(_with_width(arm["subsets"][s][results["metric"]]) for s in results["subsets"]),
         ]
         for arm in results["arms"]
     ]
-    return table(["arm", *results["places"]], rows)
+    return table(["arm", *results["subsets"]], rows)
 
 
 def differences(results: Results) -> str:
@@ -76,20 +76,20 @@ def differences(results: Results) -> str:
     rows = [
         [
             f"{row['first']} − {row['second']}",
-            row["place"],
+            row["subset"],
             f"{row['mean']:+.4f}",
             f"{row['low']:+.4f} to {row['high']:+.4f}",
             f"{row['p_holm']:.3f}",
             row["verdict"],
         ]
         for row in results["differences"]
-        if row["place"] in SHOWN_PLACES
+        if row["subset"] in SHOWN_SUBSETS
         and (
             {row["first"], row["second"]} <= shown
-            or (row["first"], row["second"], row["place"]) == ("id", "random", "cold")
+            or (row["first"], row["second"], row["subset"]) == ("id", "random", "cold")
         )
     ]
-    head = [f"difference in {results['metric']}", "place", "mean", "interval", "p, corrected", ""]
+    head = [f"difference in {results['metric']}", "subset", "mean", "interval", "p, corrected", ""]
     return table(head, rows)
 
 
@@ -97,12 +97,12 @@ def seeds(results: Results) -> str:
     """Each seed of the main arms."""
     rows = []
     for arm in (arm for arm in results["arms"] if arm["name"] in MAIN):
-        for place in SHOWN_PLACES:
-            figure = arm["places"][place][results["metric"]]
+        for subset in SHOWN_SUBSETS:
+            figure = arm["subsets"][subset][results["metric"]]
             each = ", ".join(f"{value:.3f}" for value in figure["seeds"])
             low, high = figure["seeds_low"], figure["seeds_high"]
-            rows.append([arm["name"], place, each, f"{low:.3f} to {high:.3f}"])
-    return table(["arm", "place", "seeds", "interval over seeds"], rows)
+            rows.append([arm["name"], subset, each, f"{low:.3f} to {high:.3f}"])
+    return table(["arm", "subset", "seeds", "interval over seeds"], rows)
 
 
 def cost(results: Results) -> str:
@@ -144,18 +144,15 @@ def main(
     for name, _, folder in (given.partition("=") for given in study):
         results = json.loads((Path(folder) / "results.json").read_text(encoding="utf-8"))
         page = fill(page, name, results)
-        for picture in PICTURES:
-            shutil.copyfile(Path(folder) / picture, PAGE.parent / "images" / f"{name}-{picture}")
+        for plot in PLOTS:
+            shutil.copyfile(Path(folder) / plot, PAGE.parent / "images" / f"{name}-{plot}")
     PAGE.write_text(page, encoding="utf-8")
     say(f"{PAGE} is made anew.")
 
 
-def _with_width(figure: Mapping[str, float | None] | None) -> str:
+def _with_width(figure: Mapping[str, float]) -> str:
     """A mean with half the width of its interval."""
-    mean, low, high = ((figure or {}).get(key) for key in ("mean", "low", "high"))
-    if mean is None or low is None or high is None:
-        return "–"
-    return f"{mean:.3f} ± {(high - low) / 2:.3f}"
+    return f"{figure['mean']:.3f} ± {(figure['high'] - figure['low']) / 2:.3f}"
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from graphrec.formatting import printable, to_jsonable
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from graphrec.study.experiment import Listener
+    from graphrec.study.experiment import StudyCallbacks
     from graphrec.train.trainer import Epoch
 
 NARROWEST, WIDEST = 40, 100_000  # columns of the screen that a table is fitted to
@@ -191,16 +191,16 @@ def training_progress(quiet: bool) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def study_progress(seeds: int, quiet: bool) -> Iterator[Listener]:
+def study_progress(seeds: int, quiet: bool) -> Iterator[StudyCallbacks]:
     """A study's listener: a bar on stderr while it is a terminal, else a line for each arm."""
-    from graphrec.study.experiment import Listener
+    from graphrec.study.experiment import StudyCallbacks
     from graphrec.train.trainer import Callbacks
 
     if quiet:
-        yield Listener()
+        yield StudyCallbacks()
         return
     if not sys.stderr.isatty():
-        yield Listener(on_measured=_say_measured)
+        yield StudyCallbacks(on_measured=_say_measured)
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -235,7 +235,7 @@ def study_progress(seeds: int, quiet: bool) -> Iterator[Listener]:
             bar.update(task, completed=done)
             bar.console.print(_measured(done, total, seed, arm, ndcg), style="dim", highlight=False)
 
-        yield Listener(on_arm, on_measured, Callbacks(on_stage=on_stage, on_batch=on_batch))
+        yield StudyCallbacks(on_arm, on_measured, Callbacks(on_stage=on_stage, on_batch=on_batch))
 
 
 def _say_measured(done: int, total: int, seed: int, arm: str, ndcg: dict[str, float]) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from enum import Enum
 from typing import Any
 
+MISSING = "–"
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -29,6 +31,54 @@ def shorten(text: str, width: int) -> str:
     return text if len(text) <= width else f"{text[: width - 1].rstrip()}…"
 
 
+def number(value: float | None, digits: int = 4, sign: bool = False) -> str:
+    """A number with so many decimals and a real minus sign.
+
+    >>> number(-0.25, 3), number(0.25, sign=True), number(None)
+    ('−0.250', '+0.2500', '–')
+    """
+    if value is None:
+        return MISSING
+    return f"{value:{'+' if sign else ''}z.{digits}f}".replace("-", "−")
+
+
+def count(value: float) -> str:
+    """A number of things.
+
+    >>> count(30_032)
+    '30,032'
+    """
+    return f"{round(value):,}"
+
+
+def percent(fraction: float | None) -> str:
+    """A fraction between 0 and 1.
+
+    >>> percent(0.15), percent(0.214)
+    ('15%', '21.4%')
+    """
+    return MISSING if fraction is None else f"{fraction * 100:.3g}%"
+
+
+def p_value(value: float) -> str:
+    """A probability that there is no difference.
+
+    >>> p_value(0.0001), p_value(0.0314)
+    ('< 0.001', '0.031')
+    """
+    return "< 0.001" if value < 0.001 else number(value, 3)
+
+
+def listed(words: Iterable[str]) -> str:
+    """Words as a sentence lists them.
+
+    >>> listed(["warm", "tail", "cold"])
+    'warm, tail and cold'
+    """
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
+
+
 def short_number(value: float) -> str:
     """A number in about three digits.
 
@@ -46,11 +96,11 @@ def short_number(value: float) -> str:
 def duration(seconds: float) -> str:
     """A time.
 
-    >>> duration(3.21), duration(75), duration(7_320)
-    ('3.2 s', '1 min 15 s', '2 h 2 min')
+    >>> duration(0.012), duration(3.21), duration(75), duration(7_320)
+    ('0.01 s', '3.2 s', '1 min 15 s', '2 h 2 min')
     """
     if seconds < 60:
-        return f"{seconds:.1f} s"
+        return f"{seconds:.{1 if seconds >= 1 else 2}f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 

@@ -16,9 +16,7 @@ from graphrec.errors import ConfigError
 from graphrec.formatting import duration
 
 if TYPE_CHECKING:
-    from graphrec.data.dataset import Dataset
     from graphrec.study.experiment import Study
-    from graphrec.study.settings import StudySettings
 
 DEFAULT_STUDY = Path("graphrec-study")
 _SETTINGS = "Settings"
@@ -36,11 +34,14 @@ def ablate(
         int | None, typer.Option(help="Splits and trainings; 3, or 1 with --quick.")
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="A first look: one seed, no tuning, the arms alone.")
+        bool,
+        typer.Option("--quick", help="A first look: one seed, no tuning, the main arms only."),
     ] = False,
     drop_leaky: Annotated[
         bool,
-        typer.Option("--drop-leaky", help="Leave out columns that look computed from watches."),
+        typer.Option(
+            "--drop-leaky", help="Leave out columns that look computed from the interactions."
+        ),
     ] = False,
     cold_fraction: options.ColdFraction = COLD_FRACTION,
     ignore_column: options.Ignore = None,
@@ -55,7 +56,7 @@ def ablate(
 ) -> None:
     """Find out what ID embeddings are worth beside metadata.
 
-    On your own tables: metadata alone, ID embeddings alone and both together, beside controls and
+    On your own tables: only metadata, only ID embeddings and both together, beside controls and
     classical methods, on movies with many ratings, few, and none. Stopped, it goes on where it was.
 
     Examples:
@@ -64,27 +65,30 @@ def ablate(
 
         graphrec ablate --ratings ratings.csv --movies movies.csv --output my-study
     """
-    _check_target(output)
+    _check_folder(output)
     dataset = tables.load()
     from graphrec.study import ablate as study_of
+    from graphrec.study.experiment import RESULTS
     from graphrec.study.settings import StudySettings
+    from graphrec.study.store import fingerprint, is_new
 
-    chosen: dict[str, Any] = {
-        "cold_fraction": cold_fraction,
-        "drop_leaky": drop_leaky,
-        "ignore": tuple(ignore_column or ()),
-        "embedding_dim": embedding_dim,
-        "epochs": epochs,
-        "device": device,
-    }
-    if seeds is not None:
-        chosen["seeds"] = seeds
-    settings = StudySettings.quick(**chosen) if quick else StudySettings(**chosen)
+    chosen: dict[str, Any] = {} if seeds is None else {"seeds": seeds}
+    chosen |= {"embedding_dim": embedding_dim, "epochs": epochs, "device": device}
+    settings = (StudySettings.quick if quick else StudySettings)(
+        cold_fraction=cold_fraction,
+        drop_leaky=drop_leaky,
+        ignore=tuple(ignore_column or ()),
+        **chosen,
+    )
     if not as_json:
         options.introduce(dataset)
-        _warn_of_another(output, dataset, settings)
-    with _stoppable(output), study_progress(settings.seeds, quiet=as_json) as listener:
-        study = study_of(dataset, settings, folder=output, listener=listener)
+        if (output / RESULTS).exists() and is_new(output, fingerprint(dataset, settings)):
+            say(
+                f"Note: {output} holds the report of another study, which this one will replace;"
+                " what that one measured is kept."
+            )
+    with _stoppable(output), study_progress(settings.seeds, quiet=as_json) as callbacks:
+        study = study_of(dataset, settings, folder=output, callbacks=callbacks)
     report = study.save(output)
     if as_json:
         show_json(study.results)
@@ -92,28 +96,14 @@ def ablate(
         _show(study, report)
 
 
-def _check_target(folder: Path) -> None:
-    """Fail before the work starts if the folder is somebody else's."""
+def _check_folder(folder: Path) -> None:
+    """Fail before the work starts if the folder holds anything but a study."""
     from graphrec.study.store import FOLDER
 
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder} is a file; --output needs a folder.")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / FOLDER).is_dir():
         raise ConfigError(f"{folder} holds other files; give --output a new or empty folder.")
-
-
-def _warn_of_another(folder: Path, dataset: Dataset, settings: StudySettings) -> None:
-    """Say so if the folder's report is of other data or settings, and will be replaced."""
-    from graphrec.study.experiment import RESULTS
-    from graphrec.study.store import UnitStore, fingerprint
-
-    if (folder / RESULTS).exists() and not UnitStore(
-        folder, fingerprint(dataset, settings)
-    ).has_any:
-        say(
-            f"Note: {folder} holds the report of another study, which this one will replace; what"
-            " that one measured is kept."
-        )
 
 
 @contextmanager
@@ -127,13 +117,16 @@ def _stoppable(output: Path) -> Iterator[None]:
 
 
 def _show(study: Study, report: Path) -> None:
-    results, places = study.results, list(study.results["places"])
-    metric = results["metric"]
-    rows = []
-    for arm in results["arms"]:
-        figures = [_figure(arm["places"][place][metric]) for place in places]
-        rows.append([arm["name"], *figures, _seconds(arm["seconds"])])
-    show_table([metric, *places, "time"], rows, right=True)
+    results, table = study.results, study.table
+    rows = [
+        [
+            row["arm"],
+            *(f"{row[subset]:.3f} ±{row[f'{subset} ±']:.3f}" for subset in results["subsets"]),
+            duration(arm["seconds"]),
+        ]
+        for (_, row), arm in zip(table.iterrows(), results["arms"], strict=True)
+    ]
+    show_table([results["metric"], *results["subsets"], "time"], rows, right=True)
     if not study.num_measured:
         say("Note: nothing was measured anew; all of it was there from an earlier run.")
     for note in results["notes"]:
@@ -142,11 +135,3 @@ def _show(study: Study, report: Path) -> None:
     for sentence in results["verdict"]["sentences"]:
         typer.echo(sentence)
     say(f"\nIntervals are over users. Report with plots: {report}")
-
-
-def _figure(value: dict[str, float]) -> str:
-    return f"{value['mean']:.3f} ±{(value['high'] - value['low']) / 2:.3f}"
-
-
-def _seconds(value: float | None) -> str:
-    return "" if value is None else duration(value)

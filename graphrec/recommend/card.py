@@ -17,7 +17,7 @@ def model_card(folder: str, manifest: dict[str, Any], movie: Any, num_new: int) 
         num_new: movies that were added after training.
     """
     data, split = manifest["data"], manifest["split"]
-    simulated = "; the viewers are simulated" * data["simulated"]
+    simulated = "; the users are simulated" * data["simulated"]
     added = f", and {num_new:,} new ones" * bool(num_new)
     rows = [
         ["data", f"{data['name']}{simulated}"],

@@ -1,4 +1,4 @@
-"""The experiment that graphrec exists for: does a movie's ID embedding earn its place?"""
+"""The experiment that graphrec exists for: is an ID embedding worth learning beside metadata?"""
 
 from __future__ import annotations
 

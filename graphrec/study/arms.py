@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from graphrec.config import NodeState
@@ -10,7 +10,7 @@ from graphrec.evaluate.classical import Classical
 
 
 class Group(StrEnum):
-    """What arms are in a study for."""
+    """What arms are in a study for, in the order in which they are made and shown."""
 
     ARMS = "arms"
     LAYERS = "layers"
@@ -20,8 +20,15 @@ class Group(StrEnum):
     CHANCE = "chance"
 
 
+HEADINGS = {group.value: group.value for group in Group} | {
+    Group.LAYERS.value: "no propagation",
+    Group.LEAKS.value: "leak check",
+}
+"""Names of the groups in the report."""
+
+
 class Features(StrEnum):
-    """What movies carry as metadata."""
+    """What movies have as metadata."""
 
     OWN = "own"
     SHUFFLED = "shuffled"
@@ -31,7 +38,7 @@ class Features(StrEnum):
 
 
 class Simple(StrEnum):
-    """Scorers that need nothing but a look at the data."""
+    """Scorers that aren't trained."""
 
     METADATA_KNN = "metadata-knn"
     POPULARITY = "popularity"
@@ -43,77 +50,54 @@ class Arm:
     """One way to rank.
 
     Attributes:
-        name: short, unique.
         group: what it is in the study for.
-        says: what it is, in a sentence.
+        name: short, unique.
+        description: what it is, in a sentence.
         method: the parts of a graph model, or another method.
-        layers: of LightGCN.
         features: which metadata a graph model gets.
+        layers: of LightGCN.
         spectral: whether the graph model has a spectral part too.
     """
 
-    name: str
     group: Group
-    says: str
+    name: str
+    description: str
     method: NodeState | Classical | Simple
-    layers: int = 1
     features: Features = Features.OWN
+    layers: int = 1
     spectral: bool = False
 
 
+_BOTH = NodeState.ID_METADATA
+BY_METADATA, BY_ID, HYBRID = MAIN = ("metadata", "id", "id+metadata")
+"""The arms that the study's question is about."""
+_MAIN_ARMS = (
+    Arm(Group.ARMS, BY_METADATA, "movies have metadata embeddings only", NodeState.METADATA),
+    Arm(Group.ARMS, BY_ID, "movies and users have ID embeddings", NodeState.ID),
+    Arm(Group.ARMS, HYBRID, "both parts, weighted on validation", _BOTH),
+)
+_SHUFFLED, _RANDOM = "every movie has another one's metadata", "random numbers instead of metadata"
+_CLASSICAL: dict[Classical | Simple, str] = {
+    Classical.ITEM_KNN: "the one-hot history, neighbors by co-occurrence",
+    Classical.EASE: "the one-hot history, a linear model in closed form",
+    Classical.ITEM2VEC: "word2vec over histories",
+    Classical.GLOVE: "GloVe over counts of co-occurrence",
+    Classical.ALS: "matrix factorisation by alternating least squares",
+    Simple.METADATA_KNN: "cosine of the history's metadata",
+    Simple.POPULARITY: "the movies with the most ratings, for everybody",
+}
 _ARMS = (
-    Arm("metadata", Group.ARMS, "movies are what their metadata say", NodeState.METADATA),
-    Arm("id", Group.ARMS, "movies and users are learned ID embeddings", NodeState.ID),
-    Arm("id+metadata", Group.ARMS, "both parts, weighed on validation", NodeState.ID_METADATA),
-    Arm(
-        "graphrec",
-        Group.ARMS,
-        "both parts and the spectral one, as `graphrec train` makes them",
-        NodeState.ID_METADATA,
-        spectral=True,
+    *_MAIN_ARMS,
+    Arm(Group.ARMS, "graphrec", "plus the spectral part: `graphrec train`", _BOTH, spectral=True),
+    *(
+        replace(arm, group=Group.LAYERS, name=f"{arm.name}, 0 layers", layers=0)
+        for arm in _MAIN_ARMS
     ),
+    Arm(Group.CONTROLS, "id + shuffled metadata", _SHUFFLED, _BOTH, Features.SHUFFLED),
+    Arm(Group.CONTROLS, "id + random metadata", _RANDOM, _BOTH, Features.RANDOM),
+    *(Arm(Group.CLASSICAL, method.value, text, method) for method, text in _CLASSICAL.items()),
+    Arm(Group.CHANCE, "random", "a list in random order", Simple.RANDOM),
 )
-_LAYERS = tuple(
-    Arm(f"{arm.name}, 0 layers", Group.LAYERS, f"{arm.says}; no propagation", arm.method, layers=0)
-    for arm in _ARMS
-    if not arm.spectral
-)
-_CONTROLS = (
-    Arm(
-        "id + shuffled metadata",
-        Group.CONTROLS,
-        "every movie has another one's metadata",
-        NodeState.ID_METADATA,
-        features=Features.SHUFFLED,
-    ),
-    Arm(
-        "id + random metadata",
-        Group.CONTROLS,
-        "random numbers instead of metadata, as many",
-        NodeState.ID_METADATA,
-        features=Features.RANDOM,
-    ),
-)
-_CLASSICAL = (
-    Arm(
-        "item-knn",
-        Group.CLASSICAL,
-        "the one-hot history, neighbours by co-watching",
-        Classical.ITEM_KNN,
-    ),
-    Arm(
-        "ease",
-        Group.CLASSICAL,
-        "the one-hot history, a linear model in closed form",
-        Classical.EASE,
-    ),
-    Arm("item2vec", Group.CLASSICAL, "word2vec over watch lists", Classical.ITEM2VEC),
-    Arm("glove", Group.CLASSICAL, "GloVe over counts of co-watching", Classical.GLOVE),
-    Arm("als", Group.CLASSICAL, "matrix factorisation by alternating least squares", Classical.ALS),
-    Arm("metadata-knn", Group.CLASSICAL, "cosine of the history's metadata", Simple.METADATA_KNN),
-    Arm("popularity", Group.CLASSICAL, "the most watched for everybody", Simple.POPULARITY),
-)
-_CHANCE = (Arm("random", Group.CHANCE, "a list drawn by lot", Simple.RANDOM),)
 
 
 def choose_arms(groups: tuple[Group, ...], leaky: tuple[str, ...], drop_leaky: bool) -> list[Arm]:
@@ -124,27 +108,18 @@ def choose_arms(groups: tuple[Group, ...], leaky: tuple[str, ...], drop_leaky: b
         leaky: names of the leaky columns.
         drop_leaky: whether all other arms go without them.
     """
-    by_group = {
-        Group.ARMS: _ARMS,
-        Group.LAYERS: _LAYERS,
-        Group.CONTROLS: _CONTROLS,
-        Group.LEAKS: _leak_arms(leaky, drop_leaky) if leaky else (),
-        Group.CLASSICAL: _CLASSICAL,
-        Group.CHANCE: _CHANCE,
-    }
-    wanted = {*groups, Group.ARMS, Group.CHANCE}
-    return [arm for group, arms in by_group.items() if group in wanted for arm in arms]
-
-
-def _leak_arms(leaky: tuple[str, ...], drop_leaky: bool) -> tuple[Arm, ...]:
     word = "with" if drop_leaky else "without"
-    return tuple(
-        Arm(
-            f"{arm.name}, {word} leaks",
-            Group.LEAKS,
-            f"{arm.says}; {word} {', '.join(leaky)}",
-            arm.method,
+    leak_check = [
+        replace(
+            arm,
+            group=Group.LEAKS,
+            name=f"{arm.name}, {word} leaks",
+            description=f"{arm.description}; {word} {', '.join(leaky)}",
             features=Features.OTHER,
         )
-        for arm in (_ARMS[0], _ARMS[2])
-    )
+        for arm in (_MAIN_ARMS[0], _MAIN_ARMS[2])
+        if leaky
+    ]
+    wanted, order = {*groups, Group.ARMS, Group.CHANCE}, list(Group)
+    arms = (arm for arm in (*_ARMS, *leak_check) if arm.group in wanted)
+    return sorted(arms, key=lambda arm: order.index(arm.group))

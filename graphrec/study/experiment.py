@@ -1,4 +1,4 @@
-"""The study: every arm on the same splits, measured in the same places, compared with intervals."""
+"""The study: every arm on the same splits and subsets of movies, compared with intervals."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import pandas as pd
 
 from graphrec.config import SplitKind
 from graphrec.data.dataset import Dataset
-from graphrec.data.split import Split, make_split
+from graphrec.data.split import make_split
 from graphrec.errors import ConfigError
 from graphrec.evaluate.classical import EASE_MAX_MOVIES, Classical
-from graphrec.features.leaks import ColumnAudit, find_leaks
-from graphrec.study.arms import Arm, Group, choose_arms
-from graphrec.study.places import PLACES, find_places, measure
-from graphrec.study.runner import Runner, check_metadata
+from graphrec.features.leaks import find_leaks
+from graphrec.study.arms import Group, choose_arms
+from graphrec.study.runner import Runner
 from graphrec.study.settings import StudySettings
-from graphrec.study.store import UnitStore, fingerprint
+from graphrec.study.store import ResultsStore, fingerprint
+from graphrec.study.subsets import find_subsets, measure
 from graphrec.study.summary import Context, summarise
 from graphrec.train.trainer import Callbacks, check_ignored
 
@@ -29,22 +29,22 @@ _FOR_REPORT, _FOR_BASELINES = ("matplotlib", "jinja2"), ("gensim", "implicit")
 RESULTS = "results.json"
 
 
-def _nothing(*_: Any) -> None:
-    """Nobody listens."""
+def _ignore(*_: Any) -> None:
+    """The default of a callback."""
 
 
 @dataclass(frozen=True, slots=True)
-class Listener:
-    """Who is told of a study's progress.
+class StudyCallbacks:
+    """What is called while a study runs.
 
     Attributes:
-        on_arm: called with arms done, arms in all, the seed and the name before each arm.
-        on_measured: called with the same and the arm's NDCG@20 by place after it.
-        training: told of each training's epochs and batches.
+        on_arm: with arms done, arms in all, the seed and the name, before each arm.
+        on_measured: with the same and the arm's NDCG@20 by subset, after it.
+        training: while models are trained.
     """
 
-    on_arm: Callable[[int, int, int, str], None] = _nothing
-    on_measured: Callable[[int, int, int, str, dict[str, float]], None] = _nothing
+    on_arm: Callable[[int, int, int, str], None] = _ignore
+    on_measured: Callable[[int, int, int, str, dict[str, float]], None] = _ignore
     training: Callbacks = field(default_factory=Callbacks)
 
 
@@ -72,14 +72,14 @@ class Study:
 
     @property
     def table(self) -> pd.DataFrame:
-        """NDCG@20 of every arm in every place, with the half width of its interval over users."""
+        """NDCG@20 of every arm on every subset, with half the width of its interval over users."""
         rows = []
         for arm in self.results["arms"]:
             row: dict[str, Any] = {"arm": arm["name"], "group": arm["group"]}
-            for place in (p for p in PLACES if p in arm["places"]):
-                value = arm["places"][place][self.results["metric"]]
-                row[place] = value["mean"]
-                row[f"{place} ±"] = (value["high"] - value["low"]) / 2
+            for subset in self.results["subsets"]:
+                figure = arm["subsets"][subset][self.results["metric"]]
+                row[subset] = figure["mean"]
+                row[f"{subset} ±"] = (figure["high"] - figure["low"]) / 2
             rows.append(row)
         return pd.DataFrame(rows)
 
@@ -87,11 +87,10 @@ class Study:
         """Write ``results.json``, ``report.html`` and its plots; the report's path."""
         from graphrec.study.report import write_report
 
-        place = Path(folder)
-        place.mkdir(parents=True, exist_ok=True)
+        report = write_report(self.results, Path(folder))
         text = json.dumps(self.results, indent=2, ensure_ascii=False, allow_nan=False)
-        (place / RESULTS).write_text(text + "\n", encoding="utf-8")
-        return write_report(self.results, place)
+        report.with_name(RESULTS).write_text(text + "\n", encoding="utf-8")
+        return report
 
 
 def ablate(
@@ -99,70 +98,54 @@ def ablate(
     settings: StudySettings | None = None,
     *,
     folder: str | Path | None = None,
-    listener: Listener | None = None,
+    callbacks: StudyCallbacks | None = None,
 ) -> Study:
     """Find out what movies' ID embeddings and metadata are worth, alone and together.
 
     Each seed has a split of its own, in which some movies are held out entirely; all arms of a seed
     share it, with the same epochs at most, and each method has four settings to choose from on the
-    first seed's validation part. Test watches are looked at once by each arm.
+    first seed's validation part. Test interactions are looked at once by each arm.
 
     Args:
         dataset: whose ratings and movies.
         settings: of the study, the defaults where None.
         folder: where what has been measured is kept, so that a study that was interrupted goes on
             where it stopped; None keeps nothing.
-        listener: who is told.
+        callbacks: what is called meanwhile.
 
     Raises:
         ConfigError: if there is no metadata, or a library that an arm needs is missing.
         KeyboardInterrupt: if stopped; what was measured stays in `folder`.
     """
-    settings, told = settings or StudySettings(), listener or Listener()
+    settings, callbacks = settings or StudySettings(), callbacks or StudyCallbacks()
     check_libraries(settings)
     check_ignored(dataset, settings.ignore)
-    store = UnitStore(None if folder is None else Path(folder), fingerprint(dataset, settings))
-    audits, arms, notes = _prepare(dataset, settings)
-    leaky = tuple(audit.column for audit in audits if audit.is_leaky)
-    splits, total, num_measured = [], settings.seeds * len(arms), 0
-    choices = store.choices()
-    for seed in range(settings.seeds):
-        splits.append(_split(dataset, settings, seed))
-        runner = Runner(dataset, splits[-1], seed, settings, leaky, choices, told.training)
-        check_metadata(runner)
-        places = find_places(dataset.interactions, splits[-1])
-        for place, arm in enumerate(arms):
-            number = seed * len(arms) + place
-            if store.has(seed, arm.name):
-                continue
-            told.on_arm(number, total, seed, arm.name)
-            scorer, facts = runner.make(arm)
-            measured = measure(scorer, places, runner.known, seed)
-            store.put_choices(choices)
-            store.put(seed, arm.name, measured, facts)
-            num_measured += 1
-            means = {name: float(values["ndcg"].mean()) for name, values in measured.items()}
-            told.on_measured(number + 1, total, seed, arm.name, means)
-    context = Context(dataset, settings, tuple(splits), tuple(arms), audits, notes)
-    return Study(summarise(store, context), num_measured)
-
-
-def _split(dataset: Dataset, settings: StudySettings, seed: int) -> Split:
-    kind, cold_fraction = SplitKind.COLD_MOVIES, settings.cold_fraction
-    return make_split(dataset, kind, seed=seed, cold_fraction=cold_fraction)
-
-
-def _prepare(
-    dataset: Dataset, settings: StudySettings
-) -> tuple[tuple[ColumnAudit, ...], list[Arm], tuple[str, ...]]:
-    """The audit of the metadata, the arms, and what has to be said about them."""
+    store = ResultsStore(None if folder is None else Path(folder), fingerprint(dataset, settings))
     audits = find_leaks(dataset, ignore=settings.ignore)  # as `data inspect` does
     leaky = tuple(audit.column for audit in audits if audit.is_leaky)
-    arms = choose_arms(settings.groups, leaky, settings.drop_leaky)
-    if dataset.interactions.num_movies <= EASE_MAX_MOVIES:
-        return audits, arms, ()
-    note = f"EASE was left out: it takes {EASE_MAX_MOVIES:,} movies at most."
-    return audits, [arm for arm in arms if arm.method is not Classical.EASE], (note,)
+    arms, notes = choose_arms(settings.groups, leaky, settings.drop_leaky), list[str]()
+    if dataset.interactions.num_movies > EASE_MAX_MOVIES:
+        arms = [arm for arm in arms if arm.method is not Classical.EASE]
+        notes.append(f"EASE was left out: it takes {EASE_MAX_MOVIES:,} movies at most.")
+    subsets, total, num_measured = [], settings.seeds * len(arms), 0
+    for seed in range(settings.seeds):
+        split = make_split(
+            dataset, SplitKind.COLD_MOVIES, seed=seed, cold_fraction=settings.cold_fraction
+        )
+        runner = Runner(dataset, split, seed, settings, leaky, store.choices, callbacks.training)
+        subsets.append(find_subsets(dataset.interactions, split))
+        for done, arm in enumerate(arms, start=seed * len(arms)):
+            if (seed, arm.name) in store:
+                continue
+            callbacks.on_arm(done, total, seed, arm.name)
+            scorer, facts = runner.make(arm)
+            measured = measure(scorer, subsets[-1], runner.history, seed)
+            store.put(seed, arm.name, measured, facts)
+            num_measured += 1
+            ndcg = {name: float(values["ndcg"].mean()) for name, values in measured.items()}
+            callbacks.on_measured(done + 1, total, seed, arm.name, ndcg)
+    context = Context(dataset, settings, tuple(subsets), tuple(arms), audits, tuple(notes))
+    return Study(summarise(store, context), num_measured)
 
 
 def check_libraries(settings: StudySettings) -> None:

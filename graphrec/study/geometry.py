@@ -7,21 +7,22 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import RidgeCV
-from sklearn.model_selection import KFold
+from sklearn.model_selection import KFold, cross_val_predict
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import normalize
 from torch import Tensor
 
 from graphrec.evaluate.scorers import ModelScorer
 from graphrec.nn.coldstart import PENALTIES
-from graphrec.nn.hybrid import ID, METADATA, POPULARITY
+from graphrec.nn.hybrid import ID, POPULARITY
 
-NEIGHBOURS = 10
-KNOWN_FROM = 20
+NEIGHBORS = 10
+WELL_RATED = 20
 """Of movies with more ratings than this the embedding is more signal than noise."""
 FOLDS = 5
-MAX_MOVIES = 20_000  # neighbours of more are found for a random sample
+MAX_MOVIES = 20_000  # beyond that, neighbors are found for a random sample
 _SCORED_USERS = 256
 
 
@@ -41,15 +42,15 @@ def predictability(embedding: np.ndarray, features: np.ndarray, seed: int) -> fl
     if len(embedding) < 2 * FOLDS:
         return float("nan")
     unit = normalize(embedding)
-    error = total = 0.0
-    for fit, test in KFold(FOLDS, shuffle=True, random_state=seed).split(unit):
-        model = RidgeCV(PENALTIES).fit(features[fit], unit[fit])
-        error += float(((unit[test] - model.predict(features[test])) ** 2).sum())
-        total += float(((unit[test] - unit[fit].mean(axis=0)) ** 2).sum())
-    return 1 - error / max(total, 1e-12)
+    folds = KFold(FOLDS, shuffle=True, random_state=seed)
+    predicted, mean = (
+        cross_val_predict(model, features, unit, cv=folds)
+        for model in (RidgeCV(PENALTIES), DummyRegressor())
+    )
+    return float(1 - ((unit - predicted) ** 2).sum() / max(((unit - mean) ** 2).sum(), 1e-12))
 
 
-def neighbour_overlap(first: np.ndarray, second: np.ndarray, seed: int) -> tuple[float, float]:
+def neighbor_overlap(first: np.ndarray, second: np.ndarray, seed: int) -> tuple[float, float]:
     """Fraction of the 10 nearest movies that two spaces have in common, and that by chance.
 
     Nearest is by cosine. Both arrays are [N, any], of the same movies.
@@ -57,35 +58,28 @@ def neighbour_overlap(first: np.ndarray, second: np.ndarray, seed: int) -> tuple
     if len(first) > MAX_MOVIES:
         rows = np.random.default_rng(seed).choice(len(first), MAX_MOVIES, replace=False)
         first, second = first[rows], second[rows]
-    if len(first) <= NEIGHBOURS + 1:
+    if len(first) <= NEIGHBORS + 1:
         return float("nan"), float("nan")
     near, other = _nearest(first), _nearest(second)
     shared = [len(np.intersect1d(a, b)) for a, b in zip(near, other, strict=True)]
-    return float(np.mean(shared)) / NEIGHBOURS, NEIGHBOURS / (len(first) - 1)
+    return float(np.mean(shared)) / NEIGHBORS, NEIGHBORS / (len(first) - 1)
 
 
 def _nearest(space: np.ndarray) -> np.ndarray:
     """The 10 nearest others of every row, [N, 10]."""
-    index = NearestNeighbors(n_neighbors=NEIGHBOURS).fit(normalize(space))
+    index = NearestNeighbors(n_neighbors=NEIGHBORS).fit(normalize(space))
     return np.asarray(index.kneighbors(return_distance=False))  # never the row itself
-
-
-def metadata_fraction(scorer: ModelScorer) -> float:
-    r"""The metadata's part in how scores differ from movie to movie, among rated movies.
-
-    A score is the sum of its blocks, so its variance over a user's movies splits exactly:
-
-    .. math:: \mathrm{fraction}_p = \frac{\mathrm{cov}(s^p, s)}{\mathrm{var}(s)}, \qquad
-              \sum_p \mathrm{fraction}_p = 1
-    """
-    blocks = scorer.score_blocks(_some_users(scorer))
-    return _fraction(blocks[METADATA], _sum(blocks), scorer.model.degree.numpy() > 0)
 
 
 def metadata_fractions(
     scorer: ModelScorer, groups: Mapping[str, np.ndarray]
 ) -> dict[str, float | None]:
-    """The same by the movies' number of ratings.
+    r"""The metadata's part in how scores differ from movie to movie, by group of movies.
+
+    A score is the sum of its blocks, so its variance over a user's movies splits exactly:
+
+    .. math:: \mathrm{fraction}_p = \frac{\mathrm{cov}(s^p, s)}{\mathrm{var}(s)}, \qquad
+              \sum_p \mathrm{fraction}_p = 1
 
     The ID embedding of a movie without ratings is predicted from its metadata, so all of its score
     is the metadata's.
@@ -95,16 +89,12 @@ def metadata_fractions(
         groups: movies to compare with each other, by name, bool [M]; None for one alone.
     """
     blocks = scorer.score_blocks(_some_users(scorer))
-    total = _sum(blocks)
+    total = torch.stack(list(blocks.values())).sum(dim=0)
     own = total - (scorer.model.degree > 0) * (blocks[ID] + blocks[POPULARITY])
     return {
         name: _fraction(own, total, movies) if movies.sum() > 1 else None
         for name, movies in groups.items()
     }
-
-
-def _sum(blocks: Mapping[str, Tensor]) -> Tensor:
-    return torch.stack(list(blocks.values())).sum(dim=0)
 
 
 def _fraction(part: Tensor, total: Tensor, movies: np.ndarray) -> float:
@@ -124,18 +114,18 @@ def describe_geometry(scorer: ModelScorer, seed: int) -> dict[str, Any]:
     """
     model = scorer.model
     degree, blend = model.degree.numpy(), model.blend
-    warm, known = degree > 0, degree > KNOWN_FROM
+    rated, well_rated = degree > 0, degree > WELL_RATED
     by_id, features = model.learned[ID].movie.numpy(), model.features.numpy()
-    overlap, by_chance = neighbour_overlap(by_id[warm], features[warm], seed)
+    overlap, by_chance = neighbor_overlap(by_id[rated], features[rated], seed)
     return {
-        "neighbours": NEIGHBOURS,
-        "known_from": KNOWN_FROM,
-        "r_squared": predictability(by_id[warm], features[warm], seed),
-        "r_squared_known": predictability(by_id[known], features[known], seed),
+        "neighbors": NEIGHBORS,
+        "well_rated": WELL_RATED,
+        "r_squared": predictability(by_id[rated], features[rated], seed),
+        "r_squared_well_rated": predictability(by_id[well_rated], features[well_rated], seed),
         "overlap": overlap,
         "overlap_chance": by_chance,
-        "embedding_share_metadata": blend.metadata / (blend.id + blend.metadata),
-        "score_share_metadata": metadata_fraction(scorer),
+        "metadata_weight": blend.metadata / (blend.id + blend.metadata),
+        "metadata_fraction": metadata_fractions(scorer, {"rated": rated})["rated"],
     }
 
 

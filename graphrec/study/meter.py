@@ -7,7 +7,6 @@ import gc
 import sys
 import threading
 import time
-from types import TracebackType
 
 import psutil
 
@@ -37,12 +36,7 @@ class Meter:
         self._watch.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.seconds = time.perf_counter() - self._began
         self._over.set()
         self._watch.join()
@@ -57,7 +51,7 @@ class Meter:
 
 
 def _give_back() -> None:
-    """Return freed memory to the system: what is taken from a store of it could not be seen."""
+    """Return freed memory to the system: what is taken from it again could not be seen."""
     gc.collect()
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 from graphrec.config import COLD_FRACTION
 from graphrec.errors import ConfigError
@@ -10,7 +11,6 @@ from graphrec.study.arms import Group
 
 TEMPERATURES = (0.08, 0.12, 0.18, 0.27)
 """Of the loss: what every graph part is tuned over, as many settings as any tuned method has."""
-DEFAULT_TEMPERATURE = 0.12
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +18,11 @@ class StudySettings:
     """The study.
 
     Attributes:
-        seeds: how often everything is done anew, each time with another split.
-        cold_fraction: share of the movies that are held out entirely.
-        drop_leaky: leave out metadata columns that look computed from the watches.
+        seeds: how often everything is repeated, each time with another split.
+        cold_fraction: fraction of the movies that are held out entirely.
+        drop_leaky: leave out metadata columns that look computed from the interactions.
         ignore: metadata columns to leave out in any case.
-        groups: which kinds of arms; the three arms themselves always come along.
+        groups: which kinds of arms; the main arms always come along.
         tune: choose among four settings for each method, on validation of the first seed.
         embedding_dim: columns of each learned part.
         epochs: of training, at most.
@@ -33,7 +33,7 @@ class StudySettings:
     cold_fraction: float = COLD_FRACTION
     drop_leaky: bool = False
     ignore: tuple[str, ...] = ()
-    groups: tuple[Group, ...] = field(default=tuple(Group))
+    groups: tuple[Group, ...] = tuple(Group)
     tune: bool = True
     embedding_dim: int = 64
     epochs: int = 200
@@ -44,7 +44,6 @@ class StudySettings:
             raise ConfigError(f"--seeds is {self.seeds}; it must be 1 or more.")
 
     @classmethod
-    def quick(cls, **changes: object) -> StudySettings:
-        """One seed, no tuning, the arms and nothing else: a first look."""
-        default: dict[str, object] = {"seeds": 1, "tune": False, "groups": (Group.ARMS,)}
-        return cls(**{**default, **changes})  # type: ignore[arg-type]
+    def quick(cls, **changes: Any) -> StudySettings:
+        """One seed, no tuning, the main arms and nothing else: a first look."""
+        return cls(**{"seeds": 1, "tune": False, "groups": (Group.ARMS,), **changes})

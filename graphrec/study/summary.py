@@ -1,28 +1,29 @@
-"""From what was measured for each user to figures with intervals, and who beats whom."""
+"""From what was measured for each user to figures with intervals, and which arm is better."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from graphrec import __version__
 from graphrec.data.dataset import Dataset
-from graphrec.data.split import Split
-from graphrec.evaluate.significance import holm, paired_bootstrap, seed_interval
+from graphrec.evaluate.significance import Interval, holm, paired_bootstrap, seed_interval
 from graphrec.features.leaks import ColumnAudit
 from graphrec.formatting import to_jsonable
-from graphrec.study.arms import Arm, Group
-from graphrec.study.places import BUCKETS, PLACES, find_places
+from graphrec.study.arms import BY_ID, BY_METADATA, HYBRID, Arm, Group
 from graphrec.study.settings import StudySettings
-from graphrec.study.store import Measured, UnitStore
-from graphrec.study.verdict import BY_ID, BY_METADATA, HYBRID, Json, reach_verdict
+from graphrec.study.store import ResultsStore
+from graphrec.study.subsets import BUCKETS, SUBSETS, K, Subset
+from graphrec.study.verdict import reach_verdict
 
 LEVEL = 0.95
-METRICS = {"ndcg": "ndcg@20", "recall": "recall@20"}
+Json = dict[str, Any]
+Pair = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,79 +32,85 @@ class Context:
 
     Attributes:
         dataset, settings: what was studied, and how.
-        splits: one for each seed.
+        subsets: of movies, for each seed.
         arms: in order.
         audits: of the metadata columns.
-        notes: what has to be said.
+        notes: what else the report has to say.
     """
 
     dataset: Dataset
     settings: StudySettings
-    splits: tuple[Split, ...]
+    subsets: tuple[Mapping[str, Subset], ...]
     arms: tuple[Arm, ...]
     audits: tuple[ColumnAudit, ...]
     notes: tuple[str, ...]
 
+    @property
+    def common(self) -> list[str]:
+        """The subsets that every seed has, in order."""
+        return [s for s in (*SUBSETS, *BUCKETS) if all(s in found for found in self.subsets)]
 
-class _Table:
-    """Every arm's metrics of every user in every place and seed."""
 
-    def __init__(self, store: UnitStore, context: Context) -> None:
+class _Measurements:
+    """Every arm's metrics of every user in every subset and seed."""
+
+    def __init__(self, store: ResultsStore, context: Context) -> None:
         seeds = range(context.settings.seeds)
-        self.measured: dict[str, list[Measured]] = {}
-        self.facts: dict[str, list[Json]] = {}
-        for arm in context.arms:
-            both = [store.get(seed, arm.name) for seed in seeds]
-            self.measured[arm.name] = [measured for measured, _ in both]
-            self.facts[arm.name] = [facts for _, facts in both]
+        results = {a.name: [store[seed, a.name] for seed in seeds] for a in context.arms}
+        self._measured = {name: [measured for measured, _ in own] for name, own in results.items()}
+        self.facts = {name: [facts for _, facts in own] for name, own in results.items()}
 
-    def places(self) -> list[str]:
-        """The places that every seed has, in order."""
-        (first, *_) = self.measured.values()
-        return [p for p in (*PLACES, *BUCKETS) if all(p in seed for seed in first)]
-
-    def values(self, arm: str, place: str, metric: str) -> list[pd.Series[float]]:
+    def by_seed(self, arm: str, subset: str, metric: str) -> list[pd.Series[float]]:
         """One metric by user, for each seed."""
-        return [
-            pd.Series(seed[place][metric], index=seed[place]["users"])
-            for seed in self.measured[arm]
-        ]
+        seeds = (seed[subset] for seed in self._measured[arm])
+        return [pd.Series(values[metric], index=values["users"]) for values in seeds]
 
-    def by_user(self, arm: str, place: str, metric: str) -> pd.Series[float]:
+    def by_user(self, arm: str, subset: str, metric: str = "ndcg") -> pd.Series[float]:
         """One metric by user, the mean over the seeds in which the user was measured."""
-        values = self.values(arm, place, metric)
-        mean: pd.Series[float] = pd.concat(values).groupby(level=0).mean()
+        values = pd.concat(self.by_seed(arm, subset, metric))
+        mean: pd.Series[float] = values.groupby(level=0).mean()
         return mean
 
-    def by_movie(self, arm: str, place: str) -> np.ndarray:
+    def by_movie(self, arm: str, subset: str) -> np.ndarray:
         """How far each movie pulls the mean NDCG, the mean over seeds, [M]; see `measure`."""
-        luck = [seed[place]["luck"] for seed in self.measured[arm]]
-        return np.asarray(np.mean(luck, axis=0))
+        influence = [seed[subset]["movie_influence"] for seed in self._measured[arm]]
+        return np.asarray(np.mean(influence, axis=0))
 
 
-def summarise(store: UnitStore, context: Context) -> Json:
+def summarise(store: ResultsStore, context: Context) -> Json:
     """All results, fit for JSON: see docs/why-embeddings.md for what each part means."""
-    table = _Table(store, context)
-    differences = _differences(table, context)
-    curves = _curve_differences(table)
-    results: Json = {
-        "graphrec_version": __version__,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "metric": METRICS["ndcg"],
-        "data": _data(context),
-        "settings": _settings(context),
-        "notes": list(context.notes),
-        "places": _places(table, context, PLACES),
-        "arms": [_arm(table, arm) for arm in context.arms],
-        "buckets": _buckets(table, context),
-        "differences": differences,
-        "curve_differences": curves,
-        "geometry": _geometry(table),
-        "leaks": [_audit(audit) for audit in context.audits],
-    }
-    results = to_jsonable(results)
-    finding, crossing, sentences = reach_verdict(results)
-    results["crossing"] = crossing
+    measured, common = _Measurements(store, context), context.common
+    subsets = [name for name in common if name in SUBSETS]
+    buckets = [name for name in common if name in BUCKETS]
+    fractions = _means(facts["metadata_fractions"] for facts in measured.facts[HYBRID])
+    halves = [(BY_ID, BY_METADATA), (HYBRID, BY_ID), (HYBRID, BY_METADATA)]
+    results: Json = to_jsonable(
+        {
+            "graphrec_version": __version__,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "metric": f"ndcg@{K}",
+            "data": _data(context),
+            "settings": asdict(context.settings),
+            "notes": context.notes,
+            "subsets": {name: _counts(context, name) for name in subsets},
+            "arms": [_arm(measured, arm, common) for arm in context.arms],
+            "buckets": [
+                {
+                    "name": name,
+                    "low": BUCKETS[name][0],
+                    "high": BUCKETS[name][1],
+                    "metadata_fraction": fractions[name],
+                    **_counts(context, name),
+                }
+                for name in buckets
+            ],
+            "differences": _compare(measured, _pairs(context.arms), subsets),
+            "curve_differences": _compare(measured, halves, buckets),
+            "geometry": _means(facts["geometry"] for facts in measured.facts[HYBRID]),
+            "leaks": [asdict(audit) for audit in context.audits],
+        }
+    )
+    finding, results["crossing"], sentences = reach_verdict(results)
     results["verdict"] = {"finding": finding, "sentences": sentences}
     return results
 
@@ -112,104 +119,70 @@ def _data(context: Context) -> Json:
     dataset, ignored = context.dataset, set(context.settings.ignore)
     if context.settings.drop_leaky:
         ignored |= {audit.column for audit in context.audits if audit.is_leaky}
-    columns = [str(name) for name in dataset.metadata.columns if name not in ignored]
     return {
         "name": dataset.name,
         "users": dataset.interactions.num_users,
         "movies": dataset.interactions.num_movies,
-        "watches": len(dataset.interactions),
+        "interactions": len(dataset.interactions),
         "simulated": dataset.simulated,
-        "columns": columns,
+        "columns": [name for name in map(str, dataset.metadata.columns) if name not in ignored],
     }
 
 
-def _settings(context: Context) -> Json:
-    settings = asdict(context.settings)
-    return settings | {"groups": [group.value for group in context.settings.groups]}
+def _counts(context: Context, name: str) -> Json:
+    """How much a subset holds, means over seeds."""
+    found = [subsets[name] for subsets in context.subsets]
+    sizes = [(subset.movies.sum(), subset.target.nnz, len(subset.users)) for subset in found]
+    movies, held_out, users = np.mean(sizes, axis=0).round().astype(int)
+    chance = np.mean([subset.chance for subset in found])
+    return {"movies": movies, "held_out": held_out, "users": users, "chance_recall": chance}
 
 
-def _places(table: _Table, context: Context, names: tuple[str, ...]) -> Json:
-    """Counts of each place, means over seeds."""
-    known = [name for name in table.places() if name in names]
-    found = [find_places(context.dataset.interactions, split) for split in context.splits]
-    return {
-        name: {
-            "movies": round(float(np.mean([p[name].movies.sum() for p in found]))),
-            "held_out": round(float(np.mean([p[name].target.nnz for p in found]))),
-            "users": round(float(np.mean([len(p[name].users) for p in found]))),
-            "chance_recall": float(np.mean([p[name].chance for p in found])),
-        }
-        for name in known
-    }
-
-
-def _buckets(table: _Table, context: Context) -> list[Json]:
-    counts = _places(table, context, tuple(BUCKETS))
-    shares = _means([fact.get("metadata_shares", {}) for fact in table.facts[HYBRID]])
-    return [
-        {
-            "name": name,
-            "low": BUCKETS[name][0],
-            "high": BUCKETS[name][1],
-            "metadata_share": shares.get(name),
-            **values,
-        }
-        for name, values in counts.items()
-    ]
-
-
-def _arm(table: _Table, arm: Arm) -> Json:
-    facts, places = table.facts[arm.name], table.places()
-
-    def mean(key: str) -> float | None:
-        values = [fact[key] for fact in facts if fact.get(key) is not None]
-        return float(np.mean(values)) if values else None
-
+def _arm(measured: _Measurements, arm: Arm, subsets: Iterable[str]) -> Json:
+    facts = measured.facts[arm.name]
+    costs = ("bytes_per_user", "seconds", "memory")
     return {
         "name": arm.name,
-        "group": arm.group.value,
-        "says": arm.says,
-        "parameters": facts[0].get("parameters"),
-        "bytes_per_user": mean("bytes_per_user"),
-        "seconds": mean("seconds"),
-        "memory": mean("memory"),
-        "chosen": facts[0].get("chosen", {}),
-        "places": {
-            place: {
-                shown: _figure(table, arm.name, place, metric) for metric, shown in METRICS.items()
+        "group": arm.group,
+        "description": arm.description,
+        "parameters": facts[0]["parameters"],
+        **_means({name: own[name] for name in costs} for own in facts),
+        "chosen": facts[0]["chosen"],
+        "subsets": {
+            name: {
+                f"{metric}@{K}": _figure(measured, arm.name, name, metric)
+                for metric in (("ndcg", "recall") if name in SUBSETS else ("ndcg",))
             }
-            for place in places
-            if place in PLACES
-        },
-        "curve": {
-            place: _interval(
-                table.by_user(arm.name, place, "ndcg"), table.by_movie(arm.name, place)
-            )
-            for place in places
-            if place in BUCKETS
+            for name in subsets
         },
     }
 
 
-def _figure(table: _Table, arm: str, place: str, metric: str) -> Json:
+def _figure(measured: _Measurements, arm: str, subset: str, metric: str) -> Json:
     """A mean over users with its interval, and each seed's with the interval over seeds."""
-    seeds = [float(values.mean()) for values in table.values(arm, place, metric)]
+    seeds = [float(values.mean()) for values in measured.by_seed(arm, subset, metric)]
+    by_movie = measured.by_movie(arm, subset) if metric == "ndcg" else None
+    found = _interval(measured.by_user(arm, subset, metric), by_movie)
     low, high = seed_interval(np.array(seeds), LEVEL)
-    by_movie = table.by_movie(arm, place) if metric == "ndcg" else None
-    figure = _interval(table.by_user(arm, place, metric), by_movie)
-    return figure | {"seeds": seeds, "seeds_low": low, "seeds_high": high}
+    return {
+        "mean": found.mean,
+        "low": found.low,
+        "high": found.high,
+        "seeds": seeds,
+        "seeds_low": low,
+        "seeds_high": high,
+    }
 
 
-def _interval(values: pd.Series[float], by_movie: np.ndarray | None) -> Json:
+def _interval(values: pd.Series[float], by_movie: np.ndarray | None) -> Interval:
     rng = np.random.default_rng(0)
-    found = paired_bootstrap(values.to_numpy(), rng=rng, by_movie=by_movie, level=LEVEL)
-    return {"mean": found.mean, "low": found.low, "high": found.high}
+    return paired_bootstrap(values.to_numpy(), rng=rng, by_movie=by_movie, level=LEVEL)
 
 
-def _pairs(context: Context) -> list[tuple[str, str]]:
-    """Which arms are compared: the halves with the whole and with each other, and all others."""
+def _pairs(arms: Iterable[Arm]) -> list[Pair]:
+    """Which arms are compared: both parts with each and these with each other, and all others."""
     pairs = [(HYBRID, BY_ID), (HYBRID, BY_METADATA), (BY_ID, BY_METADATA)]
-    for arm in context.arms:
+    for arm in arms:
         match arm.group:
             case Group.CONTROLS:
                 pairs.append((arm.name, BY_ID))
@@ -219,71 +192,29 @@ def _pairs(context: Context) -> list[tuple[str, str]]:
                 pairs.append((HYBRID, arm.name))
             case _:
                 pass
-    pairs.append(("graphrec", HYBRID))
-    if any(arm.group is Group.CHANCE for arm in context.arms):
-        pairs.append((BY_ID, "random"))
-    return pairs
+    return [*pairs, ("graphrec", HYBRID), (BY_ID, "random")]
 
 
-def _differences(table: _Table, context: Context) -> list[Json]:
-    """Every comparison in every place: one family for Holm's correction."""
-    places = [place for place in table.places() if place in PLACES]
-    rows = [
-        {"first": a, "second": b, "place": place, **_difference(table, a, b, place)}
-        for a, b in _pairs(context)
-        for place in places
-    ]
-    return _judged(rows)
-
-
-def _curve_differences(table: _Table) -> list[Json]:
-    """ID against metadata by number of ratings, a family of its own."""
-    pairs = ((BY_ID, BY_METADATA), (HYBRID, BY_ID), (HYBRID, BY_METADATA))
-    rows = [
-        {"first": a, "second": b, "bucket": bucket, **_difference(table, a, b, bucket)}
-        for a, b in pairs
-        for bucket in table.places()
-        if bucket in BUCKETS
-    ]
-    return _judged(rows)
-
-
-def _difference(table: _Table, first: str, second: str, place: str) -> Json:
-    difference = table.by_user(first, place, "ndcg") - table.by_user(second, place, "ndcg")
-    by_movie = table.by_movie(first, place) - table.by_movie(second, place)
-    rng = np.random.default_rng(0)
-    found = paired_bootstrap(difference.to_numpy(), rng=rng, by_movie=by_movie, level=LEVEL)
-    return {"mean": found.mean, "low": found.low, "high": found.high, "p": found.p_value}
-
-
-def _judged(rows: list[Json]) -> list[Json]:
-    """With Holm's correction and the outcome in a word.
+def _compare(measured: _Measurements, pairs: Iterable[Pair], subsets: Iterable[str]) -> list[Json]:
+    """Every pair on every subset, one family for Holm's correction, with the outcome in a word.
 
     A difference whose interval holds 0, or that could be chance among so many, is a tie.
     """
-    if not rows:
-        return rows
-    adjusted = holm(np.array([row["p"] for row in rows]))
-    for row, p in zip(rows, adjusted, strict=True):
-        clear = (row["low"] > 0 or row["high"] < 0) and p < 1 - LEVEL
+    rows: list[Json] = []
+    for first, second in pairs:
+        for subset in subsets:
+            difference = measured.by_user(first, subset) - measured.by_user(second, subset)
+            by_movie = measured.by_movie(first, subset) - measured.by_movie(second, subset)
+            found = asdict(_interval(difference, by_movie))
+            rows.append({"first": first, "second": second, "subset": subset, **found})
+    adjusted = holm(np.array([row["p_value"] for row in rows]))
+    for row, p_holm in zip(rows, adjusted, strict=True):
+        is_clear = (row["low"] > 0 or row["high"] < 0) and p_holm < 1 - LEVEL
         word = "better" if row["mean"] > 0 else "worse"
-        row |= {"p_holm": float(p), "verdict": word if clear else "tie"}
+        row |= {"p_holm": p_holm, "verdict": word if is_clear else "tie"}
     return rows
 
 
-def _geometry(table: _Table) -> Json | None:
-    return (
-        _means([facts["geometry"] for facts in table.facts[HYBRID] if "geometry" in facts]) or None
-    )
-
-
-def _means(found: Sequence[Mapping[str, float | None]]) -> dict[str, float | None]:
-    """Means over the seeds in which a figure could be measured."""
-    keys = found[0] if found else {}
-    known = {key: [v for f in found if (v := f.get(key)) is not None] for key in keys}
-    return {key: float(np.mean(values)) if values else None for key, values in known.items()}
-
-
-def _audit(audit: ColumnAudit) -> Json:
-    figures = asdict(audit)
-    return figures | {"kind": audit.kind.value, "reasons": list(audit.reasons)}
+def _means(rows: Iterable[Mapping[str, float | None]]) -> Json:
+    """Means over the seeds in which a figure could be measured; NaN if it never could."""
+    return {str(k): mean for k, mean in pd.DataFrame(list(rows), dtype=float).mean().items()}

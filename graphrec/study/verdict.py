@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from graphrec.study.arms import BY_ID, BY_METADATA, HYBRID
+
 Json = dict[str, Any]
-HYBRID, BY_ID, BY_METADATA = "id+metadata", "id", "metadata"
-_NAMES = {
-    HYBRID: "both together",
-    BY_ID: "the ID embedding",
-    BY_METADATA: "the metadata",
-}
-_PAIR = ("first", "second")
-_WHERE = {
+Outcomes = dict[tuple[str, str, str], Json]
+_NAMES = {HYBRID: "both together", BY_ID: "the ID embedding", BY_METADATA: "the metadata"}
+_MOVIES = {
     "warm": "movies with ratings",
     "tail": "movies with few ratings (the tail)",
     "cold": "new movies without any rating",
+}
+_FINDINGS = {(True, True): "both", (True, False): "ids needed", (False, True): "metadata suffices"}
+_HEADLINES = {
+    "both": "Both are needed: the ID embedding and the metadata each add what the other lacks.",
+    "ids needed": "IDs needed: beside the ID embedding no gain of the metadata can be shown.",
+    "metadata suffices": "Metadata suffices: no gain of an ID embedding can be shown.",
+    "neither": "Neither half shows a gain over the other in these data.",
 }
 
 
 def reach_verdict(results: Json) -> tuple[str, Json | None, list[str]]:
     """The finding, the crossing point and the sentences.
 
-    IDs earn their place if both parts together, or the IDs alone, beat the metadata on movies with
-    ratings. Metadata earn theirs if both together, or the metadata alone, beat the IDs there, in
-    the tail, or on new movies.
+    IDs are needed if both parts together, or the IDs alone, beat the metadata on movies with
+    ratings. Metadata are if both together, or the metadata alone, beat the IDs there, in the tail,
+    or on new movies.
 
     Args:
         results: all but the verdict, as `graphrec.study.summary.summarise` makes it.
@@ -33,46 +38,43 @@ def reach_verdict(results: Json) -> tuple[str, Json | None, list[str]]:
         ``both``, ``ids needed``, ``metadata suffices`` or ``neither``; where the lines of the two
         halves cross, if they do; and the sentences.
     """
-    outcome = {(d["first"], d["second"], d["place"]): d for d in results["differences"]}
+    outcomes = {(d["first"], d["second"], d["subset"]): d for d in results["differences"]}
 
-    def is_clear(first: str, second: str, word: str, *places: str) -> bool:
-        rows = (outcome.get((first, second, place)) for place in places)
-        return any(row is not None and row["verdict"] == word for row in rows)
+    def any_is(word: str, first: str, second: str, *subsets: str) -> bool:
+        return any(_outcome(outcomes, first, second, subset) == word for subset in subsets)
 
-    everywhere = ("warm", "tail", "cold")
-    ids = is_clear(HYBRID, BY_METADATA, "better", "warm") or is_clear(
-        BY_ID, BY_METADATA, "better", "warm"
+    ids = any_is("better", HYBRID, BY_METADATA, "warm") or any_is(
+        "better", BY_ID, BY_METADATA, "warm"
     )
-    metadata = is_clear(HYBRID, BY_ID, "better", *everywhere) or is_clear(
-        BY_ID, BY_METADATA, "worse", *everywhere
+    metadata = any_is("better", HYBRID, BY_ID, *_MOVIES) or any_is(
+        "worse", BY_ID, BY_METADATA, *_MOVIES
     )
-    finding = {
-        (True, True): "both",
-        (True, False): "ids needed",
-        (False, True): "metadata suffices",
-        (False, False): "neither",
-    }[ids, metadata]
-    crossing = find_crossing(results)
-    sentences = [_headline(finding)]
-    sentences += [s for place in _WHERE if (s := _place(results, outcome, place))]
-    if crossing is not None:
-        sentences.append(crossing["sentence"])
-    has_cold = (HYBRID, BY_ID, "cold") in outcome
-    if not has_cold:
-        sentences.append("New movies were not measured: too few are held out.")
-    sentences += [*_propagation(outcome), *_controls(outcome), *_geometry(results)]
-    sentences += [*_leaks(results), *_classical(results)]
-    sentences.append(_advice(finding, results["settings"]["seeds"], has_cold))
-    return finding, crossing, sentences
+    finding, crossing = _FINDINGS.get((ids, metadata), "neither"), find_crossing(results)
+    has_cold = "cold" in results["subsets"]
+    sentences = [
+        _HEADLINES[finding],
+        *(_subset(results, outcomes, subset) for subset in _MOVIES if subset in results["subsets"]),
+        crossing and crossing["sentence"],
+        "" if has_cold else "New movies were not measured: too few are held out.",
+        _propagation(outcomes),
+        _controls(outcomes),
+        _geometry(results["geometry"]),
+        _leaks(results, outcomes),
+        _classical(results, outcomes),
+        _advice(finding, results["settings"]["seeds"], has_cold),
+    ]
+    return finding, crossing, [sentence for sentence in sentences if sentence]
 
 
-def _headline(finding: str) -> str:
-    return {
-        "both": "Both are needed: the ID embedding and the metadata each add what the other lacks.",
-        "ids needed": "IDs needed: beside the ID embedding no gain of the metadata can be shown.",
-        "metadata suffices": "Metadata suffices: no gain of an ID embedding can be shown.",
-        "neither": "Neither half shows a gain over the other in these data.",
-    }[finding]
+def _outcome(outcomes: Outcomes, first: str, second: str, subset: str) -> str | None:
+    """``better``, ``worse`` or ``tie``; None if the two weren't compared there."""
+    row = outcomes.get((first, second, subset))
+    return None if row is None else str(row["verdict"])
+
+
+def _mean(results: Json, arm: str, subset: str) -> float:
+    (own,) = (a["subsets"][subset] for a in results["arms"] if a["name"] == arm)
+    return float(own[results["metric"]]["mean"])
 
 
 def _advice(finding: str, seeds: int, has_cold: bool) -> str:
@@ -87,57 +89,40 @@ def _advice(finding: str, seeds: int, has_cold: bool) -> str:
     return advice if seeds > 1 else f"{advice} One seed is a first look only."
 
 
-def _place(results: Json, outcome: dict[tuple[str, str, str], Json], place: str) -> str | None:
-    arms = {arm["name"]: arm for arm in results["arms"]}
-    if place not in arms[HYBRID]["places"]:
-        return None
-    quality = {
-        name: arms[name]["places"][place][results["metric"]]["mean"]
-        for name in (HYBRID, BY_ID, BY_METADATA)
-    }
-    if _at_chance(outcome, HYBRID, place):
-        return f"On {_WHERE[place]}, no arm is better than a list drawn by lot."
-    halves = outcome[BY_ID, BY_METADATA, place]
-    first, second = (BY_ID, BY_METADATA) if halves["mean"] > 0 else (BY_METADATA, BY_ID)
-    figures = ", ".join(f"{_NAMES[name]} {quality[name]:.3f}" for name in (HYBRID, first, second))
-    if _at_chance(outcome, BY_ID, place):
-        relation = "the ID embedding is no better than a list drawn by lot"
+def _subset(results: Json, outcomes: Outcomes, subset: str) -> str:
+    """How the halves compare on some movies, and both together with the better one."""
+    if _is_at_chance(outcomes, HYBRID, subset):
+        return f"On {_MOVIES[subset]}, no arm is better than a random list."
+    means = {name: _mean(results, name, subset) for name in _NAMES}
+    halves = outcomes[BY_ID, BY_METADATA, subset]
+    best, other = (BY_ID, BY_METADATA) if halves["mean"] > 0 else (BY_METADATA, BY_ID)
+    if _is_at_chance(outcomes, BY_ID, subset):
+        relation = "the ID embedding is no better than a random list"
     elif halves["verdict"] == "tie":
         relation = "the two halves tie"
     else:
-        relation = _compared(quality, first, second)
-    rows = [(half, outcome[HYBRID, half, place]) for half in (first, second)]
-    return (
-        f"On {_WHERE[place]}, {relation}, and both together"
-        f" {_against(rows, quality)} ({results['metric']}: {figures})."
-    )
+        relation = _gain(means, best, other)
+    loss = 1 - means[HYBRID] / max(means[best], 1e-9)
+    together = {
+        "tie": f"both together tie with {_NAMES[best]}",
+        "worse": f"both together lose to {_NAMES[best]} by {loss:.1%}",
+        "better": _gain(means, HYBRID, best),
+    }[outcomes[HYBRID, best, subset]["verdict"]]
+    figures = ", ".join(f"{_NAMES[name]} {means[name]:.3f}" for name in (HYBRID, best, other))
+    return f"On {_MOVIES[subset]}, {relation}, and {together} ({results['metric']}: {figures})."
 
 
-def _at_chance(outcome: dict[tuple[str, str, str], Json], arm: str, place: str) -> bool:
-    row = outcome.get((arm, "random", place))
-    return row is not None and row["verdict"] != "better"
+def _is_at_chance(outcomes: Outcomes, arm: str, subset: str) -> bool:
+    return _outcome(outcomes, arm, "random", subset) in ("tie", "worse")
 
 
-def _against(rows: list[tuple[str, Json]], quality: dict[str, float]) -> str:
-    """What the whole does against its halves, the better half first."""
-    (best, row), _ = rows
-    if row["verdict"] == "tie":
-        return f"tie with {_NAMES[best]}"
-    if row["verdict"] == "worse":
-        return f"lose to {_NAMES[best]} by {1 - quality[HYBRID] / quality[best]:.1%}"
-    return _compared(quality, HYBRID, best).removeprefix(f"{_NAMES[HYBRID]} ")
-
-
-def _compared(quality: dict[str, float], first: str, second: str) -> str:
+def _gain(means: dict[str, float], first: str, second: str) -> str:
     """How much better the first is, as a percentage or, from twice on, a factor."""
-    factor = quality[first] / max(quality[second], 1e-9)
-    many = first == HYBRID
+    factor = means[first] / max(means[second], 1e-9)
+    verb, beat = ("are", "beat") if first == HYBRID else ("is", "beats")
     if factor >= 2:
-        return (
-            f"{_NAMES[first]} {'are' if many else 'is'} {factor:.1f} times as good as"
-            f" {_NAMES[second]}"
-        )
-    return f"{_NAMES[first]} beat{'' if many else 's'} {_NAMES[second]} by {factor - 1:.1%}"
+        return f"{_NAMES[first]} {verb} {factor:.1f} times as good as {_NAMES[second]}"
+    return f"{_NAMES[first]} {beat} {_NAMES[second]} by {factor - 1:.1%}"
 
 
 def find_crossing(results: Json) -> Json | None:
@@ -152,124 +137,105 @@ def find_crossing(results: Json) -> Json | None:
     ahead = len(rows)
     while ahead and rows[ahead - 1]["mean"] > 0:
         ahead -= 1
-    after, before = rows[ahead:], rows[:ahead]
-    if not any(row["verdict"] == "better" for row in after):
+    before, after = rows[:ahead], rows[ahead:]
+    clear = next((row for row in after if row["verdict"] == "better"), None)
+    if clear is None or all(row["verdict"] != "worse" for row in before):
         return None
     buckets = {bucket["name"]: bucket for bucket in results["buckets"]}
-    first = buckets[after[0]["bucket"]]["low"]
-    if not any(row["verdict"] == "worse" for row in before):
-        return None
-    clear = next(row for row in after if row["verdict"] == "better")
-    last = buckets[before[-1]["bucket"]]["high"]
+    first, clear_from = (buckets[row["subset"]]["low"] for row in (after[0], clear))
+    last = buckets[before[-1]["subset"]]["high"]
     if first > last + 1:
+        few = f"up to {last} ratings" if last else "no ratings"
         sentence = (
-            f"The metadata beats the ID embedding on movies with {_up_to(last)}, the ID embedding"
-            f" the metadata on those with {first} or more; too few movies lie between to say where"
-            " they change places."
+            f"The metadata beats the ID embedding on movies with {few}, the ID embedding the"
+            f" metadata on those with {first} or more; too few movies lie between to say where"
+            " the order changes."
         )
         return {"ratings": None, "sentence": sentence}
+    doubt = f" (beyond doubt from {clear_from} on)" if clear_from > first else ""
     sentence = (
         f"From about {first} ratings on, the ID embedding beats the metadata; below that the"
-        " metadata beats it"
+        f" metadata beats it{doubt}."
     )
-    clear_from = buckets[clear["bucket"]]["low"]
-    if clear_from > first:
-        sentence += f" (beyond doubt from {clear_from} on)"
-    return {"ratings": first, "sentence": sentence + "."}
+    return {"ratings": first, "sentence": sentence}
 
 
-def _up_to(ratings: int) -> str:
-    return f"up to {ratings} ratings" if ratings else "no ratings"
-
-
-def _controls(outcome: dict[tuple[str, str, str], Json]) -> list[str]:
-    rows = [
-        (first, place, row)
-        for (first, second, place), row in outcome.items()
-        if first.startswith("id + ") and second == BY_ID
+def fractions_sentence(results: Mapping[str, Any]) -> str | None:
+    """How far scores depend on metadata with few ratings and with many; None if not measured."""
+    found = [
+        (bucket["name"], bucket["metadata_fraction"])
+        for bucket in results["buckets"]
+        if bucket["metadata_fraction"] is not None and bucket["high"] != 0
     ]
-    if not rows:
-        return []
-    gains = [f"{name} on {place}" for name, place, row in rows if row["verdict"] == "better"]
+    if len(found) < 2:
+        return None
+    (few, at_few), *_, (many, at_many) = found
+    return (
+        f"In the scores of both together metadata make {at_few:.0%} of the differences between"
+        f" movies with {few} ratings, and {at_many:.0%} with {many}; the rest is collaborative."
+    )
+
+
+def _propagation(outcomes: Outcomes) -> str | None:
+    word = _outcome(outcomes, HYBRID, f"{HYBRID}, 0 layers", "warm")
+    effects = {"better": "helps both together", "worse": "hurts both together"}
+    effect = effects.get(word or "", "makes no clear difference")
+    return word and f"LightGCN's propagation, against none, {effect} on movies with ratings."
+
+
+def _controls(outcomes: Outcomes) -> str | None:
+    found = {
+        f"{first} on {subset}": row["verdict"]
+        for (first, second, subset), row in outcomes.items()
+        if first.startswith("id + ") and second == BY_ID
+    }
+    gains = [name for name, word in found.items() if word == "better"]
     if gains:
-        return [
+        return (
             f"Beware: a control shows a gain ({'; '.join(gains)}), so differences of that size mean"
             " little here."
-        ]
-    return ["Shuffled and random metadata show no gain, as it must be."]
+        )
+    return "Shuffled and random metadata show no gain, as it must be." if found else None
 
 
-def _geometry(results: Json) -> list[str]:
-    geometry = results["geometry"]
-    if geometry is None or None in (geometry["r_squared_known"], geometry["overlap"]):
-        return []
-    unexplained = 1 - max(0.0, geometry["r_squared_known"])
-    return [
-        f"Of where movies with more than {geometry['known_from']:.0f} ratings lie in the learned"
+def _geometry(geometry: Json) -> str | None:
+    if None in (geometry["r_squared_well_rated"], geometry["overlap"]):
+        return None
+    unexplained = 1 - max(0.0, geometry["r_squared_well_rated"])
+    return (
+        f"Of where movies with more than {geometry['well_rated']:.0f} ratings lie in the learned"
         f" space, a linear map of the metadata can't explain {unexplained:.0%}; of a movie's"
-        f" {geometry['neighbours']:.0f} nearest movies by ID embedding, {geometry['overlap']:.1%}"
+        f" {geometry['neighbors']:.0f} nearest movies by ID embedding, {geometry['overlap']:.1%}"
         f" are also nearest by metadata ({geometry['overlap_chance']:.1%} would be by chance)."
-    ]
+    )
 
 
-def _leaks(results: Json) -> list[str]:
+def _leaks(results: Json, outcomes: Outcomes) -> str | None:
     leaky = [audit["column"] for audit in results["leaks"] if audit["reasons"]]
     if not leaky:
-        return []
+        return None
     names, looks = ", ".join(leaky), "it looks" if len(leaky) == 1 else "they look"
-    if results["settings"]["drop_leaky"]:
-        return [f"Left out, since {looks} computed from watches: {names}.{_leak_gain(results)}"]
-    return [
-        f"Beware of {names}: {looks} computed from watches; --drop-leaky leaves that out."
-        f"{_leak_gain(results)}"
-    ]
-
-
-def _leak_gain(results: Json) -> str:
-    """How much better new movies look with the leaky columns."""
-    row = next(
-        (
-            d
-            for d in results["differences"]
-            if d["first"] == HYBRID and d["second"].endswith("leaks") and d["place"] == "cold"
-        ),
-        None,
+    is_dropped, gain = results["settings"]["drop_leaky"], ""
+    checked = f"{HYBRID}, {'with' if is_dropped else 'without'} leaks"
+    if _outcome(outcomes, HYBRID, checked, "cold") in ("better", "worse"):
+        means = [_mean(results, arm, "cold") for arm in (HYBRID, checked)]
+        without, with_them = means if is_dropped else means[::-1]
+        gain = f" With them, new movies would be ranked {with_them / without - 1:.0%} better."
+    if is_dropped:
+        return f"Left out, since {looks} computed from interactions: {names}.{gain}"
+    return (
+        f"Beware of {names}: {looks} computed from interactions; --drop-leaky leaves that out."
+        f"{gain}"
     )
-    if row is None or row["verdict"] == "tie":
-        return ""
-    arms = {arm["name"]: arm for arm in results["arms"]}
-    pair = [arms[row[name]]["places"]["cold"][results["metric"]]["mean"] for name in _PAIR]
-    without, with_them = pair if results["settings"]["drop_leaky"] else pair[::-1]
-    return f" With them, new movies would be ranked {with_them / without - 1:.0%} better."
 
 
-def _propagation(outcome: dict[tuple[str, str, str], Json]) -> list[str]:
-    row = outcome.get((HYBRID, f"{HYBRID}, 0 layers", "warm"))
-    if row is None:
-        return []
-    what = {"better": "helps both together", "worse": "hurts both together"}.get(
-        row["verdict"], "makes no clear difference"
+def _classical(results: Json, outcomes: Outcomes) -> str | None:
+    names = [arm["name"] for arm in results["arms"] if arm["group"] == "classical"]
+    if not names:
+        return None
+    best = max(names, key=lambda name: _mean(results, name, "warm"))
+    relation = {"better": "stays behind both together", "worse": "beats both together"}.get(
+        outcomes[HYBRID, best, "warm"]["verdict"], "ties with both together"
     )
-    return [f"LightGCN's propagation, against none, {what} on movies with ratings."]
-
-
-def _classical(results: Json) -> list[str]:
-    rows = [
-        (arm["places"]["warm"][results["metric"]]["mean"], arm)
-        for arm in results["arms"]
-        if arm["group"] == "classical"
-    ]
-    if not rows:
-        return []
-    quality, best = max(rows, key=lambda row: row[0])
-    (row,) = (
-        d
-        for d in results["differences"]
-        if (d["first"], d["second"], d["place"]) == (HYBRID, best["name"], "warm")
-    )
-    word = {"better": "stays behind both together", "worse": "beats both together"}.get(
-        row["verdict"], "ties with both together"
-    )
-    return [
-        f"The best classical method on movies with ratings, {best['name']} ({quality:.3f}), {word}."
-    ]
+    mean = _mean(results, best, "warm")
+    return f"The best classical method on movies with ratings, {best} ({mean:.3f}), {relation}."

@@ -10,7 +10,7 @@ import pytest
 
 Facts = dict[str, Any]
 METRIC = "ndcg@20"
-PLACES = ("warm", "tail", "cold", "all")
+SUBSETS = ("warm", "tail", "cold", "all")
 BUCKETS = (
     ("0", 0, 0, 61, 4_480),
     ("1-2", 1, 2, 44, 61),
@@ -20,7 +20,7 @@ BUCKETS = (
     ("21-50", 21, 50, 71, 1_320),
     ("51+", 51, None, 60, 3_860),
 )
-CURVES = {
+CURVES = {  # other arms look like the last
     "metadata": (0.271, 0.268, 0.262, 0.243, 0.236, 0.241, 0.226),
     "id": (0.121, 0.158, 0.243, 0.262, 0.297, 0.348, 0.402),
     "id+metadata": (0.269, 0.272, 0.291, 0.303, 0.318, 0.361, 0.406),
@@ -32,7 +32,7 @@ _ARMS: dict[str, tuple[str, str, tuple[float, ...], float | None, float]] = {
     # group, what it is, warm, tail, cold and all; bytes per user; seconds
     "metadata": ("arms", "movies are what their metadata say", (0.21, 0.19, 0.27, 0.18), 256, 4),
     "id": ("arms", "users and movies are ID embeddings", (0.34, 0.24, 0.12, 0.29), 256, 5),
-    "id+metadata": ("arms", "both parts, mixed", (0.348, 0.27, 0.269, 0.31), 512, 9),
+    "id+metadata": ("arms", "both parts, weighted", (0.348, 0.27, 0.269, 0.31), 512, 9),
     "graphrec": ("arms", "as `graphrec train` makes it", (0.357, 0.275, 0.262, 0.32), 1_400, 14),
     "metadata, 0 layers": ("layers", "no propagation", (0.20, 0.18, 0.265, 0.17), 256, 2),
     "id, 0 layers": ("layers", "no propagation", (0.325, 0.215, 0.121, 0.275), 256, 3),
@@ -41,14 +41,14 @@ _ARMS: dict[str, tuple[str, str, tuple[float, ...], float | None, float]] = {
     "id + random metadata": ("controls", "noise", (0.336, 0.236, 0.119, 0.286), 512, 9),
     "metadata, without leaks": ("leaks", "without votes", (0.17, 0.16, 0.23, 0.15), 256, 4),
     "id+metadata, without leaks": ("leaks", "without votes", (0.343, 0.25, 0.22, 0.3), 512, 9),
-    "item-knn": ("classical", "neighbours", (0.336, 0.21, 0.12, 0.28), 122, 0.01),
+    "item-knn": ("classical", "neighbors", (0.336, 0.21, 0.12, 0.28), 122, 0.01),
     "ease": ("classical", "a linear model", (0.346, 0.22, 0.119, 0.29), 122, 0.2),
     "item2vec": ("classical", "word2vec", (0.29, 0.2, 0.12, 0.25), 256, 7),
     "glove": ("classical", "GloVe", (0.27, 0.19, 0.119, 0.23), 256, 3),
     "als": ("classical", "factors", (0.331, 0.215, 0.12, 0.28), 256, 0.4),
     "metadata-knn": ("classical", "cosine", (0.14, 0.15, 0.21, 0.12), 0, 0.02),
-    "popularity": ("classical", "the most watched", (0.12, 0.1, 0.119, 0.1), 0, 0.01),
-    "random": ("chance", "a list drawn by lot", (0.05, 0.06, 0.118, 0.045), 0, 0.01),
+    "popularity": ("classical", "the most ratings", (0.12, 0.1, 0.119, 0.1), 0, 0.01),
+    "random": ("chance", "a list in random order", (0.05, 0.06, 0.118, 0.045), 0, 0.01),
 }
 _PAIRS = (
     ("id+metadata", "id", ("tie", "better", "better", "better")),
@@ -75,43 +75,42 @@ def _seeds(mean: float) -> Facts:
 
 def _figures(means: Sequence[float]) -> Facts:
     return {
-        place: {
+        subset: {
             METRIC: _around(mean, 0.011) | _seeds(mean),
             "recall@20": _around(mean * 1.15, 0.013) | _seeds(mean * 1.15),
         }
-        for place, mean in zip(PLACES, means, strict=True)
+        for subset, mean in zip(SUBSETS, means, strict=True)
     }
 
 
 def _curve(means: Sequence[float]) -> Facts:
     names = (name for name, *_ in BUCKETS)
-    return {name: _around(mean, 0.015) for name, mean in zip(names, means, strict=True)}
+    return {name: {METRIC: _around(mean, 0.015)} for name, mean in zip(names, means, strict=True)}
 
 
 def _arm(name: str) -> Facts:
-    group, says, means, size, seconds = _ARMS[name]
+    group, description, means, size, seconds = _ARMS[name]
     return {
         "name": name,
         "group": group,
-        "says": says,
+        "description": description,
         "parameters": 77_376,
         "bytes_per_user": size,
         "seconds": seconds,
         "memory": 41_000_000.0,
         "chosen": {"temperature": 0.12, "spectral": {"dim": 256}} if group == "arms" else {},
-        "places": _figures(means),
-        "curve": _curve(CURVES[name]) if name in CURVES else {},
+        "subsets": _figures(means) | _curve(CURVES.get(name, CURVES["random"])),
     }
 
 
 def _differences() -> list[Facts]:
     found = []
     for first, second, verdicts in _PAIRS:
-        for number, place in enumerate(PLACES):
+        for number, subset in enumerate(SUBSETS):
             mean = _ARMS[first][2][number] - _ARMS[second][2][number]
             p = 0.4 if verdicts[number] == "tie" else 0.0001
-            row = {"first": first, "second": second, "place": place, **_around(mean, 0.009)}
-            found.append(row | {"p": p, "p_holm": min(1, 4 * p), "verdict": verdicts[number]})
+            row = {"first": first, "second": second, "subset": subset, **_around(mean, 0.009)}
+            found.append(row | {"p_value": p, "p_holm": min(1, 4 * p), "verdict": verdicts[number]})
     return found
 
 
@@ -120,7 +119,13 @@ def _curve_differences() -> list[Facts]:
     found = []
     for (bucket, *_), first, second in zip(BUCKETS, CURVES["id"], CURVES["metadata"], strict=True):
         verdict = "worse" if first < second else "better"
-        row = {"first": "id", "second": "metadata", "bucket": bucket, "p": 0.001, "p_holm": 0.003}
+        row = {
+            "first": "id",
+            "second": "metadata",
+            "subset": bucket,
+            "p_value": 0.001,
+            "p_holm": 0.003,
+        }
         found.append(row | {**_around(first - second, 0.02), "verdict": verdict})
     return found
 
@@ -133,7 +138,7 @@ RESULTS: Facts = {
         "name": "sample",
         "users": 800,
         "movies": 409,
-        "watches": 30_032,
+        "interactions": 30_032,
         "simulated": True,
         "columns": ["genres", "release_date", "runtime", "budget", "votes"],
     },
@@ -142,19 +147,30 @@ RESULTS: Facts = {
         "cold_fraction": 0.15,
         "drop_leaky": False,
         "ignore": ["country"],
+        "groups": ["arms", "layers", "controls", "leaks", "classical", "chance"],
+        "tune": True,
         "embedding_dim": 64,
         "epochs": 200,
     },
-    "places": {
+    "subsets": {
         "warm": {"movies": 348.0, "held_out": 5_099.3, "users": 799.7, "chance_recall": 0.0575},
         "tail": {"movies": 278.0, "held_out": 1_874.0, "users": 702.0, "chance_recall": 0.0719},
         "cold": {"movies": 61.0, "held_out": 4_480.0, "users": 800.0, "chance_recall": 0.328},
         "all": {"movies": 409.0, "held_out": 9_579.3, "users": 800.0, "chance_recall": 0.0489},
     },
+    "notes": [],
     "arms": [_arm(name) for name in _ARMS],
     "buckets": [
-        {"name": n, "low": low, "high": high, "movies": movies, "held_out": held, "users": 400}
-        for n, low, high, movies, held in BUCKETS
+        {
+            "name": name,
+            "low": low,
+            "high": high,
+            "movies": movies,
+            "held_out": held_out,
+            "users": 400,
+            "metadata_fraction": 0.6 - 0.05 * number,
+        }
+        for number, (name, low, high, movies, held_out) in enumerate(BUCKETS)
     ],
     "differences": _differences(),
     "curve_differences": _curve_differences(),
@@ -165,13 +181,13 @@ RESULTS: Facts = {
     },
     "geometry": {
         "r_squared": 0.412,
-        "r_squared_known": 0.503,
+        "r_squared_well_rated": 0.503,
         "overlap": 0.214,
         "overlap_chance": 0.029,
-        "embedding_share_metadata": 0.38,
-        "score_share_metadata": 0.31,
-        "neighbours": 10.0,
-        "known_from": 20.0,
+        "metadata_weight": 0.38,
+        "metadata_fraction": 0.31,
+        "neighbors": 10.0,
+        "well_rated": 20.0,
     },
     "leaks": [
         {
@@ -192,7 +208,7 @@ RESULTS: Facts = {
                 "votes",
                 "log number",
                 0.91,
-                ["rank correlation 0.91 with the number of training watches, as its name suggests"],
+                ["rank correlation 0.91 with the number of training interactions"],
             ),
         )
     ],

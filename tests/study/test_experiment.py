@@ -1,4 +1,4 @@
-"""The study as a whole: the same whether it was stopped or not, and honest about what it needs."""
+"""The study as a whole: the same whether it was stopped or not, and it says what it needs."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from graphrec.errors import ConfigError
 from graphrec.evaluate.classical import TRIALS
 from graphrec.study import Study, StudySettings, ablate
 from graphrec.study.arms import Group, choose_arms
-from graphrec.study.experiment import Listener, check_libraries
-from graphrec.study.places import BUCKETS
+from graphrec.study.experiment import StudyCallbacks, check_libraries
+from graphrec.study.subsets import BUCKETS
 from tests.study.worlds import Taste, planted_world
 
 SMALL = StudySettings(seeds=2, cold_fraction=0.25, epochs=4, embedding_dim=8)
@@ -61,20 +61,22 @@ def _without_times(results: dict[str, Any]) -> dict[str, Any]:
     return dict(kept)
 
 
-def test_all_arms_in_all_places(study: tuple[Study, Path]) -> None:
+def test_all_arms_on_all_subsets(study: tuple[Study, Path]) -> None:
     results = study[0].results
     names = [arm["name"] for arm in results["arms"]]
     expected = [arm.name for arm in choose_arms(tuple(Group), (), drop_leaky=False)]
     assert names == expected
     assert len(set(names)) == len(names) == 17
-    assert list(results["places"]) == ["warm", "tail", "cold", "all"]
+    assert list(results["subsets"]) == ["warm", "tail", "cold", "all"]
     for arm in results["arms"]:
-        for place in results["places"]:
-            figure = arm["places"][place]["ndcg@20"]
-            assert figure["low"] <= figure["mean"] <= figure["high"], (arm["name"], place)
+        buckets = {bucket["name"] for bucket in results["buckets"]}
+        assert {*arm["subsets"]} == buckets | {*results["subsets"]}
+        assert buckets <= {*BUCKETS}
+        for subset, figures in arm["subsets"].items():
+            figure = figures["ndcg@20"]
+            assert figure["low"] <= figure["mean"] <= figure["high"], (arm["name"], subset)
             assert figure["mean"] == pytest.approx(sum(figure["seeds"]) / 2, abs=0.02)
             assert figure["seeds_low"] <= figure["mean"] <= figure["seeds_high"]
-        assert {*arm["curve"]} == {bucket["name"] for bucket in results["buckets"]} <= {*BUCKETS}
         assert arm["seconds"] >= 0
     costs = {arm["name"]: arm for arm in results["arms"]}
     assert costs["id"]["bytes_per_user"] == 4 * 8
@@ -84,15 +86,15 @@ def test_all_arms_in_all_places(study: tuple[Study, Path]) -> None:
 
 def test_differences_are_those_of_the_figures(study: tuple[Study, Path]) -> None:
     results = study[0].results
-    quality = {arm["name"]: arm["places"] for arm in results["arms"]}
+    quality = {arm["name"]: arm["subsets"] for arm in results["arms"]}
     pairs = {(row["first"], row["second"]) for row in results["differences"]}
     assert {("id+metadata", "id"), ("id+metadata", "metadata"), ("id", "metadata")} <= pairs
     assert ("id + shuffled metadata", "id") in pairs
     for row in results["differences"]:
-        first, second = (quality[row[name]][row["place"]] for name in ("first", "second"))
+        first, second = (quality[row[name]][row["subset"]] for name in ("first", "second"))
         expected = first["ndcg@20"]["mean"] - second["ndcg@20"]["mean"]
         assert row["mean"] == pytest.approx(expected, abs=1e-9)
-        assert row["p"] <= row["p_holm"]
+        assert row["p_value"] <= row["p_holm"]
         if row["low"] <= 0 <= row["high"]:
             assert row["verdict"] == "tie"
 
@@ -110,13 +112,13 @@ def test_stopped_anywhere_it_goes_on_to_the_same_results(
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            ablate(world, SMALL, folder=tmp_path, listener=Listener(on_arm=stop))
+            ablate(world, SMALL, folder=tmp_path, callbacks=StudyCallbacks(on_arm=stop))
     measured: list[int] = []
     again = ablate(
         world,
         SMALL,
         folder=tmp_path,
-        listener=Listener(on_measured=lambda done, *_: measured.append(done)),
+        callbacks=StudyCallbacks(on_measured=lambda done, *_: measured.append(done)),
     )
     assert measured == list(range(21, 35))
     assert _without_times(again.results) == _without_times(study[0].results)
@@ -132,7 +134,7 @@ def test_other_settings_start_anew(study: tuple[Study, Path], world: Dataset) ->
 
     other = StudySettings(seeds=2, cold_fraction=0.3, epochs=4, embedding_dim=8)
     with pytest.raises(KeyboardInterrupt):
-        ablate(world, other, folder=folder, listener=Listener(on_arm=stop))
+        ablate(world, other, folder=folder, callbacks=StudyCallbacks(on_arm=stop))
     assert started == [0]
 
 
@@ -183,6 +185,6 @@ def test_few_movies_with_many_ratings_leave_a_figure_out(tmp_path: Path) -> None
     dataset = make_dataset(ratings, movies, note=lambda _: None)
     for folder in (None, tmp_path):
         study = ablate(dataset, StudySettings.quick(epochs=2, embedding_dim=4), folder=folder)
-        assert study.results["geometry"]["r_squared_known"] is None
+        assert study.results["geometry"]["r_squared_well_rated"] is None
         assert study.finding == "neither"
         assert "explain" not in study.verdict

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
-from graphrec.study.geometry import metadata_shares, neighbour_overlap, predictability, score_share
-from tests.fixed_scorer import FixedScorer
+from graphrec.study.geometry import metadata_fractions, neighbor_overlap, predictability
 
 
 def test_linear_embedding_is_predictable_and_noise_is_not() -> None:
@@ -29,28 +31,38 @@ def test_half_of_the_columns_predictable_is_half() -> None:
 def test_overlap_of_a_space_with_itself_and_with_noise() -> None:
     rng = np.random.default_rng(0)
     space, other = rng.normal(size=(2, 300, 5))
-    assert neighbour_overlap(space, 3 * space, 0)[0] == 1
-    overlap, by_chance = neighbour_overlap(space, other, 0)
+    assert neighbor_overlap(space, 3 * space, 0)[0] == 1
+    overlap, by_chance = neighbor_overlap(space, other, 0)
     assert by_chance == pytest.approx(10 / 299)
     assert overlap == pytest.approx(by_chance, abs=0.02)
 
 
-def test_shares_of_a_score_add_up() -> None:
-    first, second = torch.randn(2, 4, 50, generator=torch.Generator().manual_seed(0))
-    users, movies = np.arange(4), np.arange(50) < 40
-    one = score_share((1.0, FixedScorer(first)), (2.0, FixedScorer(second)), users, movies)
-    other = score_share((2.0, FixedScorer(second)), (1.0, FixedScorer(first)), users, movies)
-    assert one + other == pytest.approx(1)
-    assert score_share((1.0, FixedScorer(first)), (0.0, FixedScorer(second)), users, movies) == 0
-    assert 0.6 < one < 0.95  # about 2^2 / (1 + 2^2)
-
-
-def test_metadata_share_of_scores_by_number_of_ratings() -> None:
-    company, metadata = torch.randn(2, 4, 90, generator=torch.Generator().manual_seed(0))
-    groups = {"none": np.arange(90) < 30, "rated": np.arange(90) >= 30, "one": np.arange(90) == 3}
-    whole, by_id = FixedScorer(2 * company + metadata), (2.0, FixedScorer(company))
-    shares = metadata_shares(whole, by_id, np.arange(90) >= 30, np.arange(4), groups)
-    assert shares["none"] == pytest.approx(1)
-    assert shares["one"] is None
-    assert shares["rated"] is not None
-    assert 0.05 < shares["rated"] < 0.35  # 1 / (1 + 2^2)
+def test_metadata_fraction_of_scores_by_number_of_ratings() -> None:
+    by_id, by_metadata = torch.randn(2, 4, 90, generator=torch.Generator().manual_seed(0))
+    degree = torch.arange(90) - 29
+    scorer: Any = SimpleNamespace(
+        history=np.zeros((4, 90)),
+        model=SimpleNamespace(degree=degree.clamp(0)),
+        score_blocks=lambda users: {
+            "id": 2 * by_id[users],
+            "metadata": by_metadata[users],
+            "popularity": torch.zeros(len(users), 90),
+        },
+    )
+    rows = np.arange(90)
+    groups = {"none": rows < 30, "rated": rows >= 30, "one": rows == 3}
+    fractions = metadata_fractions(scorer, groups)
+    assert fractions["none"] == pytest.approx(1)
+    assert fractions["one"] is None
+    assert fractions["rated"] is not None
+    assert 0.05 < fractions["rated"] < 0.35  # 1 / (1 + 2^2)
+    score_blocks = scorer.score_blocks
+    scorer.score_blocks = lambda users: (
+        score_blocks(users)
+        | {
+            "id": by_metadata[users],
+            "metadata": 2 * by_id[users],
+        }
+    )
+    other = metadata_fractions(scorer, groups)["rated"]
+    assert other == pytest.approx(1 - fractions["rated"])  # fractions of a score add up

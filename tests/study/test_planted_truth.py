@@ -17,12 +17,12 @@ FINDINGS = {
 }
 
 
-def _outcome(study: Study, first: str, second: str, place: str) -> dict[str, Any]:
-    wanted = (first, second, place)
+def _outcome(study: Study, first: str, second: str, subset: str) -> dict[str, Any]:
+    wanted = (first, second, subset)
     (row,) = (
         row
         for row in study.results["differences"]
-        if (row["first"], row["second"], row["place"]) == wanted
+        if (row["first"], row["second"], row["subset"]) == wanted
     )
     return dict(row)
 
@@ -34,15 +34,15 @@ def _outcome(study: Study, first: str, second: str, place: str) -> dict[str, Any
 def test_verdict_is_the_planted_truth(taste: Taste, seed: int) -> None:
     study = ablate(planted_world(taste, seed), SETTINGS)
     assert study.finding == FINDINGS[taste], study.verdict
-    for half, place in (("id", "warm"), ("metadata", "warm"), ("metadata", "cold")):
-        row = _outcome(study, "id+metadata", half, place)
-        assert row["verdict"] != "worse", (half, place, row)
-    assert _off_chance(study) < 4  # standard errors; a lot is drawn for every user
+    for half, subset in (("id", "warm"), ("metadata", "warm"), ("metadata", "cold")):
+        row = _outcome(study, "id+metadata", half, subset)
+        assert row["verdict"] != "worse", (half, subset, row)
+    assert _off_chance(study) < 4  # standard errors; every user has a random list
 
 
 def _off_chance(study: Study) -> float:
-    """How many standard errors ID alone is from chance on movies that nobody has watched."""
+    """How many standard errors ID alone is from chance on movies without ratings."""
     (arm,) = (arm for arm in study.results["arms"] if arm["name"] == "id")
-    recall = arm["places"]["cold"]["recall@20"]
+    recall = arm["subsets"]["cold"]["recall@20"]
     error = (recall["high"] - recall["low"]) / (2 * 1.96)
-    return float(abs(recall["mean"] - study.results["places"]["cold"]["chance_recall"]) / error)
+    return float(abs(recall["mean"] - study.results["subsets"]["cold"]["chance_recall"]) / error)

@@ -16,17 +16,17 @@ def _results(
     outcomes: dict[tuple[str, str], str],
     curve: str = "",
 ) -> dict[str, Any]:
-    """Figures of the arms in three places, verdicts of pairs by place, and the curve's verdicts.
+    """Figures of the arms on three subsets, verdicts of pairs by subset, and the curve's verdicts.
 
-    `curve` has a letter for each bucket: w, t or b for ID against metadata; capital T is a tie in
-    which ID is ahead.
+    `curve` has a character for each bucket: w, t or b for ID against metadata; capital T is a tie
+    in which ID is ahead.
     """
-    places = ("warm", "tail", "cold")
+    subsets = ("warm", "tail", "cold")
     arms = [
         {
             "name": name,
             "group": "arms",
-            "places": {p: {"ndcg@20": {"mean": v}} for p, v in zip(places, values, strict=True)},
+            "subsets": {s: {"ndcg@20": {"mean": v}} for s, v in zip(subsets, values, strict=True)},
         }
         for name, values in quality.items()
     ]
@@ -34,12 +34,12 @@ def _results(
         {
             "first": first,
             "second": second,
-            "place": place,
+            "subset": subset,
             "mean": quality[first][number] - quality[second][number],
-            "verdict": outcomes.get((f"{first} {second}", place), "tie"),
+            "verdict": outcomes.get((f"{first} {second}", subset), "tie"),
         }
         for first, second in PAIRS
-        for number, place in enumerate(places)
+        for number, subset in enumerate(subsets)
     ]
     buckets = ("0", "1-2", "3-5", "6-10", "11-20")
     words = {"w": ("worse", -0.1), "t": ("tie", -0.01), "T": ("tie", 0.01), "b": ("better", 0.1)}
@@ -54,13 +54,14 @@ def _results(
             {
                 "first": "id",
                 "second": "metadata",
-                "bucket": bucket,
-                "verdict": words[letter][0],
-                "mean": words[letter][1],
+                "subset": bucket,
+                "verdict": words[character][0],
+                "mean": words[character][1],
             }
-            for bucket, letter in zip(buckets, curve, strict=False)
+            for bucket, character in zip(buckets, curve, strict=False)
         ],
-        "geometry": None,
+        "subsets": dict.fromkeys(subsets),
+        "geometry": {"r_squared_well_rated": None, "overlap": None},
         "leaks": [],
         "settings": {"drop_leaky": False, "seeds": 3},
     }
@@ -107,13 +108,13 @@ def test_findings(better: list[tuple[str, str]], finding: str) -> None:
 
 def test_chance_is_called_so() -> None:
     results = _results(BOTH, CLEAR)
-    row = {"first": "id", "second": "random", "place": "cold", "mean": 0.0, "verdict": "tie"}
+    row = {"first": "id", "second": "random", "subset": "cold", "mean": 0.0, "verdict": "tie"}
     results["differences"].append(row)
     text = " ".join(reach_verdict(results)[2])
-    assert "the ID embedding is no better than a list drawn by lot, and both together tie" in text
+    assert "the ID embedding is no better than a random list, and both together tie" in text
     results["differences"].append(row | {"first": "id+metadata"})
     text = " ".join(reach_verdict(results)[2])
-    assert "On new movies without any rating, no arm is better than a list drawn by lot." in text
+    assert "On new movies without any rating, no arm is better than a random list." in text
 
 
 def test_metadata_ahead_alone_suffice() -> None:
@@ -124,9 +125,10 @@ def test_metadata_ahead_alone_suffice() -> None:
 
 def test_unmeasured_new_movies_are_said() -> None:
     results = _results(BOTH, CLEAR)
-    results["differences"] = [d for d in results["differences"] if d["place"] != "cold"]
+    results["differences"] = [d for d in results["differences"] if d["subset"] != "cold"]
     for arm in results["arms"]:
-        del arm["places"]["cold"]
+        del arm["subsets"]["cold"]
+    del results["subsets"]["cold"]
     results["settings"]["seeds"] = 1
     text = " ".join(reach_verdict(results)[2])
     assert "New movies were not measured" in text
@@ -164,7 +166,7 @@ def test_crossing(curve: str, ratings: int | None) -> None:
 def test_crossing_in_a_gap_is_not_located() -> None:
     results = _results(BOTH, {}, "wwwbb")
     results["curve_differences"] = [
-        row for row in results["curve_differences"] if row["bucket"] in ("0", "11-20")
+        row for row in results["curve_differences"] if row["subset"] in ("0", "11-20")
     ]
     crossing = find_crossing(results)
     assert crossing is not None
@@ -174,7 +176,7 @@ def test_crossing_in_a_gap_is_not_located() -> None:
 
 def test_a_control_that_gains_is_a_warning() -> None:
     results = _results(BOTH, CLEAR)
-    row = {"first": "id + random metadata", "second": "id", "place": "warm", "mean": 0.01}
+    row = {"first": "id + random metadata", "second": "id", "subset": "warm", "mean": 0.01}
     results["differences"].append(row | {"verdict": "tie"})
     assert "show no gain" in " ".join(reach_verdict(results)[2])
     results["differences"][-1]["verdict"] = "better"
@@ -188,8 +190,8 @@ def test_leaky_columns_are_named() -> None:
     results["settings"]["drop_leaky"] = True
     assert "Left out, since it looks computed" in " ".join(reach_verdict(results)[2])
     leaky = {"name": "id+metadata, with leaks", "group": "leaks"}
-    results["arms"].append(leaky | {"places": {"cold": {"ndcg@20": {"mean": 0.51}}}})
-    row = {"first": "id+metadata", "second": "id+metadata, with leaks", "place": "cold"}
+    results["arms"].append(leaky | {"subsets": {"cold": {"ndcg@20": {"mean": 0.51}}}})
+    row = {"first": "id+metadata", "second": "id+metadata, with leaks", "subset": "cold"}
     results["differences"].append(row | {"mean": -0.17, "verdict": "worse"})
     assert "new movies would be ranked 50% better" in " ".join(reach_verdict(results)[2])
 
@@ -197,8 +199,8 @@ def test_leaky_columns_are_named() -> None:
 @pytest.mark.parametrize(
     ("verdict", "words"), [("better", "helps"), ("worse", "hurts"), ("tie", "no clear difference")]
 )
-def test_propagation_is_judged(verdict: str, words: str) -> None:
+def test_effect_of_propagation_is_said(verdict: str, words: str) -> None:
     results = _results(BOTH, CLEAR)
-    row = {"first": "id+metadata", "second": "id+metadata, 0 layers", "place": "warm", "mean": 0.0}
+    row = {"first": "id+metadata", "second": "id+metadata, 0 layers", "subset": "warm", "mean": 0.0}
     results["differences"].append(row | {"verdict": verdict})
     assert words in " ".join(reach_verdict(results)[2])

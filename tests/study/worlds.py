@@ -1,4 +1,4 @@
-"""Worlds whose truth is planted: what people watch follows metadata, hidden traits, or both."""
+"""Worlds whose truth is planted: ratings follow metadata, hidden traits, or both."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import pandas as pd
 from graphrec.data.dataset import Dataset, make_dataset
 
 GENRES = ("Action", "Comedy", "Drama", "Horror", "Music", "Noir", "Sport", "War")
-NUM_USERS, NUM_MOVIES, WATCHES = 300, 200, 40
-NUM_TRAITS, STRENGTH = 4, 2.0  # standard deviation of taste, in units of the Gumbel draw
+NUM_USERS, NUM_MOVIES, RATINGS = 300, 200, 40
+NUM_TRAITS, STRENGTH = 4, 2.0  # standard deviation of taste, relative to the Gumbel noise
 
 
 class Taste(StrEnum):
-    """What decides who watches what."""
+    """What decides who rates what."""
 
     METADATA = "metadata"
     HIDDEN = "hidden"
@@ -23,7 +23,7 @@ class Taste(StrEnum):
 
 
 def planted_world(taste: Taste, seed: int) -> Dataset:
-    """Every user watches the movies of highest taste plus a Gumbel draw; genres are the metadata.
+    """Every user rates the movies of highest taste plus Gumbel noise; genres are the metadata.
 
     Hidden traits are drawn for every movie independently of its genres.
     """
@@ -40,11 +40,11 @@ def planted_world(taste: Taste, seed: int) -> Dataset:
         Taste.BOTH: (by_metadata + by_traits) / 2**0.5,
     }[taste]
     drawn = STRENGTH * liking + rng.gumbel(size=liking.shape)
-    watched = np.argsort(-drawn, axis=1)[:, :WATCHES]
+    watched = np.argsort(-drawn, axis=1)[:, :RATINGS]
     ratings = pd.DataFrame(
-        {"user_id": np.repeat(np.arange(NUM_USERS), WATCHES), "movie_id": watched.ravel()}
+        {"user_id": np.repeat(np.arange(NUM_USERS), RATINGS), "movie_id": watched.ravel()}
     )
-    labels = ["|".join(GENRES[place] for place in np.flatnonzero(row)) for row in genres]
+    labels = ["|".join(GENRES[index] for index in np.flatnonzero(row)) for row in genres]
     movies = pd.DataFrame({"movie_id": range(NUM_MOVIES), "genres": labels})
     return make_dataset(ratings, movies, name=f"planted: {taste}", note=lambda _: None)
 
