@@ -26,13 +26,13 @@ from graphrec.config import NodeState, SplitKind
 from graphrec.data.dataset import Dataset
 from graphrec.evaluate.ranking import Scorer
 from graphrec.evaluate.scorers import ModelScorer
-from graphrec.nn.hybrid import Blend, HybridModel
+from graphrec.nn.hybrid import Blend, HybridModel, LearnedVectors
 from graphrec.nn.propagation import Adjacency, LightGCN, Pair
 from graphrec.nn.spectral import Spectral
 from graphrec.nn.towers import IdEmbedding, MetadataEmbedding, Tower
 from graphrec.train.data import TrainingData
 from graphrec.train.trainer import Callbacks, Experiment, Trainer, suitable_threads
-from graphrec.train.validation import choose_blend, popularity_weights
+from graphrec.train.validation import choose_blend
 
 SUBSETS = ("warm", "cold", "all")
 
@@ -130,7 +130,10 @@ class Seed:
     def plain(self, trainers: list[Trainer], log_degree: Tensor) -> HybridModel:
         """The model of some towers, nothing imputed."""
         return HybridModel(
-            {trainer.part.value: trainer.vectors() for trainer in trainers},
+            {
+                one.part.value: LearnedVectors.from_tower(one.tower, one.adjacency)
+                for one in trainers
+            },
             Spectral.empty(self.data.num_movies),
             features=torch.from_numpy(self.data.features),
             degree=torch.from_numpy(self.data.degree),
@@ -159,7 +162,7 @@ class Seed:
             ("the same, ID embeddings of cold movies predicted", imputed, False),
             ("the same, cold movies listed as often as looked for", imputed, True),
         ):
-            candidates = (by_id.best.popularity, *popularity_weights(self.config))
+            candidates = (by_id.best.popularity, *self.config.popularity_weights)
             blend, _ = choose_blend(self.choosing, model, candidates)
             chosen = blend if unrated else replace(blend, unrated=0.0)
             yield name, ModelScorer(model.with_blend(chosen), self.choosing.history)

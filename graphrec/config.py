@@ -229,6 +229,15 @@ class TrainConfig:
             return self.loss is Loss.SOFTMAX
         return self.scoring is Scoring.COSINE
 
+    @property
+    def popularity_weights(self) -> tuple[float, ...]:
+        """Candidates for one learned part's popularity weight, ascending.
+
+        BPR learns popularity itself, as the lengths of its vectors, so it needs none.
+        """
+        fractions = (0.0, 0.25, 0.5, 0.75, 1.0) if self.cosine else (0.0,)
+        return tuple(fraction * self.temperature for fraction in fractions)
+
     def for_users(self, num_users: int) -> TrainConfig:
         """The same with everything filled in that depends on the number of users."""
         batch_size = self.batch_size or max(64, -(-num_users // 16))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from graphrec.study.experiment import StudyCallbacks
-    from graphrec.train.trainer import Epoch
+    from graphrec.train.trainer import Callbacks, Epoch
 
 NARROWEST, WIDEST = 40, 100_000  # columns of the screen that a table is fitted to
 INDENT = 4
@@ -149,13 +149,15 @@ def hint(sentence: str) -> None:
 
 
 @contextmanager
-def training_progress(quiet: bool) -> Iterator[dict[str, Any]]:
+def training_progress(quiet: bool) -> Iterator[Callbacks | None]:
     """Callbacks for `graphrec.fit` that draw a bar on stderr while it is a terminal."""
     if quiet or not sys.stderr.isatty():
-        yield {}
+        yield None
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from graphrec.train.trainer import Callbacks
 
     columns = (
         TextColumn("{task.description}"),
@@ -187,7 +189,7 @@ def training_progress(quiet: bool) -> Iterator[dict[str, Any]]:
             best = max(best, epoch.valid)
             bar.update(task, valid=f"ndcg@20 {epoch.valid:.4f} (best {best:.4f})")
 
-        yield {"on_stage": on_stage, "on_batch": on_batch, "on_epoch": on_epoch}
+        yield Callbacks(on_stage, on_batch, on_epoch)
 
 
 @contextmanager

@@ -75,7 +75,7 @@ def train(
 
     with training_progress(quiet=as_json) as callbacks:
         ignored = tuple(ignore_column or ())
-        fitted = fit(dataset, parts, model, training, ignore=ignored, **callbacks)
+        fitted = fit(dataset, parts, model, training, ignore=ignored, callbacks=callbacks)
     with ignore_sigint():
         artefact = save_model(output, dataset, parts, fitted, force=force)
     if as_json:

@@ -90,11 +90,6 @@ def _distances(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     return np.asarray(manhattan_distances(left, right), dtype=np.float64)
 
 
-def log_degree(degree: np.ndarray) -> np.ndarray:
-    """ln of each movie's interactions, 0 for none: float32, shape of `degree`."""
-    return np.asarray(np.log(np.maximum(degree, 1)), dtype=np.float32)
-
-
 def predict_log_degree(features: np.ndarray, degree: np.ndarray) -> np.ndarray:
     """ln of each movie's interactions; for movies without any, predicted from metadata.
 
@@ -115,7 +110,7 @@ def predict_log_degree(features: np.ndarray, degree: np.ndarray) -> np.ndarray:
     from sklearn.linear_model import RidgeCV
 
     rated = degree > 0
-    result = log_degree(degree)
+    result: np.ndarray = np.log(np.maximum(degree, 1)).astype(np.float32)
     if rated.all() or rated.sum() < 2 or not features.shape[1]:
         return result
     model = RidgeCV(PENALTIES).fit(features[rated], result[rated])

@@ -179,10 +179,9 @@ class LearnedVectors(nn.Module):
         adjacency = adjacency.to(tower.users.weight.device)
         users, movies = (own.float().cpu() for own in tower(adjacency, trained_only=True))
         half_trust = HALF_TRUST if tower.by_id else 0.0
-        matrix, degree = _matrix(adjacency), adjacency.degree.cpu()
-        is_new = degree[: len(users)] == 0
-        trust = _trust(degree[len(users) :], half_trust)
-        fold_in = _fit_fold_in(matrix, users, movies, trust)
+        degree = adjacency.degree.float().cpu()
+        is_new, trust = degree[: len(users)] == 0, _trust(degree[len(users) :], half_trust)
+        fold_in = _fit_fold_in(adjacency.matrix, users, movies, trust)
         vectors = cls(users, movies, fold_in, tower.feature_vectors().float().cpu(), half_trust)
         if bool(is_new.any()) and not bool(is_new.all()):
             vectors.user[is_new] = users[~is_new].mean(dim=0)
@@ -211,18 +210,8 @@ class LearnedVectors(nn.Module):
         return torch.from_numpy((summed / np.sqrt(total)).astype(np.float32))
 
 
-def _matrix(adjacency: Adjacency) -> sp.csr_array:
-    """The edges as ones, users x movies."""
-    import scipy.sparse as sp
-
-    user, movie = adjacency.edge_index.cpu().numpy()
-    shape = adjacency.num_users, adjacency.num_movies
-    return sp.csr_array((np.ones(len(user), np.float32), (user, movie)), shape=shape)
-
-
 def _trust(degree: Tensor, half_trust: float) -> Tensor:
-    """d / (d + kappa), [M]."""
-    degree = degree.float()
+    """d / (d + kappa), [M]; 1 where kappa is 0."""
     return degree / (degree + half_trust) if half_trust else torch.ones_like(degree)
 
 
@@ -349,7 +338,9 @@ class HybridModel(nn.Module):
     @torch.no_grad()
     def movie_vectors(self) -> Tensor:
         """y of all movies, float32 [M, K]."""
-        parts = [self._scaled(self.learned[p].movie) for p in (ID, METADATA) if p in self.learned]
+        parts = [self.learned[part].movie for part in (ID, METADATA) if part in self.learned]
+        if self.cosine:
+            parts = [functional.normalize(movie, dim=1) for movie in parts]
         unrated = (self.degree == 0).float()
         parts += [self.spectral.movie, self.log_degree[:, None], unrated[:, None]]
         return torch.cat(parts, dim=1)
@@ -370,7 +361,8 @@ class HybridModel(nn.Module):
                     vectors = own.fold(history, self.trust(part))
                 else:
                     vectors = own.user[torch.from_numpy(np.asarray(users))]
-                blocks.append(getattr(self.blend, part) * self._scaled(vectors))
+                vectors = functional.normalize(vectors, dim=1) if self.cosine else vectors
+                blocks.append(getattr(self.blend, part) * vectors)
         blocks.append(self.blend.spectral * self.spectral.user_vectors(history))
         one = torch.ones(history.shape[0], 1)
         blocks += [self.blend.popularity * one, self.blend.unrated * one]
@@ -379,9 +371,6 @@ class HybridModel(nn.Module):
     def trust(self, part: str) -> Tensor:
         """How much each movie of a history counts when a new user is folded in, [M]."""
         return _trust(self.degree, self.learned[part].half_trust)
-
-    def _scaled(self, vectors: Tensor) -> Tensor:
-        return functional.normalize(vectors, dim=1) if self.cosine else vectors
 
     @torch.no_grad()
     def user_summands(

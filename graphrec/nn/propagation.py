@@ -23,8 +23,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -34,6 +35,9 @@ from torch_geometric.nn import GATConv, SAGEConv
 from graphrec.config import Layers
 from graphrec.errors import ConfigError
 from graphrec.graph import csr_tensor, normalized_adjacency
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
 
 Pair = tuple[Tensor, Tensor]
 
@@ -131,6 +135,15 @@ class Adjacency:
     def degree(self) -> Tensor:
         """Edges of every node, users first, int64 [U + M]."""
         return self.normalized.crow_indices().diff().long()
+
+    @cached_property
+    def matrix(self) -> sp.csr_array:
+        """The edges as ones, users x movies."""
+        import scipy.sparse as sp  # slow to load
+
+        user, movie = self.edge_index.cpu().numpy()
+        shape = self.num_users, self.num_movies
+        return sp.csr_array((np.ones(len(user), np.float32), (user, movie)), shape=shape)
 
     @cached_property
     def edge_index(self) -> Tensor:

@@ -72,17 +72,13 @@ class PositiveLists:
         order = torch.argsort(user * num_movies + movie)
         return cls(pointer, movie[order], degree.clamp(min=1).float().log())
 
-    def to(self, device: torch.device | str) -> PositiveLists:
-        """The same on another device."""
-        return PositiveLists(*(t.to(device) for t in (self.pointer, self.movie, self.log_degree)))
-
     def degree(self, users: Tensor) -> Tensor:
         """Number of movies of each user, [len(users)]."""
         return self.pointer[users + 1] - self.pointer[users]
 
     def batch(self, users: Tensor) -> UserBatch:
         """These users with all their interactions; `users` distinct, int64 [B]."""
-        degree = self.degree(users)
+        degree = self.pointer[users + 1] - self.pointer[users]
         row = torch.repeat_interleave(torch.arange(len(users), device=users.device), degree)
         offset = torch.arange(len(row), device=users.device)
         offset = offset - torch.repeat_interleave(degree.cumsum(0) - degree, degree)
@@ -133,9 +129,10 @@ class UserBatches(IterableDataset[UserBatch]):
         return math.ceil(len(self.active) / self.batch_size)
 
     def __iter__(self) -> Iterator[UserBatch]:
-        for rows in _shuffled(len(self.active), self.batch_size, self.generator):
-            users = self.active[rows.to(self.active.device)]
-            yield self.positives.batch(users.sort().values)
+        order = torch.randperm(len(self.active), generator=self.generator)
+        for start in range(0, len(order), self.batch_size):
+            rows = order[start : start + self.batch_size].to(self.active.device)
+            yield self.positives.batch(self.active[rows].sort().values)
 
 
 class Triples(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
@@ -169,13 +166,8 @@ class Triples(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
         return math.ceil(self.edges.shape[1] / self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        for rows in _shuffled(self.edges.shape[1], self.batch_size, self.generator):
-            users, movies = self.edges[:, rows.to(self.edges.device)]
+        order = torch.randperm(self.edges.shape[1], generator=self.generator)
+        for start in range(0, len(order), self.batch_size):
+            rows = order[start : start + self.batch_size].to(self.edges.device)
+            users, movies = self.edges[:, rows]
             yield users, movies, self.positives.sample_negatives(users, self.generator)
-
-
-def _shuffled(number: int, batch_size: int, generator: torch.Generator | None) -> Iterator[Tensor]:
-    """Row numbers in random order, `batch_size` at a time."""
-    order = torch.randperm(number, generator=generator)
-    for start in range(0, number, batch_size):
-        yield order[start : start + batch_size]

@@ -122,7 +122,10 @@ class Spectral(nn.Module):
             np.maximum(1 - weakest**2, 0.0) ** SHRINKAGE,
         )
         part = cls(*(torch.from_numpy(array.astype(np.float32)) for array in arrays))
-        part.movie /= max(part._std(matrix), 1e-12)
+        active = np.flatnonzero(np.diff(matrix.indptr))
+        some = active[:: max(1, len(active) // _STD_USERS)]
+        scores = part.user_vectors(matrix[some]) @ part.movie.T
+        part.movie /= max(float(scores.std(dim=1, correction=0).mean()), 1e-12)
         return part
 
     @classmethod
@@ -145,10 +148,3 @@ class Spectral(nn.Module):
         weighted = history.multiply(self.history_weight.numpy()).tocsr().astype(np.float32)
         state = torch.from_numpy(np.asarray(weighted @ self.movie.numpy())) * self.filter
         return functional.normalize(state, dim=1)
-
-    def _std(self, matrix: sp.csr_array) -> float:
-        """Mean over some users of the standard deviation of their scores."""
-        active = np.flatnonzero(np.diff(matrix.indptr))
-        chosen = active[:: max(1, len(active) // _STD_USERS)]
-        scores = self.user_vectors(matrix[chosen]) @ self.movie.T
-        return float(scores.std(dim=1, correction=0).mean())

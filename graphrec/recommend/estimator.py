@@ -23,6 +23,7 @@ from graphrec.recommend.saving import InMemory, save_model
 
 if TYPE_CHECKING:
     from graphrec.evaluate.report import Report
+    from graphrec.train.trainer import Callbacks
 
 _CONFIGS = (ModelConfig, TrainConfig)
 _DEFAULTS: dict[str, Any] = {
@@ -137,10 +138,8 @@ class GraphRecommender(Recommender):
         from graphrec.train.trainer import fit  # loads torch
 
         own = self._settings
-        model, train = (
-            config(**{field.name: own[field.name] for field in fields(config)})
-            for config in _CONFIGS
-        )
+        model = ModelConfig(**{field.name: own[field.name] for field in fields(ModelConfig)})
+        train = TrainConfig(**{field.name: own[field.name] for field in fields(TrainConfig)})
         dataset = self._dataset(data, movies)
         if split is None:
             split = make_split(
@@ -148,7 +147,7 @@ class GraphRecommender(Recommender):
             )
         with _progress(verbose) as callbacks:
             ignored = tuple(own["ignore_columns"])
-            fitted = fit(dataset, split, model, train, ignore=ignored, **callbacks)  # type: ignore[arg-type]
+            fitted = fit(dataset, split, model, train, ignore=ignored, callbacks=callbacks)
         self.__dict__ = {"_settings": own}
         super().__init__(InMemory.of(dataset, split, fitted))
         return self
@@ -262,12 +261,14 @@ def _check_names(settings: dict[str, Any]) -> None:
 
 
 @contextmanager
-def _progress(verbose: bool) -> Iterator[dict[str, Any]]:
+def _progress(verbose: bool) -> Iterator[Callbacks | None]:
     """Callbacks of `graphrec.fit` that move a bar, in a terminal or a notebook."""
     if not verbose:
-        yield {}
+        yield None
         return
     from tqdm.auto import tqdm
+
+    from graphrec.train.trainer import Callbacks
 
     with tqdm(disable=None, leave=False, unit=" epochs") as bar:
 
@@ -280,4 +281,4 @@ def _progress(verbose: bool) -> Iterator[dict[str, Any]]:
                 bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
                 bar.update(epoch - bar.n)
 
-        yield {"on_stage": on_stage, "on_batch": on_batch}
+        yield Callbacks(on_stage, on_batch)

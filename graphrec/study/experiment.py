@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from graphrec.config import SplitKind
+from graphrec.config import ModelConfig, SplitKind, TrainConfig
 from graphrec.data.dataset import Dataset
 from graphrec.data.split import make_split
 from graphrec.errors import ConfigError
@@ -23,7 +23,7 @@ from graphrec.study.settings import StudySettings
 from graphrec.study.store import ResultsStore, fingerprint
 from graphrec.study.subsets import find_subsets, measure
 from graphrec.study.summary import Context, summarise
-from graphrec.train.trainer import Callbacks, check_ignored
+from graphrec.train.trainer import Callbacks, check_settings
 
 _FOR_REPORT, _FOR_BASELINES = ("matplotlib", "jinja2"), ("gensim", "implicit")
 RESULTS = "results.json"
@@ -119,7 +119,7 @@ def ablate(
     """
     settings, callbacks = settings or StudySettings(), callbacks or StudyCallbacks()
     check_libraries(settings)
-    check_ignored(dataset, settings.ignore)
+    check_settings(dataset, ModelConfig(), TrainConfig(), settings.ignore)
     store = ResultsStore(None if folder is None else Path(folder), fingerprint(dataset, settings))
     audits = find_leaks(dataset, ignore=settings.ignore)  # as `data inspect` does
     leaky = tuple(audit.column for audit in audits if audit.is_leaky)

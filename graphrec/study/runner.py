@@ -27,12 +27,11 @@ from graphrec.train.trainer import (
     Callbacks,
     Experiment,
     TrainedPart,
-    assemble,
-    blend_parts,
+    combine,
     find_device,
     train_part,
 )
-from graphrec.train.validation import choose_spectral
+from graphrec.train.validation import choose_blend, choose_spectral
 
 Facts = dict[str, Any]
 _DEFAULT_TRIAL = 1
@@ -119,10 +118,12 @@ class Runner:
                 dim = ModelConfig().spectral_dim
                 settings, spectral = choose_spectral(experiment.validator, dim, self.seed)
                 chosen = {"spectral": asdict(settings)}
-            blend, _ = blend_parts(experiment, parts, spectral)
+            on_train = combine(parts, spectral, experiment.train, on_train=True)
+            candidates = parts[0].popularity_candidates
+            blend, _ = choose_blend(experiment.validator, on_train, candidates)
             if arm.spectral:
                 spectral = Spectral.fit(final.matrix, settings, self.seed)
-            model = assemble(parts, spectral, final, blend)
+            model = combine(parts, spectral, final, blend=blend)
         scorer = ModelScorer(model, final.full_history)
         parameters = sum(p.numel() for part in parts for p in part.tower.parameters())
         facts: Facts = {

@@ -13,10 +13,9 @@ from torch_geometric.data import HeteroData
 
 from graphrec.data.dataset import Dataset
 from graphrec.features.matrix import FeatureEncoder, fit_features
-from graphrec.graph import RATES, graph_from_dataset
-from graphrec.nn.coldstart import log_degree, predict_log_degree
+from graphrec.graph import graph_from_dataset
+from graphrec.nn.coldstart import predict_log_degree
 from graphrec.nn.propagation import Adjacency
-from graphrec.nn.sampling import PositiveLists
 
 Change = Callable[[np.ndarray], np.ndarray]
 
@@ -97,7 +96,7 @@ class TrainingData:
     @cached_property
     def log_degree(self) -> np.ndarray:
         """Their logarithm, 0 for none, float32 [M]."""
-        return log_degree(self.degree)
+        return np.asarray(np.log(np.maximum(self.degree, 1)), dtype=np.float32)
 
     @cached_property
     def predicted_log_degree(self) -> np.ndarray:
@@ -113,9 +112,3 @@ class TrainingData:
     def adjacency(self) -> Adjacency:
         """Of the graph of these interactions."""
         return Adjacency.from_graph(self.graph)
-
-    @cached_property
-    def positives(self) -> PositiveLists:
-        """Each user's movies, on the CPU."""
-        edges = self.graph[RATES].edge_index
-        return PositiveLists.from_edges(edges, self.num_users, self.num_movies)

@@ -1,7 +1,11 @@
-"""The loss of one batch of users: negatives sampled, scores taken, one number out."""
+"""The loss of one batch of users: negatives sampled, scores taken, one number out.
+
+Adding a loss takes a class here and a member of `graphrec.config.Loss`.
+"""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
@@ -29,26 +33,39 @@ class Sampled:
     row: Tensor | None = None
 
 
-@dataclass(slots=True, eq=False)
-class Objective:
-    """Scores a batch as `TrainConfig` says; no negative is ever one of the user's own movies.
+class Objective(ABC):
+    """Scores a batch; no negative is ever one of the user's own movies.
 
     Rows are taken with `index_select`: the backward pass of ``x[rows]`` adds up in an order that
     differs from run to run, and the same seed would give other weights.
+
+    Args:
+        config: the loss's settings.
+        positives: every user's movies.
+        generator: of the negatives.
     """
 
-    config: TrainConfig
-    positives: PositiveLists
-    generator: torch.Generator
+    def __init__(
+        self, config: TrainConfig, positives: PositiveLists, generator: torch.Generator
+    ) -> None:
+        self.config, self.positives, self.generator = config, positives, generator
 
+    @staticmethod
+    def make(
+        config: TrainConfig, positives: PositiveLists, generator: torch.Generator
+    ) -> Objective:
+        """The objective that the settings name."""
+        match config.loss:
+            case Loss.SOFTMAX:
+                return SoftmaxObjective(config, positives, generator)
+            case Loss.BPR:
+                return BPRObjective(config, positives, generator)
+
+    @abstractmethod
     def sample(self, batch: UserBatch) -> Sampled:
         """The negatives of a batch."""
-        match self.config.loss:
-            case Loss.SOFTMAX:
-                return self._candidates(batch)
-            case Loss.BPR:
-                return self._pairs(batch)
 
+    @abstractmethod
     def __call__(self, users: Tensor, movies: Tensor, batch: UserBatch, sampled: Sampled) -> Tensor:
         """Mean loss of the batch's interactions.
 
@@ -56,27 +73,12 @@ class Objective:
             - `users` [U, D], `movies` [M, D]: all embeddings; those that are neither the batch's
               nor `sampled` are not looked at. Returns a scalar.
         """
-        match self.config.loss:
-            case Loss.SOFTMAX:
-                return self._softmax(users, movies, batch, sampled)
-            case Loss.BPR:
-                return self._bpr(users, movies, batch, sampled)
 
-    def _softmax(self, users: Tensor, movies: Tensor, batch: UserBatch, sampled: Sampled) -> Tensor:
-        candidate = sampled.movie
-        user = functional.normalize(users.index_select(0, batch.users), dim=1)
-        movie = functional.normalize(movies, dim=1)
-        return sampled_softmax_loss(
-            user,
-            movie.index_select(0, candidate),
-            (user * batch.sum_positives(movie)).sum(dim=1),
-            batch.degree,
-            temperature=self.config.temperature,
-            log_weight=sampled.log_weight,
-            own=batch.own(candidate, len(movie)),
-        )
 
-    def _candidates(self, batch: UserBatch) -> Sampled:
+class SoftmaxObjective(Objective):
+    """Sampled softmax on cosines, one set of negatives for the whole batch."""
+
+    def sample(self, batch: UserBatch) -> Sampled:
         uniform = self.config.negatives is Negatives.SAMPLED
         source = self.positives.num_movies if uniform else len(batch.movie)
         chosen = torch.randperm(source, generator=self.generator)[: self.config.num_negatives]
@@ -87,18 +89,35 @@ class Objective:
         log_degree = self.positives.log_degree[distinct]
         return Sampled(distinct, count.log() - self.config.logq_correction * log_degree)
 
-    def _bpr(self, users: Tensor, movies: Tensor, batch: UserBatch, sampled: Sampled) -> Tensor:
-        assert sampled.row is not None
-        if not len(sampled.row):
-            return users.sum() * 0
-        user = users.index_select(0, batch.users[batch.row[sampled.row]])
-        positive = (user * movies.index_select(0, batch.movie[sampled.row])).sum(dim=1)
-        return bpr_loss(positive, (user * movies.index_select(0, sampled.movie)).sum(dim=1))
+    def __call__(self, users: Tensor, movies: Tensor, batch: UserBatch, sampled: Sampled) -> Tensor:
+        user = functional.normalize(users.index_select(0, batch.users), dim=1)
+        movie = functional.normalize(movies, dim=1)
+        return sampled_softmax_loss(
+            user,
+            movie.index_select(0, sampled.movie),
+            (user * batch.sum_positives(movie)).sum(dim=1),
+            batch.degree,
+            temperature=self.config.temperature,
+            log_weight=sampled.log_weight,
+            own=batch.own(sampled.movie, len(movie)),
+        )
 
-    def _pairs(self, batch: UserBatch) -> Sampled:
+
+class BPRObjective(Objective):
+    """BPR on inner products, one negative for each interaction of users with any movie left."""
+
+    def sample(self, batch: UserBatch) -> Sampled:
         user = batch.users[batch.row]
         row = torch.nonzero(self.positives.degree(user) < self.positives.num_movies)[:, 0]
         movie = batch.movie[:0]
         if len(row):
             movie = self.positives.sample_negatives(user[row], self.generator)
         return Sampled(movie, row=row)
+
+    def __call__(self, users: Tensor, movies: Tensor, batch: UserBatch, sampled: Sampled) -> Tensor:
+        assert sampled.row is not None
+        if not len(sampled.row):
+            return users.sum() * 0
+        user = users.index_select(0, batch.users[batch.row[sampled.row]])
+        positive = (user * movies.index_select(0, batch.movie[sampled.row])).sum(dim=1)
+        return bpr_loss(positive, (user * movies.index_select(0, sampled.movie)).sum(dim=1))

@@ -21,19 +21,19 @@ from graphrec.errors import ConfigError
 from graphrec.evaluate.ranking import Scorer
 from graphrec.evaluate.scorers import ModelScorer
 from graphrec.features.matrix import FeatureEncoder
-from graphrec.nn.hybrid import Blend, HybridModel, LearnedVectors
+from graphrec.graph import RATES
+from graphrec.nn.hybrid import POPULARITY, Blend, HybridModel, LearnedVectors
 from graphrec.nn.neighbors import NeighborSampler
-from graphrec.nn.sampling import UserBatch, UserBatches
+from graphrec.nn.sampling import PositiveLists, UserBatches
 from graphrec.nn.spectral import Spectral, SpectralSettings
 from graphrec.nn.towers import Tower
 from graphrec.train.data import Change, TrainingData
-from graphrec.train.objective import Objective, Sampled
+from graphrec.train.objective import Objective
 from graphrec.train.validation import (
     QUICK_USERS,
     Validator,
     choose_blend,
     choose_spectral,
-    popularity_weights,
 )
 
 INTERRUPTED = "interrupted"
@@ -69,10 +69,6 @@ class Epoch:
 OnEpoch = Callable[[Epoch], None]
 
 
-def _ignore(*_: object) -> None:
-    """The default of a callback."""
-
-
 @dataclass(frozen=True, slots=True)
 class Callbacks:
     """What is called while a model is trained.
@@ -83,9 +79,9 @@ class Callbacks:
         on_epoch: after each validation.
     """
 
-    on_stage: OnStage = _ignore
-    on_batch: OnBatch = _ignore
-    on_epoch: OnEpoch = _ignore
+    on_stage: OnStage = lambda *_: None
+    on_batch: OnBatch = lambda *_: None
+    on_epoch: OnEpoch = lambda *_: None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,6 +154,13 @@ class TrainedPart:
     def interrupted(self) -> bool:
         return self.stopped == INTERRUPTED
 
+    @property
+    def popularity_candidates(self) -> tuple[float, ...]:
+        """The best popularity weight of this part, then those beside it."""
+        weights = self.config.popularity_weights
+        index = weights.index(self.best.popularity)
+        return (weights[index], *weights[max(index - 1, 0) : index + 2])
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fitted:
@@ -208,9 +211,7 @@ def fit(
     config: TrainConfig | None = None,
     *,
     ignore: tuple[str, ...] = (),
-    on_stage: OnStage = _ignore,
-    on_batch: OnBatch = _ignore,
-    on_epoch: OnEpoch = _ignore,
+    callbacks: Callbacks | None = None,
 ) -> Fitted:
     """Train a model; validation says when to stop and how much each part of it weighs.
 
@@ -224,7 +225,7 @@ def fit(
         split: which rows are for what; `split.test` is never looked at.
         model_config, config: settings, the defaults where None.
         ignore: metadata columns to leave out.
-        on_stage, on_batch, on_epoch: see `Callbacks`.
+        callbacks: what is called meanwhile.
 
     Raises:
         ConfigError: if a setting can't work with this data.
@@ -234,19 +235,33 @@ def fit(
     model_config = model_config or ModelConfig()
     config = (config or TrainConfig()).for_users(dataset.interactions.num_users)
     config = replace(config, device=str(find_device(config.device)))
-    callbacks = Callbacks(on_stage, on_batch, on_epoch)
-    _check_columns(dataset, model_config, ignore)
-    _check_num_neighbors(model_config, config)
+    callbacks = callbacks or Callbacks()
+    check_settings(dataset, model_config, config, ignore)
     experiment = Experiment.of(dataset, split, config.seed, ignore=ignore)
     final, validator = experiment.final, experiment.validator
-    settings, spectral = None, Spectral.empty(final.num_movies)
+    settings: SpectralSettings | None = None
     if model_config.spectral:
-        on_stage("spectral part", None)
+        callbacks.on_stage("spectral part", None)
         settings, spectral = choose_spectral(validator, model_config.spectral_dim, config.seed)
-    parts = _train_parts(experiment, model_config, config, callbacks)
+    else:
+        spectral = Spectral.empty(final.num_movies)
+    wanted = model_config.node_state.parts
+    if not final.features.shape[1]:
+        wanted = tuple(part for part in wanted if part is NodeState.ID) or wanted
+    parts: list[TrainedPart] = []
+    for part in wanted:
+        try:
+            parts.append(train_part(part, experiment, model_config, [config], callbacks))
+        except KeyboardInterrupt:
+            if not parts:
+                raise
+            parts[-1] = replace(parts[-1], stopped=INTERRUPTED)
+        if parts[-1].interrupted:
+            break
     stopped = next((part.stopped for part in parts if part.interrupted), parts[0].stopped)
     try:
-        blend, valid = blend_parts(experiment, parts, spectral)
+        model = combine(parts, spectral, experiment.train, on_train=True)
+        blend, valid = choose_blend(validator, model, parts[0].popularity_candidates)
     except KeyboardInterrupt:  # what there is without a choice
         stopped, parts, settings = INTERRUPTED, parts[:1], None
         spectral, valid = Spectral.empty(final.num_movies), parts[0].best.valid
@@ -257,9 +272,9 @@ def fit(
         except KeyboardInterrupt:  # keep the one of the training part
             stopped = INTERRUPTED
     try:
-        model = assemble(parts, spectral, final, blend)
+        model = combine(parts, spectral, final, blend=blend)
     except KeyboardInterrupt:  # it takes a moment, and nothing is worth losing for that
-        stopped, model = INTERRUPTED, assemble(parts, spectral, final, blend)
+        stopped, model = INTERRUPTED, combine(parts, spectral, final, blend=blend)
     return Fitted(
         model=model,
         history=final.full_history,
@@ -274,53 +289,25 @@ def fit(
     )
 
 
-def _train_parts(
-    experiment: Experiment, model_config: ModelConfig, config: TrainConfig, callbacks: Callbacks
-) -> list[TrainedPart]:
-    """All parts; fewer if an interrupt came between them."""
-    wanted = model_config.node_state.parts
-    if not experiment.final.features.shape[1]:
-        wanted = tuple(part for part in wanted if part is NodeState.ID) or wanted
-    parts: list[TrainedPart] = []
-    for part in wanted:
-        try:
-            parts.append(train_part(part, experiment, model_config, [config], callbacks))
-        except KeyboardInterrupt:
-            if not parts:
-                raise
-            parts[-1] = replace(parts[-1], stopped=INTERRUPTED)
-        if parts[-1].interrupted:
-            break
-    return parts
-
-
-def blend_parts(
-    experiment: Experiment, parts: Sequence[TrainedPart], spectral: Spectral
-) -> tuple[Blend, float]:
-    """The best blend of some parts, and its validation NDCG@20.
+def combine(
+    parts: Sequence[TrainedPart],
+    spectral: Spectral,
+    data: TrainingData,
+    *,
+    on_train: bool = False,
+    blend: Blend | None = None,
+) -> HybridModel:
+    """A model of some parts.
 
     Args:
-        experiment: that the parts were trained in.
         parts: by ID, by metadata, or both in this order.
-        spectral: of the training part; without columns if there is none.
+        spectral: of the same data; without columns if there is none.
+        data: that they were made of.
+        on_train: whether that is the training part alone.
+        blend: the weight of each.
     """
-    model = HybridModel.assemble(
-        {part.name: part.on_train for part in parts},
-        spectral,
-        features=experiment.train.features,
-        degree=experiment.train.degree,
-        cosine=parts[0].config.cosine,
-    )
-    candidates = (parts[0].best.popularity, *popularity_weights(parts[0].config))
-    return choose_blend(experiment.validator, model, candidates)
-
-
-def assemble(
-    parts: Sequence[TrainedPart], spectral: Spectral, data: TrainingData, blend: Blend
-) -> HybridModel:
-    """The final model of some parts."""
     return HybridModel.assemble(
-        {part.name: part.final for part in parts},
+        {part.name: part.on_train if on_train else part.final for part in parts},
         spectral,
         features=data.features,
         degree=data.degree,
@@ -367,7 +354,8 @@ def train_part(
                 break
         run = max(runs, key=lambda run: run.best.valid)  # the first without validation
         began, stopped, final = time.perf_counter(), runs[-1].stopped, run
-        on_train = run.vectors()
+        train, final_data = experiment.train, experiment.final
+        on_train = LearnedVectors.from_tower(run.tower, train.adjacency, train.history)
         if validator.can_score and stopped != INTERRUPTED:
             callbacks.on_stage(f"{part} embeddings, on all ratings", run.best.number)
             try:
@@ -381,9 +369,7 @@ def train_part(
             part=part,
             config=run.config,
             on_train=on_train,
-            final=LearnedVectors.from_tower(
-                final.tower, experiment.final.adjacency, experiment.final.history
-            ),
+            final=LearnedVectors.from_tower(final.tower, final_data.adjacency, final_data.history),
             tower=final.tower.cpu(),
             history=tuple(run.history),
             best=run.best,
@@ -434,12 +420,13 @@ class Trainer:
         self.sampler: NeighborSampler | None = None
         if config.num_neighbors:
             self.sampler = NeighborSampler(data.graph, config.num_neighbors, generator)
-        positives = data.positives.to(device)
+        edges = data.graph[RATES].edge_index.to(device)
+        positives = PositiveLists.from_edges(edges, data.num_users, data.num_movies)
         assert config.batch_size is not None
         self.batches = DataLoader(
             UserBatches(positives, config.batch_size, generator), batch_size=None
         )
-        self.objective = Objective(config, positives, generator)
+        self.objective = Objective.make(config, positives, generator)
         rate = config.learning_rate
         self.optimizer = torch.optim.Adam(self.tower.parameters(), lr=rate, fused=True)
         self.history: list[Epoch] = []
@@ -460,33 +447,32 @@ class Trainer:
             ConfigError: if the loss is no longer a number before there was any validation.
             KeyboardInterrupt: likewise, if interrupted.
         """
-        began = time.perf_counter()
+        began, epochs = time.perf_counter(), self.config.epochs
+        patience, every = self.config.patience, self.config.validate_every
+        assert patience is not None
+        assert every is not None
+        if not validator.can_score:
+            epochs = min(epochs, EPOCHS_WITHOUT_VALIDATION)
+        self.stopped = f"all {epochs} epochs are done" if epochs > 1 else "the one epoch is done"
         try:
-            self.stopped = self._run(validator, began)
+            for number in range(1, epochs + 1):
+                loss = self.train_epoch(number)
+                if not math.isfinite(loss) and self._best is not None:
+                    self.stopped = f"the loss was no longer a number in epoch {number}"
+                    break
+                if number % every and number < epochs:
+                    continue
+                self._validate(number, loss, began, validator)
+                self.callbacks.on_epoch(self.history[-1])
+                if number - self.best.number >= patience:
+                    waited = number - self.best.number
+                    self.stopped = f"validation did not improve for {waited} epochs"
+                    break
         except KeyboardInterrupt:
             if self._best is None:
                 raise
             self.stopped = INTERRUPTED
         self.tower.load_state_dict(self._best_state, strict=True)
-
-    def _run(self, validator: Validator, began: float) -> str:
-        patience, every = self.config.patience, self.config.validate_every
-        assert patience is not None
-        assert every is not None
-        epochs = self.config.epochs
-        if not validator.can_score:
-            epochs = min(epochs, EPOCHS_WITHOUT_VALIDATION)
-        for number in range(1, epochs + 1):
-            loss = self.train_epoch(number)
-            if not math.isfinite(loss) and self._best is not None:
-                return f"the loss was no longer a number in epoch {number}"
-            if number % every and number < epochs:
-                continue
-            self._validate(number, loss, began, validator)
-            self.callbacks.on_epoch(self.history[-1])
-            if number - self.best.number >= patience:
-                return f"validation did not improve for {number - self.best.number} epochs"
-        return f"all {epochs} epochs done" if epochs > 1 else "the one epoch done"
 
     def train_epoch(self, number: int) -> float:
         """One pass over all users; the mean loss over their interactions.
@@ -498,7 +484,12 @@ class Trainer:
         for done, batch in enumerate(self.batches, start=1):
             self.optimizer.zero_grad(set_to_none=True)
             sampled = self.objective.sample(batch)
-            loss = self.objective(*self._embeddings(batch, sampled), batch, sampled)
+            if self.sampler is None:
+                users, movies = self.tower(self.adjacency)
+            else:
+                wanted = torch.cat([batch.movie, sampled.movie]).unique()
+                users, movies = self.tower.forward_sampled(self.sampler, batch.users, wanted)
+            loss = self.objective(users, movies, batch, sampled)
             loss.backward()
             self.optimizer.step()
             seen += len(batch.movie)
@@ -511,40 +502,39 @@ class Trainer:
             )
         return total / seen
 
-    def _embeddings(self, batch: UserBatch, sampled: Sampled) -> tuple[Tensor, Tensor]:
-        """Embeddings [U, D] and [M, D], right at least for this batch."""
-        if self.sampler is None:
-            users, movies = self.tower(self.adjacency)
-            return users, movies
-        wanted = torch.cat([batch.movie, sampled.movie]).unique()
-        return self.tower.forward_sampled(self.sampler, batch.users, wanted)
-
-    def vectors(self) -> LearnedVectors:
-        """What the tower makes of the data it is trained on."""
-        return LearnedVectors.from_tower(self.tower, self.adjacency, self.data.history)
-
     def _validate(self, number: int, loss: float, began: float, validator: Validator) -> None:
-        """Measure, and remember the best."""
-        by_id = self.part is NodeState.ID
-        log_degree = self.data.log_degree if by_id else self.data.predicted_log_degree
-        model = HybridModel(
-            {self.part.value: self.vectors()},
-            Spectral.empty(self.data.num_movies),
-            features=torch.zeros(self.data.num_movies, 0),
-            degree=torch.from_numpy(self.data.degree),
-            log_degree=torch.from_numpy(log_degree),
-            blend=Blend(popularity=1.0),
-            cosine=self.config.cosine,
-        )
-        scorer, weights = ModelScorer(model, validator.history), self._near_weights()
+        """Measure, and remember the best.
 
-        def score(users: np.ndarray) -> Iterator[Tensor]:
-            blocks = scorer.score_blocks(users)
-            own, popularity = blocks[self.part.value], blocks["popularity"]
-            return (own + weight * popularity for weight in weights)
+        All popularity weights are tried at first, then the last best and those beside it: each
+        costs a ranking.
+        """
+        weights = self.config.popularity_weights
+        if self.history:
+            index = weights.index(self.history[-1].popularity)
+            weights = weights[max(index - 1, 0) : index + 2]
+        valid, popularity = math.nan, weights[0]
+        if validator.can_score:
+            vectors = LearnedVectors.from_tower(self.tower, self.adjacency, self.data.history)
+            by_id = self.part is NodeState.ID
+            log_degree = self.data.log_degree if by_id else self.data.predicted_log_degree
+            model = HybridModel(
+                {self.part.value: vectors},
+                Spectral.empty(self.data.num_movies),
+                features=torch.zeros(self.data.num_movies, 0),
+                degree=torch.from_numpy(self.data.degree),
+                log_degree=torch.from_numpy(log_degree),
+                blend=Blend(popularity=1.0),
+                cosine=self.config.cosine,
+            )
+            scorer = ModelScorer(model, validator.history)
 
-        ndcgs = validator.ndcgs(score, QUICK_USERS)
-        valid, popularity = float(ndcgs.max()), weights[int(ndcgs.argmax())]
+            def score(users: np.ndarray) -> Iterator[Tensor]:
+                blocks = scorer.score_blocks(users)
+                own, added = blocks[self.part.value], blocks[POPULARITY]
+                return (own + weight * added for weight in weights)
+
+            ndcgs = validator.ndcgs(score, QUICK_USERS)
+            valid, popularity = float(ndcgs.max()), weights[int(ndcgs.argmax())]
         is_best = self._best is None or math.isnan(valid) or valid > self._best.valid
         seconds = time.perf_counter() - began
         epoch = Epoch(number, loss, valid, popularity, seconds, is_best)
@@ -552,14 +542,6 @@ class Trainer:
         if is_best:
             state = self.tower.state_dict()
             self._best, self._best_state = epoch, {name: t.clone() for name, t in state.items()}
-
-    def _near_weights(self) -> tuple[float, ...]:
-        """All candidates at first, then the last best and those beside it: each costs a ranking."""
-        weights = popularity_weights(self.config)
-        if not self.history:
-            return weights
-        index = weights.index(self.history[-1].popularity)
-        return weights[max(index - 1, 0) : index + 2]
 
 
 @contextmanager
@@ -576,11 +558,13 @@ def suitable_threads(num_values: int) -> Iterator[None]:
 # --- checks
 
 
-def check_ignored(dataset: Dataset, ignore: Collection[str]) -> None:
-    """Fail if a column to leave out isn't there.
+def check_settings(
+    dataset: Dataset, model_config: ModelConfig, config: TrainConfig, ignore: Collection[str]
+) -> None:
+    """Fail if settings don't go together, or with the data.
 
     Raises:
-        ConfigError: naming the columns that are.
+        ConfigError: saying which.
     """
     columns = [str(name) for name in dataset.metadata.columns]
     for name in ignore:
@@ -589,16 +573,8 @@ def check_ignored(dataset: Dataset, ignore: Collection[str]) -> None:
                 f"--ignore-column {name}: there is no such column; the movies have"
                 f" {', '.join(columns) or 'none'}."
             )
-
-
-def _check_columns(dataset: Dataset, config: ModelConfig, ignore: Collection[str]) -> None:
-    check_ignored(dataset, ignore)
-    columns = {str(name) for name in dataset.metadata.columns}
-    if config.node_state is NodeState.METADATA and not columns - set(ignore):
+    if model_config.node_state is NodeState.METADATA and not set(columns) - set(ignore):
         raise ConfigError("--node-state metadata needs metadata, and the movies have no columns.")
-
-
-def _check_num_neighbors(model_config: ModelConfig, config: TrainConfig) -> None:
     given = ",".join(map(str, config.num_neighbors))
     if config.num_neighbors and model_config.layers is not Layers.SAGE:
         raise ConfigError(f"--num-neighbors {given} needs --layers sage.")

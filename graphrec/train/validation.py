@@ -12,7 +12,6 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from graphrec.config import TrainConfig
 from graphrec.data.interactions import Interactions
 from graphrec.data.split import Split
 from graphrec.evaluate.metrics import ndcg_at_k
@@ -31,8 +30,6 @@ COARSE_DIM = 256
 """Columns by which exponents are compared: far cheaper than all, with the same order."""
 SMALLEST_DIM = 8
 
-POPULARITY = (0.0, 0.25, 0.5, 0.75, 1.0)
-"""Candidates for the popularity weight, as fractions of the softmax temperature."""
 METADATA_FRACTIONS = (0.02, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 """Candidates for the metadata weight, as its fraction beside the ID part, both of the same standard
 deviation over movies. Never 0: it is what ranks movies with few interactions."""
@@ -40,7 +37,7 @@ SPECTRAL_FRACTIONS = (0.0, 0.1, 0.15, 0.2, 0.3, 0.45, 0.7, 1.0, 1.5)
 """Candidates for the spectral weight, in standard deviations of the learned scores."""
 UNRATED_FRACTIONS = tuple(np.linspace(-1, 3, 17).tolist())
 """Candidates for the weight of unrated movies, in standard deviations of rated movies' scores."""
-DEFAULT_METADATA, DEFAULT_SPECTRAL = 0.3, 0.1  # without validation
+DEFAULT_METADATA, DEFAULT_SPECTRAL = 0.4, 0.02  # weights without validation
 _STD_USERS = 256
 
 
@@ -141,14 +138,6 @@ class Validator:
         )
 
 
-def popularity_weights(config: TrainConfig) -> tuple[float, ...]:
-    """Candidates for one learned part's popularity weight, ascending.
-
-    BPR learns popularity itself, as the lengths of its vectors, so it needs none.
-    """
-    return tuple(f * config.temperature for f in POPULARITY) if config.cosine else (0.0,)
-
-
 # --- the spectral part
 
 
@@ -239,19 +228,22 @@ def choose_blend(
     Args:
         validator: with the interactions that the parts were made of.
         model: of these parts.
-        popularity: candidates of `popularity_weights`, the first part's own best one first.
+        popularity: candidates for popularity's weight, the first part's own best one first.
     """
+    has_id, has_metadata = (part in model.learned for part in (ID, METADATA))
+    blend = Blend(float(has_id), float(has_metadata), popularity=popularity[0])
+    if not validator.can_score:
+        metadata = DEFAULT_METADATA if has_id and has_metadata else blend.metadata
+        return replace(blend, metadata=metadata, spectral=DEFAULT_SPECTRAL), math.nan
     unit = model.with_blend(Blend(**dict.fromkeys(BLOCKS, 1.0)))
     search = _BlendSearch(validator.among(validator.is_rated), ModelScorer(unit, validator.history))
-    has = {part: float(part in model.learned) for part in (ID, METADATA)}
-    blend = Blend(**has, popularity=popularity[0])
-    if ID in model.learned and METADATA in model.learned:
+    if has_id and has_metadata:
         blend = search.with_metadata(blend)
     if model.spectral.dim:
         blend = search.with_spectral(blend)
     blend = search.with_popularity(blend, popularity)
     search = replace(search, validator=validator)
-    if METADATA in model.learned and validator.has_unrated:
+    if has_metadata and validator.has_unrated:
         blend = search.with_unrated(blend)
     return blend, float(search.ndcgs([blend])[0])
 
@@ -279,15 +271,12 @@ class _BlendSearch:
         return self.validator.ndcgs(lambda users: self.scores(users, blends))
 
     def best(self, blends: Sequence[Blend]) -> Blend:
-        """The best of some; the first where there is no validation."""
-        return blends[int(self.ndcgs(blends).argmax())] if self.validator.can_score else blends[0]
+        """The best of some, the first of equal ones."""
+        return blends[int(self.ndcgs(blends).argmax())]
 
     def std(self, blend: Blend) -> float:
         """Mean over some users of the standard deviation of their scores of rated movies."""
-        users = self.validator.users[:_STD_USERS]
-        if not len(users):
-            users = np.arange(min(_STD_USERS, self.scorer.history.shape[0]))
-        (scores,) = self.scores(users, [blend])
+        (scores,) = self.scores(self.validator.users[:_STD_USERS], [blend])
         rated = scores[:, torch.from_numpy(self.validator.is_rated)]
         return float(rated.std(dim=1, correction=0).mean().nan_to_num())
 
@@ -299,15 +288,11 @@ class _BlendSearch:
             f: (1.0, f / (1 - f) * relative) if f < 1 else (0.0, 1.0) for f in METADATA_FRACTIONS
         }
         blends = [Blend(a, b, popularity=blend.popularity * (a + b)) for a, b in pairs.values()]
-        if not self.validator.can_score:
-            return blends[METADATA_FRACTIONS.index(DEFAULT_METADATA)]
         return self.best(blends)
 
     def with_spectral(self, blend: Blend) -> Blend:
         """The best weight of the spectral part beside the learned ones."""
         std = self.std(blend)
-        if not self.validator.can_score:
-            return replace(blend, spectral=DEFAULT_SPECTRAL * std)
         return self.best([replace(blend, spectral=f * std) for f in SPECTRAL_FRACTIONS])
 
     def with_popularity(self, blend: Blend, candidates: Sequence[float]) -> Blend:

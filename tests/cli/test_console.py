@@ -23,10 +23,11 @@ def test_progress_bar_shows_epoch_loss_and_metric(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(sys, "stderr", screen)
     monkeypatch.setenv("TERM", "xterm")
     with training_progress(quiet=False) as callbacks:
-        callbacks["on_stage"]("learning", 5)
-        callbacks["on_batch"](1, 10, 10, 1.234)
-        callbacks["on_epoch"](Epoch(1, 1.234, 0.4321, 0.1, 1.0, True))
-        callbacks["on_batch"](2, 10, 10, 1.2)
+        assert callbacks is not None
+        callbacks.on_stage("learning", 5)
+        callbacks.on_batch(1, 10, 10, 1.234)
+        callbacks.on_epoch(Epoch(1, 1.234, 0.4321, 0.1, 1.0, True))
+        callbacks.on_batch(2, 10, 10, 1.2)
     shown = screen.getvalue()
     assert "learning 2/5" in shown
     assert "loss 1.200" in shown
@@ -35,7 +36,7 @@ def test_progress_bar_shows_epoch_loss_and_metric(monkeypatch: pytest.MonkeyPatc
 
 def test_no_bar_away_from_a_terminal() -> None:
     with training_progress(quiet=False) as callbacks:
-        assert callbacks == {}
+        assert callbacks is None
 
 
 @pytest.mark.parametrize(

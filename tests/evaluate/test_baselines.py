@@ -75,7 +75,7 @@ def test_finds_the_checkerboard(name: str, small_world: World, fitted: Fitted) -
     dataset, split = small_world
     scorer = MAKERS[name](small_world, fitted)
     users = np.arange(dataset.interactions.num_users)
-    for block in rank(scorer, users, 3, watched=dataset.interactions.to_csr(split.known)):
+    for block in rank(scorer, users, 3, history=dataset.interactions.to_csr(split.known)):
         assert (block.movies % 2 == block.users[:, None] % 2).mean() >= 0.99
 
 

@@ -27,7 +27,6 @@ def test_every_form_is_of_the_same_interactions(small_world: World) -> None:
     torch.testing.assert_close(
         data.adjacency.normalized.to_dense(), normalized_adjacency(data.graph).to_dense()
     )
-    assert data.positives.movie.tolist() == [movie for _, movie in pairs]
     assert data.degree.tolist() == interactions.movie_degree(split.train).tolist()
     np.testing.assert_allclose(data.log_degree, np.log(np.maximum(data.degree, 1)), rtol=1e-6)
     assert data.full_history is data.matrix

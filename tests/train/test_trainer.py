@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from graphrec.evaluate.ranking import rank
 from graphrec.nn.hybrid import Blend, HybridModel
 from graphrec.nn.spectral import Spectral
 from graphrec.train import trainer
-from graphrec.train.trainer import Epoch, Fitted, fit
+from graphrec.train.trainer import Callbacks, Epoch, Fitted, fit
 
 World = tuple[Dataset, Split]
 SHORT = TrainConfig(epochs=3, batch_size=10, validate_every=1, learning_rate=0.01)
@@ -181,8 +182,7 @@ def test_an_interrupt_in_a_later_stage_keeps_the_first_part(
         *small_world,
         SMALL,
         SHORT,
-        on_stage=lambda name, _: stages.append(name),
-        on_batch=stop,
+        callbacks=Callbacks(lambda name, _: stages.append(name), stop),
     )
     assert stages == [*before, stage]
     assert fitted.stopped == "interrupted"
@@ -228,7 +228,7 @@ def test_keeps_the_best_epoch(small_world: World) -> None:
         *small_world,
         BY_ID,
         TrainConfig(epochs=60, patience=3, validate_every=1, batch_size=10, learning_rate=0.05),
-        on_epoch=seen.append,
+        callbacks=Callbacks(on_epoch=seen.append),
     )
     assert fitted.first.history == tuple(seen)
     assert fitted.first.best.valid == max(epoch.valid for epoch in seen)
@@ -247,7 +247,8 @@ def test_stops_when_validation_no_longer_improves(small_world: World) -> None:
 
 def test_reports_batches(small_world: World) -> None:
     calls: list[tuple[int, int, int, float]] = []
-    fit(*small_world, BY_ID, replace(SHORT, epochs=2), on_batch=lambda *call: calls.append(call))
+    callbacks = Callbacks(on_batch=lambda *call: calls.append(call))
+    fit(*small_world, BY_ID, replace(SHORT, epochs=2), callbacks=callbacks)
     assert {epoch for epoch, *_ in calls} == {1, 2}
     _, done, num_batches, loss = calls[-1]
     assert done == num_batches
@@ -259,7 +260,7 @@ def test_an_interrupt_keeps_the_best_so_far(small_world: World) -> None:
         if epoch.number == 2:
             raise KeyboardInterrupt
 
-    fitted = fit(*small_world, SMALL, SHORT, on_epoch=stop)
+    fitted = fit(*small_world, SMALL, SHORT, callbacks=Callbacks(on_epoch=stop))
     assert fitted.stopped == "interrupted"
     assert len(fitted.first.history) == 2
 
@@ -294,15 +295,15 @@ def test_an_interrupt_in_the_last_decomposition_keeps_the_model(
 def test_an_interrupt_while_the_model_is_assembled_loses_nothing(
     small_world: World, short: Fitted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assemble, calls = trainer.assemble, []
+    combine, calls = trainer.combine, []
 
-    def stop_once(*arguments: object) -> HybridModel:
-        calls.append(arguments)
-        if len(calls) == 1:
+    def stop_once(*arguments: Any, **options: Any) -> HybridModel:
+        calls.append(options)
+        if len(calls) == 2:  # the first was for choosing the blend
             raise KeyboardInterrupt
-        return assemble(*arguments)  # type: ignore[arg-type]
+        return combine(*arguments, **options)
 
-    monkeypatch.setattr(trainer, "assemble", stop_once)
+    monkeypatch.setattr(trainer, "combine", stop_once)
     fitted = fit(*small_world, SMALL, SHORT)
     assert fitted.stopped == "interrupted"
     _assert_same(fitted.model, short.model)
@@ -310,7 +311,7 @@ def test_an_interrupt_while_the_model_is_assembled_loses_nothing(
 
 def test_an_interrupt_before_the_first_validation_leaves_nothing(small_world: World) -> None:
     with pytest.raises(KeyboardInterrupt):
-        fit(*small_world, SMALL, SHORT, on_batch=_interrupt)
+        fit(*small_world, SMALL, SHORT, callbacks=Callbacks(on_batch=_interrupt))
 
 
 def test_trains_on_everything_and_without_validation(small_world: World) -> None:

@@ -24,7 +24,6 @@ from graphrec.train.validation import (
     Validator,
     choose_blend,
     choose_spectral,
-    popularity_weights,
 )
 
 World = tuple[Dataset, Split]
@@ -119,7 +118,7 @@ def test_the_blend_is_at_least_as_good_as_each_part(
     experiment = Experiment.of(*small_world, seed=0)
     _, spectral = choose_spectral(validator, 16, seed=0)
     model = _on_train(experiment, fitted, spectral)
-    popularity = popularity_weights(fitted.train_config)
+    popularity = fitted.train_config.popularity_weights
     blend, ndcg = choose_blend(validator, model, (fitted.first.best.popularity, *popularity))
 
     def of(one: Blend) -> float:
@@ -141,7 +140,7 @@ def test_unrated_movies_are_listed_as_often_as_they_are_looked_for(
     experiment = Experiment.of(dataset, split, seed=0)
     validator = experiment.validator
     model = _on_train(experiment, fitted, Spectral.empty(32))
-    blend, _ = choose_blend(validator, model, popularity_weights(config))
+    blend, _ = choose_blend(validator, model, config.popularity_weights)
     unrated = ~validator.is_rated
 
     def fraction(one: Blend) -> float:
@@ -155,6 +154,6 @@ def test_unrated_movies_are_listed_as_often_as_they_are_looked_for(
 
 def test_popularity_is_put_back_where_cosines_are_compared() -> None:
     config = TrainConfig(temperature=0.12)
-    assert popularity_weights(config) == pytest.approx((0, 0.03, 0.06, 0.09, 0.12))
-    assert popularity_weights(TrainConfig(loss=Loss.BPR)) == (0.0,)
-    assert popularity_weights(TrainConfig(scoring=Scoring.DOT)) == (0.0,)
+    assert config.popularity_weights == pytest.approx((0, 0.03, 0.06, 0.09, 0.12))
+    assert TrainConfig(loss=Loss.BPR).popularity_weights == (0.0,)
+    assert TrainConfig(scoring=Scoring.DOT).popularity_weights == (0.0,)
