@@ -24,7 +24,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lines = done.stdout.splitlines()
     assert lines[0].split() == ["ndcg@20", "warm", "tail", "cold", "all", "time"]
     assert lines[1].startswith("metadata ")
-    assert "the viewers are simulated" in done.stderr
+    assert "the users are simulated" in done.stderr
     assert "5/5 seed 1, random: ndcg@20 warm" in done.stderr
     assert f"Report with plots: {folder / 'report.html'}" in done.stderr
     return folder
