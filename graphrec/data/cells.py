@@ -66,7 +66,7 @@ def with_ids(table: pd.DataFrame, name: str, key: str, column: str, note: Note) 
         if large.any():
             what = "whose last digits are lost in a floating-point column; read the ids as text"
             raise _bad_cell(table[key], large, name, column, what)
-        texts[texts == "-0.0"] = "0"
+        texts[texts == "-0.0"] = "0.0"
     values = texts
     if distinct.dtype.kind in "iu" and distinct.max() <= np.iinfo(np.int64).max:
         values = distinct.to_numpy(dtype=np.int64)

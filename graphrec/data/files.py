@@ -225,8 +225,8 @@ def _parse_table(
     elif rows and len(rows[0]) == width + 1 and not rows[0][-1].strip():
         names, width = [*names, ""], width + 1  # rows that end with a separator
     kept = as_written([name for name in names if name], str(path))
-    numbers = [str(index) for index in range(width)]  # not names, since two columns may have one
-    text = {numbers[index] for index, name in enumerate(names) if name in kept}
+    labels = [str(index) for index in range(width)]  # not names, since two columns may have one
+    text = {labels[index] for index, name in enumerate(names) if name in kept}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
@@ -234,10 +234,10 @@ def _parse_table(
                 io.BytesIO(raw),
                 sep=separator,
                 header=0 if has_header else None,
-                names=numbers,
+                names=labels,
                 index_col=False,  # else a longer first row makes its first field the index
                 dtype=dict.fromkeys(text, "str"),
-                na_values={one: [""] if one in text else MISSING_VALUES for one in numbers},
+                na_values={one: [""] if one in text else MISSING_VALUES for one in labels},
                 keep_default_na=False,
                 quoting=csv.QUOTE_NONE if separator == _FIELD_MARK else csv.QUOTE_MINIMAL,
                 low_memory=False,

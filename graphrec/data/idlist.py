@@ -25,7 +25,7 @@ def read_movie_ids(path: Path, *, note: Note = warn) -> pd.Series[Any]:
         DataError: if the file isn't there or holds no movie id.
     """
     words = _words(path)
-    header = find_columns(
+    header = words and find_columns(
         words[:1], str(path), ReadOptions(), required=(), optional=(MOVIE,), names=NAMES_IN_MOVIES
     )
     if words and not header and not any(mark in word for word in words for mark in ",\t;|:"):

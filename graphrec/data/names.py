@@ -70,8 +70,11 @@ def find_columns(
     """The table's column of each part, by the user's `columns` or else by `names`.
 
     Raises:
-        DataError: if a required part or a named column is missing, or one is named twice.
+        DataError: if a required part or a named column is missing, one is named twice, or there
+            are no columns.
     """
+    if not columns:
+        raise DataError(f"{table_name}: no column has a name; add a header line.")
     parts, found = (*required, *optional), dict[str, str]()
     for part in parts:
         wanted = options.columns.get(part)
@@ -106,8 +109,6 @@ def listed(columns: list[str], most: int = 12) -> str:
 
 
 def _not_found(columns: list[str], table_name: str, part: str, names: tuple[str, ...]) -> str:
-    if not columns:
-        return f"{table_name}: no column has a name; add a header line."
     if len(columns) == 1:
         return (
             f"{table_name}: there is one column only, {columns[0]!r}; columns are separated by a"

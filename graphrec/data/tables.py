@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from operator import itemgetter
 from typing import Any
 
 import pandas as pd
@@ -102,7 +101,7 @@ def ratings_of(source: Any, options: ReadOptions, min_rating: float | None = Non
     frame, name = read_frame(
         source,
         called="the ratings table",
-        as_written=lambda *header: itemgetter(USER, MOVIE)(find(*header)),
+        as_written=lambda *header: [find(*header)[key] for key in (USER, MOVIE)],
         positions=(USER, MOVIE, RATING, TIMESTAMP),
         encoding=options.encoding,
         note=note,
