@@ -263,25 +263,20 @@ def _check(config: ModelConfig | TrainConfig) -> None:
     """Turn names into enum members and refuse numbers out of bounds."""
     for one in fields(config):
         value, option = getattr(config, one.name), f"--{one.name.replace('_', '-')}"
+        low, high, above = (one.metadata[bound] for bound in ("low", "high", "above"))
         if value is None:
             continue
-        if one.name in _ENUMS:  # "bpr" for Loss.BPR, as a notebook would write it
-            object.__setattr__(config, one.name, choice(_ENUMS[one.name], value, one.name))
+        kind = _ENUMS.get(one.name)
+        if kind and not isinstance(value, kind):  # "bpr" for Loss.BPR, as a notebook would write it
+            object.__setattr__(config, one.name, choice(kind, value, one.name))
+        if low is None:
+            continue
         for number in value if isinstance(value, tuple) else (value,):
-            _check_bounds(option, number, **{k: one.metadata[k] for k in ("low", "high", "above")})
-
-
-def _check_bounds(
-    option: str, value: Any, low: float | None, high: float | None, above: bool
-) -> None:
-    if low is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ConfigError(f"{option} is {value!r}; it must be a number.")
-    too_low = value <= low if above else value < low
-    if too_low or (high is not None and value > high) or not math.isfinite(value):
-        if high is not None:
-            allowed = f"{low:g} to {'2^63 - 1' if high == 2**63 - 1 else f'{high:g}'}"
-        else:
-            allowed = f"above {low:g}" if above else f"{low:g} or more"
-        raise ConfigError(f"{option} is {value}; it must be {allowed}.")
+            if isinstance(number, bool) or not isinstance(number, (int, float)):
+                raise ConfigError(f"{option} is {number!r}; it must be a number.")
+            too_low = number <= low if above else number < low
+            if too_low or (high is not None and number > high) or not math.isfinite(number):
+                allowed = f"above {low:g}" if above else f"{low:g} or more"
+                if high is not None:
+                    allowed = f"{low:g} to {'2^63 - 1' if high == 2**63 - 1 else f'{high:g}'}"
+                raise ConfigError(f"{option} is {number}; it must be {allowed}.")

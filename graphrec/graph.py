@@ -61,8 +61,8 @@ def graph_from_dataset(
 
     With the training rows only, no held-out interaction takes part in message passing.
     """
-    interactions = dataset.interactions if rows is None else dataset.interactions.only(rows)
-    graph = bare_graph(interactions)
+    interactions = dataset.interactions
+    graph = bare_graph(interactions, rows)
     graph["user"].user_id = interactions.users.ids.tolist()
     graph["movie"].movie_id = interactions.movies.ids.tolist()
     graph["movie"].title = dataset.movies["title"].tolist()
@@ -71,9 +71,10 @@ def graph_from_dataset(
     return graph
 
 
-def bare_graph(interactions: Interactions) -> HeteroData:
-    """The graph of some interactions without ids and features: numbers of nodes, and edges."""
-    order = np.lexsort((interactions.movie, interactions.user))
+def bare_graph(interactions: Interactions, rows: np.ndarray | None = None) -> HeteroData:
+    """The graph of some rows without ids and features: numbers of nodes, and edges."""
+    rows = np.arange(len(interactions)) if rows is None else rows
+    order = rows[np.lexsort((interactions.movie[rows], interactions.user[rows]))]
     user = torch.from_numpy(interactions.user[order].astype(np.int64))
     movie = torch.from_numpy(interactions.movie[order].astype(np.int64))
     graph = HeteroData()

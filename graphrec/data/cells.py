@@ -19,42 +19,6 @@ _YEAR_10000 = 253_402_300_800
 _UNIT_STEPS = (1e11, 1e14, 1e17)  # above each, times are in the next thousandth of a second
 
 
-def without_id(ids: pd.Series[Any]) -> np.ndarray:
-    """Which cells hold no id, bool, shape [len(ids)].
-
-    Raises:
-        TypeError: if cells are lists or the like.
-    """
-    if pd.api.types.is_float_dtype(ids):
-        infinite: np.ndarray = ~np.isfinite(ids.to_numpy(dtype=float, na_value=np.nan))
-        return infinite
-    if pd.api.types.is_integer_dtype(ids):
-        return ids.isna().to_numpy(dtype=bool)
-    codes, distinct = pd.factorize(ids)
-    blank = [str(value).strip() in _NO_ID for value in distinct]
-    return np.array([*blank, True], dtype=bool)[codes]  # the code of a missing cell is -1
-
-
-def natural_ids(ids: pd.Series[Any]) -> pd.Series[Any]:
-    """Ids as whole numbers if each is written as one, else as text unchanged.
-
-    ``"007"`` stays text: as a number it would be another id. ``"7.0"``, which is what pandas writes
-    for ids beside an empty cell, is 7.
-    """
-    if pd.api.types.is_integer_dtype(ids) and not _overflows(ids):
-        return ids.astype(np.int64)
-    if pd.api.types.is_float_dtype(ids) and (ids == ids.round()).all():
-        return ids.astype(np.int64)
-    codes, distinct = pd.factorize(ids)
-    texts = [str(value).strip() for value in distinct]
-    values: np.ndarray
-    if all(_WHOLE_NUMBER.fullmatch(text) for text in texts):
-        values = np.array([int(text.split(".")[0]) for text in texts], dtype=np.int64)
-    else:
-        values = np.array(texts, dtype=object)
-    return pd.Series(values[codes], index=ids.index, name=ids.name, dtype=values.dtype)
-
-
 def like_ids(ids: pd.Series[Any], other: pd.Series[Any]) -> pd.Series[Any]:
     """The same ids as text if `other`'s are text, so that 1 and "1" match."""
     if other.dtype.kind in "iu" or ids.dtype.kind not in "iu":
@@ -65,7 +29,10 @@ def like_ids(ids: pd.Series[Any], other: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def with_ids(table: pd.DataFrame, name: str, key: str, column: str, note: Note) -> pd.DataFrame:
-    """Leave out rows without an id (counted) and give ids their natural type.
+    """Leave out rows without an id (counted); ids become whole numbers, or else text.
+
+    They are numbers if each is written as one. ``"007"`` stays text: as a number it would be
+    another id. ``"7.0"``, which is what pandas writes for ids beside an empty cell, is 7.
 
     Args:
         table: indexed by the rows' numbers in the file.
@@ -77,21 +44,36 @@ def with_ids(table: pd.DataFrame, name: str, key: str, column: str, note: Note) 
     Raises:
         DataError: if no row has an id, or one can't be an id.
     """
+    is_float = table[key].dtype.kind == "f"
+    no_id = _NO_ID | {"inf", "-inf"} if is_float else _NO_ID
     try:
-        missing = without_id(table[key])
+        codes, distinct = pd.factorize(table[key])
     except TypeError:
         raise DataError(
             f"{name}: column {column!r} can't hold ids: its cells are lists or records."
         ) from None
+    texts = np.array([*(str(value).strip() for value in distinct), ""], dtype=object)
+    is_blank = np.array([text in no_id for text in texts])
+    missing = is_blank[codes]  # the code of a missing cell is -1
     if missing.all():
         raise DataError(f"{name}: no row has a {key} in column {column!r}.")
     if missing.any():
         first = row_name(name, table.index[missing][0])
         note(f"{name}: {missing.sum():,} rows without a {key} were left out (first: {first}).")
-        table = table[~missing]
-    if pd.api.types.is_float_dtype(table[key]):
-        _check_exact(table[key], name, column)
-    return table.assign(**{key: natural_ids(table[key])})
+        table, codes = table[~missing], codes[~missing]
+    if is_float:
+        large = (table[key].abs() > _EXACT_FLOAT).to_numpy(dtype=bool)
+        if large.any():
+            what = "whose last digits are lost in a floating-point column; read the ids as text"
+            raise _bad_cell(table[key], large, name, column, what)
+        texts[texts == "-0.0"] = "0.0"
+    values = texts
+    if distinct.dtype.kind in "iu" and distinct.max() <= np.iinfo(np.int64).max:
+        values = distinct.to_numpy(dtype=np.int64)
+    elif all(_WHOLE_NUMBER.fullmatch(text) for text in texts[~is_blank]):
+        texts[is_blank] = "0"  # in no row any more
+        values = np.array([int(text.split(".")[0]) for text in texts], dtype=np.int64)
+    return table.assign(**{key: pd.Series(values[codes], index=table.index, dtype=values.dtype)})
 
 
 def as_ratings(values: pd.Series[Any], name: str, column: str) -> pd.Series[Any]:
@@ -100,9 +82,8 @@ def as_ratings(values: pd.Series[Any], name: str, column: str) -> pd.Series[Any]
     Raises:
         DataError: naming the first row that holds no number.
     """
-    numbers = _numbers(values)
-    with np.errstate(invalid="ignore"):
-        bad = (np.isnan(numbers) & _filled(values)) | (np.abs(numbers) > _LARGEST_FLOAT32)
+    numbers, filled = _numbers(values)
+    bad = (np.isnan(numbers) & filled) | (np.abs(numbers) > _LARGEST_FLOAT32)
     if bad.any():
         raise _bad_cell(values, bad, name, column, "which is not a number")
     return pd.Series(numbers.astype(np.float32), index=values.index)
@@ -119,11 +100,16 @@ def as_seconds(values: pd.Series[Any], name: str, column: str, note: Note) -> pd
     Raises:
         DataError: naming the first row that holds no time.
     """
-    filled = _filled(values)
+    numbers, filled = _numbers(values)
     if not filled.any():
         note(f"{name}: no row has a time in column {column!r}; the column was left out.")
         return None
-    seconds = _seconds(values, filled)
+    usable = numbers[filled & ~np.isnan(numbers)]
+    if 2 * len(usable) < filled.sum():  # what most cells are decides
+        seconds = _seconds_of_dates(values)
+    else:
+        unit = 1000.0 ** int(np.searchsorted(_UNIT_STEPS, np.median(np.abs(usable))))
+        seconds = np.floor(numbers / unit)
     bad = filled & ~(np.abs(seconds) < _YEAR_10000)
     if bad.any():
         what = "which is neither seconds since 1970 nor a date like 2024-05-31"
@@ -138,51 +124,17 @@ def as_seconds(values: pd.Series[Any], name: str, column: str, note: Note) -> pd
     return pd.Series(seconds.astype(np.int64), index=values.index)
 
 
-def _overflows(ids: pd.Series[Any]) -> bool:
-    return bool(ids.dtype.kind == "u" and (ids > np.iinfo(np.int64).max).any())
-
-
-def _check_exact(ids: pd.Series[Any], name: str, column: str) -> None:
-    large = (ids.abs() > _EXACT_FLOAT).to_numpy(dtype=bool)
-    if large.any():
-        what = "whose last digits are lost in a floating-point column; read the ids as text"
-        raise _bad_cell(ids, large, name, column, what)
-
-
-def _filled(values: pd.Series[Any]) -> np.ndarray:
-    """Which cells are not empty."""
+def _numbers(values: pd.Series[Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Cells as float64, NaN where one isn't a number; and which cells are not empty."""
     filled = values.notna().to_numpy(dtype=bool)
-    if values.dtype.kind == "O":
-        texts = values.map(str) if values.dtype == object else values  # else categories or text
-        filled = filled & ~texts.astype(str).str.strip().isin(_NO_ID).to_numpy(dtype=bool)
-    return filled
-
-
-def _numbers(values: pd.Series[Any]) -> np.ndarray:
-    """float64, NaN where a cell isn't a number."""
     if values.dtype.kind in "mMc":
-        return np.full(len(values), np.nan)
+        return np.full(len(values), np.nan), filled
     if not pd.api.types.is_numeric_dtype(values):
-        values = pd.to_numeric(values.astype(object).map(_stripped), errors="coerce")
-    return values.to_numpy(dtype=np.float64, na_value=np.nan)
-
-
-def _stripped(value: Any) -> Any:
-    """Text without spaces around it; None for what is neither text nor number."""
-    if isinstance(value, str):
-        return value.strip()
-    return value if np.isscalar(value) else None
-
-
-def _seconds(values: pd.Series[Any], filled: np.ndarray) -> np.ndarray:
-    """float64, NaN where a cell isn't what most cells are: a number or a date."""
-    numbers = _numbers(values)
-    usable = numbers[filled & ~np.isnan(numbers)]
-    if 2 * len(usable) < filled.sum():
-        return _seconds_of_dates(values)
-    unit = 1000.0 ** int(np.searchsorted(_UNIT_STEPS, np.median(np.abs(usable))))
-    seconds: np.ndarray = np.floor(numbers / unit)
-    return seconds
+        cells = [cell.strip() if isinstance(cell, str) else cell for cell in values]
+        filled = filled & [str(cell) not in _NO_ID for cell in cells]
+        cells = [cell if np.isscalar(cell) else None for cell in cells]
+        values = pd.to_numeric(pd.Series(cells, dtype=object), errors="coerce")
+    return values.to_numpy(dtype=np.float64, na_value=np.nan), filled
 
 
 def _seconds_of_dates(values: pd.Series[Any]) -> np.ndarray:

@@ -75,19 +75,27 @@ def make_dataset(
     everything, given_test = (ratings, None) if test is None else _with_test(ratings, test, note)
     if movies is not None:
         everything, movies = _align(everything, movies, note)
-    users = IdMap.from_values(everything[USER], noun="user")
-    ids = [everything[MOVIE]] if movies is None else [everything[MOVIE], movies[MOVIE]]
-    movie_ids = IdMap.from_values(*ids, noun="movie")
+    users, user = IdMap.factorize(everything[USER], "user")
+    rated = everything[MOVIE]
+    both = rated if movies is None else pd.concat([rated, movies[MOVIE]])
+    movie_ids, movie = IdMap.factorize(both, "movie")
     for noun, count in (("user", len(users)), ("movie", len(movie_ids))):
         if count < 2:
             raise DataError(f"{name}: there is one {noun} only; a graph needs at least two.")
-    table, has_titles = _movie_table(movie_ids, movies)
+    table = pd.DataFrame({MOVIE: movie_ids.ids})
+    if movies is not None:
+        table = movies.set_index(MOVIE).reindex(movie_ids.index).rename_axis(MOVIE).reset_index()
+    titles = "movie " + table[MOVIE].astype(str)
+    if has_titles := TITLE in table:
+        titles = table[TITLE].where(table[TITLE].notna(), titles)
+    rest = table.drop(columns=[MOVIE, TITLE], errors="ignore")
+    table = pd.concat([table[[MOVIE]], titles.astype(str).rename(TITLE), rest], axis=1)
     rating, timestamp = (everything.get(column) for column in (RATING, TIMESTAMP))
     interactions = Interactions(
         users,
         movie_ids,
-        user=users.to_internal(everything[USER]).astype(np.int32),
-        movie=movie_ids.to_internal(everything[MOVIE]).astype(np.int32),
+        user=user.astype(np.int32),
+        movie=movie[: len(rated)].astype(np.int32),
         rating=None if rating is None else rating.to_numpy(np.float32, copy=True),
         timestamp=None if timestamp is None else timestamp.to_numpy(np.int64, copy=True),
     )
@@ -136,14 +144,3 @@ def _align(
     if unrated.any():
         note(f"{unrated.sum():,} movies have no ratings; kept, and ranked by their metadata alone.")
     return ratings, movies
-
-
-def _movie_table(ids: IdMap, movies: pd.DataFrame | None) -> tuple[pd.DataFrame, bool]:
-    table = pd.DataFrame({MOVIE: ids.ids})
-    if movies is not None:
-        table = movies.set_index(MOVIE).reindex(ids.index).rename_axis(MOVIE).reset_index()
-    has_titles = TITLE in table
-    generated = "movie " + table[MOVIE].astype(str)
-    titles = table[TITLE].where(table[TITLE].notna(), generated) if has_titles else generated
-    rest = table.drop(columns=[MOVIE, TITLE], errors="ignore")
-    return pd.concat([table[[MOVIE]], titles.astype(str).rename(TITLE), rest], axis=1), has_titles

@@ -10,7 +10,7 @@ import re
 import sys
 import warnings
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,8 @@ from graphrec.errors import DataError, DataWarning
 Note = Callable[[str], None]
 """Takes one sentence about a harmless repair."""
 
-Dtypes = Callable[[list[str]], dict[str, str]]
-"""Maps the column names to those that are read just as written, and as what."""
+Columns = Callable[[list[str], str], Collection[str]]
+"""Of a text file's column names (and its own name), those that are read just as written."""
 
 TEXT_SUFFIXES = {".csv", ".tsv", ".txt", ".dat", ".data", ".item", ".psv"}
 PARQUET_SUFFIXES = {".parquet", ".pq"}
@@ -50,8 +50,8 @@ def read_frame(
     source: Any,
     *,
     called: str,
-    dtypes: Dtypes = lambda _: {},
-    positions: list[str] | None = None,
+    as_written: Columns = lambda *_: (),
+    positions: Collection[str] = (),
     encoding: str | None = None,
     note: Note = warn,
 ) -> tuple[pd.DataFrame, str]:
@@ -61,29 +61,44 @@ def read_frame(
         source: path of a CSV, TSV, ``::``-separated or Parquet file (gzip too), or any data frame
             that narwhals understands.
         called: the table's name in messages if it is a data frame.
-        dtypes: maps the column names of a text file to those to be read just as written.
+        as_written: says which columns of a text file are to be read just as written.
         positions: names of the columns, by position, for a text file without a header line.
         encoding: of a text file; UTF-8 by default, and Latin-1 where that fails.
         note: called with one sentence per repair.
 
     Returns:
-        A frame of at least one row and one column, its columns named by distinct strings, its index
-        0..n-1, and a name for messages.
+        A frame of at least one row, its columns named by distinct strings, its index 0..n-1, and a
+        name for messages.
 
     Raises:
         DataError: if the file isn't there, isn't a table or holds no rows.
     """
-    if isinstance(source, (str, os.PathLike)):
-        name = os.fspath(source)
-        frame = _read_path(Path(name), dtypes, positions or [], encoding, note)
-    else:
-        frame, name = _from_native(source, called), called
-    frame = _with_clean_columns(frame, name, note)
-    if not len(frame):
-        raise DataError(f"{name}: the table has no rows.")
-    if not len(frame.columns):
-        raise DataError(f"{name}: no column has a name; add a header line.")
-    return frame, name
+    if not isinstance(source, (str, os.PathLike)):
+        return _with_clean_columns(_from_native(source, called), called, note), called
+    name, path = os.fspath(source), Path(source)
+    suffix = (path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix).lower()
+    try:
+        if path.is_dir():
+            raise DataError(f"{path} is a folder; a table file is meant here, a folder by --data.")
+        if suffix in PARQUET_SUFFIXES:
+            frame = _read_parquet(path)
+        elif suffix in TEXT_SUFFIXES:
+            raw = _read_text(path, encoding, note)
+            frame = _parse_table(path, raw, as_written, list(positions), note)
+        else:
+            raise DataError(
+                f"{path}: unknown kind of file {suffix or 'without an ending'!r}; graphrec reads"
+                " .csv, .tsv, .txt, .dat and .parquet, the text ones also as .gz."
+            )
+    except FileNotFoundError:
+        raise DataError(f"{path} does not exist.") from None
+    except MemoryError:
+        raise DataError(f"{path} is too large for this machine's memory.") from None
+    except OSError as error:
+        raise DataError(f"{path}: can't be read: {error.strerror or error}.") from error
+    except ValueError as error:  # pandas' and the operating system's, on odd content and names
+        raise DataError(f"{path}: can't be read as a table: {error}.") from error
+    return _with_clean_columns(frame, name, note), name
 
 
 def row_name(frame_name: str, row: Any) -> str:
@@ -111,36 +126,6 @@ def _from_native(source: Any, called: str) -> pd.DataFrame:
         raise DataError(f"{called} can't be computed: {error}.") from error
 
 
-def _read_path(
-    path: Path,
-    dtypes: Dtypes,
-    positions: list[str],
-    encoding: str | None,
-    note: Note,
-) -> pd.DataFrame:
-    suffix = (path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix).lower()
-    try:
-        if path.is_dir():
-            raise DataError(f"{path} is a folder; a table file is meant here, a folder by --data.")
-        if suffix in PARQUET_SUFFIXES:
-            return _read_parquet(path)
-        if suffix in TEXT_SUFFIXES:
-            raw = _read_text(path, encoding, note)
-            return _parse_table(path, raw, dtypes=dtypes, positions=positions, note=note)
-    except FileNotFoundError:
-        raise DataError(f"{path} does not exist.") from None
-    except MemoryError:
-        raise DataError(f"{path} is too large for this machine's memory.") from None
-    except OSError as error:
-        raise DataError(f"{path}: can't be read: {error.strerror or error}.") from error
-    except ValueError as error:  # pandas' and the operating system's, on odd content and names
-        raise DataError(f"{path}: can't be read as a table: {error}.") from error
-    raise DataError(
-        f"{path}: unknown kind of file {suffix or 'without an ending'!r}; graphrec reads"
-        " .csv, .tsv, .txt, .dat and .parquet, the text ones also as .gz."
-    )
-
-
 def _read_parquet(path: Path) -> pd.DataFrame:
     import pyarrow as pa
 
@@ -164,6 +149,8 @@ def _with_clean_columns(frame: pd.DataFrame, name: str, note: Note) -> pd.DataFr
     twice = frame.columns[frame.columns.duplicated()]
     if len(twice):
         raise DataError(f"{name}: two columns are named {twice[0]!r}; rename or delete one.")
+    if not len(frame):
+        raise DataError(f"{name}: the table has no rows.")
     return frame
 
 
@@ -211,70 +198,46 @@ def _read_text(path: Path, encoding: str | None, note: Note) -> bytes:
 
 
 def _parse_table(
-    path: Path,
-    raw: bytes,
-    *,
-    dtypes: Dtypes,
-    positions: list[str],
-    note: Note,
+    path: Path, raw: bytes, as_written: Columns, positions: list[str], note: Note
 ) -> pd.DataFrame:
-    """Split the text into columns; a file without a header line gets the names of `positions`.
-
-    Args:
-        path: for messages.
-        raw: UTF-8.
-        dtypes: maps the column names to those to be read just as written, and as what.
-        positions: names of the columns, by position, for a file without a header line.
-        note: called with one sentence per repair.
+    """Split UTF-8 text into columns; a file without a header line gets the names of `positions`.
 
     Raises:
         DataError: naming the first line that doesn't fit.
     """
-    head, separator = _sniff(raw)
-    if separator == "::":
+    lines = re.split(r"\r\n|\r|\n", raw[:_HEAD].decode("utf-8", errors="ignore"))
+    if len(raw) > _HEAD and len(lines) > 1:
+        lines.pop()  # it was cut
+    lines = [line for line in lines if line.strip()][:20]
+    if all("::" in line for line in lines):
         raw, separator = raw.replace(b"::", _FIELD_MARK.encode()), _FIELD_MARK
-        head = [line.replace("::", _FIELD_MARK) for line in head]
-    names, *rows = csv.reader(head, delimiter=separator)
-    names = [name.strip() for name in names]
+        lines = [line.replace("::", _FIELD_MARK) for line in lines]
+    else:  # what every line holds most often
+        counts = {mark: [line.count(mark) for line in lines] for mark in SEPARATORS}
+        separator = max(SEPARATORS, key=lambda mark: (min(counts[mark]), counts[mark][0]))
+    names, *rows = csv.reader(lines, delimiter=separator)
+    names, width = [name.strip() for name in names], len(names)
     has_header = not names[0].lstrip("-").isdigit()  # no column is named 1
     if not has_header:
-        names = _names_by_position(path, names, positions, note)
-    elif twice := next((name for i, name in enumerate(names) if name and name in names[:i]), None):
-        raise DataError(f"{path}: two columns are named {twice!r}; rename or delete one.")
-    elif rows and len(rows[0]) == len(names) + 1 and not rows[0][-1].strip():
-        names.append("")  # rows that end with a separator
-    keep = dtypes(names)
-    frame = _read_csv(
-        path,
-        raw,
-        separator,
-        has_header=has_header,
-        names=[name or f"Unnamed: {i}" for i, name in enumerate(names)],
-        keep=keep,
-    )
-    return frame if has_header else frame[names[: len(positions)]]
-
-
-def _read_csv(
-    path: Path,
-    raw: bytes,
-    separator: str,
-    *,
-    has_header: bool,
-    names: list[str],
-    keep: dict[str, str],
-) -> pd.DataFrame:
+        names = positions[:width]
+        more = f"; {width - len(names)} more were left out" if width > len(names) else ""
+        note(f"{path}: no header line; its columns were taken to be {', '.join(names)}{more}.")
+    elif rows and len(rows[0]) == width + 1 and not rows[0][-1].strip():
+        names, width = [*names, ""], width + 1  # rows that end with a separator
+    kept = as_written([name for name in names if name], str(path))
+    labels = [str(index) for index in range(width)]  # not names, since two columns may have one
+    text = {labels[index] for index, name in enumerate(names) if name in kept}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            return pd.read_csv(
+            frame = pd.read_csv(
                 io.BytesIO(raw),
                 sep=separator,
                 header=0 if has_header else None,
-                names=names,
+                names=labels,
                 index_col=False,  # else a longer first row makes its first field the index
-                dtype=keep,
-                na_values={name: [""] if name in keep else MISSING_VALUES for name in names},
+                dtype=dict.fromkeys(text, "str"),
+                na_values={one: [""] if one in text else MISSING_VALUES for one in labels},
                 keep_default_na=False,
                 quoting=csv.QUOTE_NONE if separator == _FIELD_MARK else csv.QUOTE_MINIMAL,
                 low_memory=False,
@@ -282,11 +245,12 @@ def _read_csv(
             )
     except pd.errors.ParserWarning:
         raise DataError(
-            f"{path}: the first data row has more fields than the header's {len(names)};"
+            f"{path}: the first data row has more fields than the header's {width};"
             " give every column a name, and quote fields that hold the separator."
         ) from None
     except pd.errors.ParserError as error:
         raise DataError(_parser_sentence(path, str(error))) from error
+    return frame.iloc[:, : len(names)].set_axis(names, axis=1)
 
 
 def _parser_sentence(path: Path, complaint: str) -> str:
@@ -300,25 +264,3 @@ def _parser_sentence(path: Path, complaint: str) -> str:
         line = int(complaint.rsplit(" ", 1)[-1]) + 1
         return f"{path}, line {line:,}: a quotation mark is opened and never closed."
     return f"{path}: can't be read as a table: {complaint.strip()}."
-
-
-def _sniff(raw: bytes) -> tuple[list[str], str]:
-    """The first lines, and the separator that every one of them holds most often."""
-    lines = re.split(r"\r\n|\r|\n", raw[:_HEAD].decode("utf-8", errors="ignore"))
-    if len(raw) > _HEAD and len(lines) > 1:
-        lines.pop()  # it was cut
-    lines = [line for line in lines if line.strip()][:20]
-    if all("::" in line for line in lines):
-        return lines, "::"
-    counts = {mark: [line.count(mark) for line in lines] for mark in SEPARATORS}
-    return lines, max(SEPARATORS, key=lambda mark: (min(counts[mark]), counts[mark][0]))
-
-
-def _names_by_position(
-    path: Path, fields: list[str], positions: list[str], note: Note
-) -> list[str]:
-    extra = [f"column {i + 1}" for i in range(len(positions), len(fields))]
-    names = positions[: len(fields)]
-    dropped = f"; {len(extra)} more were left out" if extra else ""
-    note(f"{path}: no header line; its columns were taken to be {', '.join(names)}{dropped}.")
-    return names + extra

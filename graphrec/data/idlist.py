@@ -7,9 +7,10 @@ from typing import Any
 
 import pandas as pd
 
+from graphrec.data.cells import with_ids
 from graphrec.data.files import PARQUET_SUFFIXES, Note, warn
-from graphrec.data.names import MOVIE, NAMES_IN_MOVIES, match
-from graphrec.data.tables import natural_ids, read_movies
+from graphrec.data.names import MOVIE, NAMES_IN_MOVIES, ReadOptions, find_columns
+from graphrec.data.tables import read_movies
 from graphrec.errors import DataError
 
 
@@ -24,9 +25,12 @@ def read_movie_ids(path: Path, *, note: Note = warn) -> pd.Series[Any]:
         DataError: if the file isn't there or holds no movie id.
     """
     words = _words(path)
-    is_header = bool(words) and match(words[:1], NAMES_IN_MOVIES[MOVIE]) is not None
-    if words and not is_header and not any(mark in word for word in words for mark in ",\t;|:"):
-        return natural_ids(pd.Series(words, dtype=object)).drop_duplicates()
+    header = words and find_columns(
+        words[:1], str(path), ReadOptions(), required=(), optional=(MOVIE,), names=NAMES_IN_MOVIES
+    )
+    if words and not header and not any(mark in word for word in words for mark in ",\t;|:"):
+        table = pd.DataFrame({MOVIE: words}, dtype=object)
+        return with_ids(table, str(path), MOVIE, MOVIE, note)[MOVIE].drop_duplicates()
     return read_movies(path, note=note)[MOVIE].drop_duplicates()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +10,6 @@ import pandas as pd
 
 from graphrec.errors import UnknownIdError
 
-MISSING = -1
-"""The row number of an id that the map doesn't hold."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class IdMap:
@@ -21,19 +17,20 @@ class IdMap:
 
     Rows follow the sorted ids, so they don't depend on the order of the table.
 
-    >>> ids = IdMap.from_values([30, 10, 20, 10])
-    >>> len(ids), ids.to_internal([10, 30]).tolist(), ids.to_external([1]).tolist()
-    (3, [0, 2], [20])
+    >>> ids, rows = IdMap.factorize([30, 10, 20, 10])
+    >>> rows.tolist(), ids.to_internal([10, 30]).tolist(), ids.to_external([1]).tolist()
+    ([2, 0, 1, 0], [0, 2], [20])
     """
 
     index: pd.Index[Any]
     noun: str = "id"
 
     @classmethod
-    def from_values(cls, *values: Iterable[Any], noun: str = "id") -> IdMap:
-        """Collect the distinct ids of one or more columns."""
-        columns = [pd.Series(column).drop_duplicates().to_numpy() for column in values]
-        return cls(pd.Index(np.unique(np.concatenate(columns))), noun)
+    def factorize(cls, values: Any, noun: str = "id") -> tuple[IdMap, np.ndarray]:
+        """The map of the distinct ids in a column, and each one's row, int64 [len(values)]."""
+        column = pd.Series(values)
+        rows, ids = pd.factorize(column, sort=True, use_na_sentinel=False)
+        return cls(pd.Index(ids.to_numpy()), noun), rows
 
     def __len__(self) -> int:
         return len(self.index)
@@ -43,10 +40,6 @@ class IdMap:
         """External ids by internal row, shape [n]."""
         return self.index.to_numpy()
 
-    def find(self, values: Any) -> np.ndarray:
-        """Internal rows of external ids; :data:`MISSING` where unknown. Shape [len(values)]."""
-        return np.asarray(self.index.get_indexer(pd.Index(values)), dtype=np.int64)
-
     def to_internal(self, values: Any) -> np.ndarray:
         """Internal rows of external ids, shape [len(values)].
 
@@ -54,13 +47,13 @@ class IdMap:
             UnknownIdError: naming the first id that isn't in the map, or if one can't be an id.
         """
         try:
-            rows = self.find(values)
+            rows = self.index.get_indexer(pd.Index(values)).astype(np.int64)
         except TypeError:
             raise UnknownIdError(
                 f"a {self.noun} id is one number or one text; {values!r} holds something else."
             ) from None
-        if (rows == MISSING).any():
-            unknown = np.asarray(values, dtype=object)[rows == MISSING]
+        if (rows < 0).any():
+            unknown = np.asarray(values, dtype=object)[rows < 0]
             raise UnknownIdError(
                 f"{self.noun} {unknown[0]!r} is not in the data"
                 f" ({len(self):,} {self.noun}s are, {self.examples()})."

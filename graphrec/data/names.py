@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-
-import pandas as pd
 
 from graphrec.data.files import Note, warn
 from graphrec.errors import DataError
@@ -59,71 +57,49 @@ class ReadOptions:
             if part not in OPTION:
                 raise DataError(f"columns: {part!r} is not one of {', '.join(OPTION)}.")
 
-    def check_used(self) -> None:
-        """Raise `DataError` for a name that no table has."""
-        for part, name in self.columns.items():
-            if part not in self.used:
-                raise DataError(f"no table has a column {name!r} for {part} ({OPTION[part]}).")
-
 
 def find_columns(
-    frame: pd.DataFrame,
-    frame_name: str,
+    columns: list[str],
+    table_name: str,
     options: ReadOptions,
     *,
     required: tuple[str, ...],
     optional: tuple[str, ...],
     names: Mapping[str, tuple[str, ...]] = COLUMN_NAMES,
 ) -> dict[str, str]:
-    """The frame's column of each part, by the user's `columns` or else by `names`.
+    """The table's column of each part, by the user's `columns` or else by `names`.
 
     Raises:
-        DataError: if a required part or a named column is missing, or one is named twice.
+        DataError: if a required part or a named column is missing, one is named twice, or there
+            are no columns.
     """
-    columns, found = list(frame.columns), dict[str, str]()
-    for part in (*required, *optional):
+    if not columns:
+        raise DataError(f"{table_name}: no column has a name; add a header line.")
+    parts, found = (*required, *optional), dict[str, str]()
+    for part in parts:
         wanted = options.columns.get(part)
         if wanted in columns:
             if wanted in found.values():
                 raise DataError(
-                    f"{frame_name}: column {wanted!r} is given twice; check {OPTION[part]}."
+                    f"{table_name}: column {wanted!r} is given twice; check {OPTION[part]}."
                 )
             found[part] = str(wanted)
             options.used.add(part)
         elif wanted is not None and not options.shared:
             raise DataError(
-                f"{frame_name}: there is no column {wanted!r} ({OPTION[part]});"
+                f"{table_name}: there is no column {wanted!r} ({OPTION[part]});"
                 f" it has {listed(columns)}."
             )
-    for part in (*required, *optional):
-        column = match(columns, names[part], taken=found.values())
+    for part in parts:
+        free = [column for column in reversed(columns) if column not in found.values()]
+        by_name = {_PUNCTUATION.sub("", column.lower()): column for column in free}
+        usual = (_PUNCTUATION.sub("", name) for name in names[part])
+        column = next((by_name[name] for name in usual if name in by_name), None)
         if part not in found and column is not None:
             found[part] = column
         elif part not in found and part in required:
-            raise DataError(_not_found(columns, frame_name, part, names[part]))
-    return {part: found[part] for part in (*required, *optional) if part in found}
-
-
-def parts_in(
-    columns: list[str],
-    parts: tuple[str, ...],
-    options: ReadOptions,
-    names: Mapping[str, tuple[str, ...]] = COLUMN_NAMES,
-) -> set[str]:
-    """The columns that may be one of these parts."""
-    chosen = {options.columns.get(part) for part in parts}
-    chosen |= {match(columns, names[part]) for part in parts}
-    return {column for column in chosen if column in columns}
-
-
-def match(columns: list[str], names: tuple[str, ...], taken: Iterable[str] = ()) -> str | None:
-    """The column of the first of the names that some column has, in any case and punctuation."""
-    by_name: dict[str, str] = {}
-    for column in columns:
-        if column not in set(taken):
-            by_name.setdefault(_PUNCTUATION.sub("", column.lower()), column)
-    wanted = (_PUNCTUATION.sub("", name) for name in names)
-    return next((by_name[name] for name in wanted if name in by_name), None)
+            raise DataError(_not_found(columns, table_name, part, names[part]))
+    return {part: found[part] for part in parts if part in found}
 
 
 def listed(columns: list[str], most: int = 12) -> str:
@@ -132,13 +108,13 @@ def listed(columns: list[str], most: int = 12) -> str:
     return shown if len(columns) <= most else f"{shown} and {len(columns) - most} more"
 
 
-def _not_found(columns: list[str], frame_name: str, part: str, names: tuple[str, ...]) -> str:
+def _not_found(columns: list[str], table_name: str, part: str, names: tuple[str, ...]) -> str:
     if len(columns) == 1:
         return (
-            f"{frame_name}: there is one column only, {columns[0]!r}; columns are separated by a"
+            f"{table_name}: there is one column only, {columns[0]!r}; columns are separated by a"
             " comma, tab, semicolon, | or ::."
         )
     return (
-        f"{frame_name}: no column for {part} (looked for {', '.join(names[:4])}, ...); it has"
+        f"{table_name}: no column for {part} (looked for {', '.join(names[:4])}, ...); it has"
         f" {listed(columns)}. Name it with {OPTION[part]}, or add a header line if there is none."
     )

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from graphrec.data.cells import natural_ids
+from graphrec.data.cells import with_ids
 from graphrec.data.dataset import Dataset, make_dataset
 from graphrec.data.download import CHECKSUMS, fetch
 from graphrec.data.files import PARQUET_SUFFIXES, TEXT_SUFFIXES, Note
-from graphrec.data.names import MOVIE, TITLE, USER, ReadOptions
+from graphrec.data.names import MOVIE, OPTION, TITLE, USER, ReadOptions
 from graphrec.data.tables import join_details, movies_of, ratings_of
 from graphrec.errors import DataError
 
@@ -59,17 +59,36 @@ def load_dataset(
     """
     notes: list[str] = []
     options = ReadOptions(columns or {}, encoding, notes.append, shared=True)
-    table, movie_table, test = _read_tables(data, ratings, movies, min_rating, options)
+    table: pd.DataFrame
+    movie_table = test = None
+    simulated = False
+    if data is not None and ratings is not None:
+        raise DataError("give either --data or --ratings, not both.")
+    if ratings is not None:
+        table = ratings_of(ratings, options, min_rating)
+    elif data is None or not str(data):
+        raise DataError("say what to read: --data NAME_OR_FOLDER, or --ratings FILE.")
+    else:
+        folder = _folder(str(data))
+        simulated = folder.resolve() == sample_folder().resolve()
+        try:
+            table, test = _read_folder_ratings(folder, min_rating, options)
+            movie_table = None if movies is not None else _read_folder_movies(folder, options)
+        except OSError as error:
+            raise DataError(f"{folder}: can't be read: {error.strerror or error}.") from error
+    if movies is not None:
+        movie_table = movies_of(movies, options)
     if details is not None:
         if movie_table is None:
             movie_table = table[[MOVIE]].drop_duplicates().reset_index(drop=True)
         called = str(details) if isinstance(details, (str, os.PathLike)) else "details"
         more = movies_of(details, options)
         movie_table = join_details(movie_table, more, name=called, note=notes.append)
-    options.check_used()
+    for part, column in options.columns.items():
+        if part not in options.used:
+            raise DataError(f"no table has a column {column!r} for {part} ({OPTION[part]}).")
     name = "tables" if data is None else str(data)
     dataset = make_dataset(table, movie_table, test=test, name=name, note=notes.append)
-    simulated = data is not None and _is_sample(str(data))
     return replace(dataset, notes=tuple(notes), simulated=simulated)
 
 
@@ -78,32 +97,6 @@ def sample_folder() -> Path:
     package = Path(__file__).parents[1]
     installed = package / "sample"
     return installed if installed.is_dir() else package.parent / "data"
-
-
-def _read_tables(
-    data: str | Path | None,
-    ratings: Any,
-    movies: Any,
-    min_rating: float | None,
-    options: ReadOptions,
-) -> tuple[pd.DataFrame, pd.DataFrame | None, pd.DataFrame | None]:
-    """Ratings, movies and the data set's own test part, if any."""
-    if data is not None and ratings is not None:
-        raise DataError("give either --data or --ratings, not both.")
-    table: pd.DataFrame
-    movie_table = test = None
-    if ratings is not None:
-        table = ratings_of(ratings, options, min_rating)
-    elif data is None or not str(data):
-        raise DataError("say what to read: --data NAME_OR_FOLDER, or --ratings FILE.")
-    else:
-        folder = _folder(str(data))
-        try:
-            table, test = _read_folder_ratings(folder, min_rating, options)
-            movie_table = None if movies is not None else _read_folder_movies(folder, options)
-        except OSError as error:
-            raise DataError(f"{folder}: can't be read: {error.strerror or error}.") from error
-    return table, movie_table if movies is None else movies_of(movies, options), test
 
 
 def _folder(data: str) -> Path:
@@ -117,10 +110,6 @@ def _folder(data: str) -> Path:
     if path.is_file():
         raise DataError(f"{data} is a file; --data takes a folder or a name. Use --ratings {data}.")
     raise DataError(f"{data!r} is neither a folder nor one of {', '.join(NAMES)}.")
-
-
-def _is_sample(data: str) -> bool:
-    return _folder(data).resolve() == sample_folder().resolve()
 
 
 def _read_folder_ratings(
@@ -182,10 +171,18 @@ def _read_adjacency(path: Path, note: Note) -> pd.DataFrame:
         movies.append(rated)
     if not any(movies):
         raise DataError(f"{path} holds no user with a movie; a line is 'user movie movie ...'.")
-    user_ids = np.repeat(np.array(users, dtype=object), [len(rated) for rated in movies])
-    movie_ids = pd.Series([movie for rated in movies for movie in rated], dtype=object)
-    table = pd.DataFrame({USER: natural_ids(pd.Series(user_ids)), MOVIE: natural_ids(movie_ids)})
-    return _distinct(table, path, note)
+    table = pd.DataFrame(
+        {
+            USER: np.repeat(np.array(users, dtype=object), [len(rated) for rated in movies]),
+            MOVIE: np.array([movie for rated in movies for movie in rated], dtype=object),
+        }
+    )
+    for key in (USER, MOVIE):
+        table = with_ids(table, str(path), key, key, note)
+    repeated = table.duplicated()
+    if repeated.any():
+        note(f"{path}: {repeated.sum():,} pairs are repeated; counted once.")
+    return table[~repeated].reset_index(drop=True)
 
 
 def _read_ml_100k_movies(path: Path) -> pd.DataFrame:
@@ -214,10 +211,3 @@ def _read_ml_100k_movies(path: Path) -> pd.DataFrame:
             "genres": ["|".join(ML_100K_GENRES[row]) for row in flags.to_numpy(dtype=bool)],
         }
     )
-
-
-def _distinct(table: pd.DataFrame, path: Path, note: Note) -> pd.DataFrame:
-    repeated = table.duplicated()
-    if repeated.any():
-        note(f"{path}: {repeated.sum():,} pairs are repeated; counted once.")
-    return table[~repeated].reset_index(drop=True)

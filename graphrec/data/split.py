@@ -112,10 +112,11 @@ def make_split(
             test = rows[:0]
         else:
             test = _held_out(interactions, kind, rows, (TEST_FRACTION, cold_fraction), rng)
-        rest = _without(rows, test)
+        rest = np.setdiff1d(rows, test, assume_unique=True)
         fractions, most = (VALID_FRACTION, VALID_COLD_FRACTION), MAX_VALID_USERS
         valid = _held_out(interactions, kind, rest, fractions, rng, max_users=most)
-        split = Split(kind, _without(rest, valid), np.sort(valid), np.sort(test))
+        train = np.setdiff1d(rest, valid, assume_unique=True)
+        split = Split(kind, train, np.sort(valid), np.sort(test))
     if not len(split.train):
         raise ConfigError(
             "nothing is left to train on; the data needs more interactions, or --split none."
@@ -132,34 +133,52 @@ def _held_out(
     *,
     max_users: int | None = None,
 ) -> np.ndarray:
-    """Some of the rows, by a kind of split; at random for those that say nothing else.
+    """Some of the rows: the latest, those of cold movies, or some of each user's, by the kind.
+
+    Of each user it is the last row, or a random fraction, rounded at random; never the only row.
+    Rows of one second are shuffled.
 
     Args:
         interactions: that `rows` are of.
-        kind: of the split.
+        kind: of the split; a random fraction of each user's for those that say nothing else.
         rows: to choose from.
         fractions: of rows, and of movies for a cold-movies split.
         rng: of the random choices.
-        max_users: as for `_of_each_user`.
+        max_users: if given, only that many users, drawn at random, give a random fraction.
     """
-    match kind:
-        case SplitKind.TEMPORAL:
-            return _latest(interactions, rows, fractions[0], rng)
-        case SplitKind.LEAVE_LAST_OUT:
-            return _last_of_each_user(interactions, rows, rng)
-        case SplitKind.COLD_MOVIES:
-            return _with_cold(interactions, rows, fractions[1], fractions[0], rng)
-        case _:
-            return _of_each_user(interactions, rows, fractions[0], rng, max_users)
+    if kind is SplitKind.COLD_MOVIES:
+        return _with_cold(interactions, rows, fractions, rng)
+    if kind is SplitKind.TEMPORAL:
+        assert interactions.timestamp is not None
+        order = np.lexsort((rng.random(len(rows)), interactions.timestamp[rows]))
+        return rows[order[len(rows) - round(len(rows) * fractions[0]) :]]
+    if kind is SplitKind.LEAVE_LAST_OUT:
+        assert interactions.timestamp is not None
+        rows = rows[rng.permutation(len(rows))]
+        user, key = interactions.user[rows], interactions.timestamp[rows]
+    else:
+        if max_users is not None and max_users < interactions.num_users:
+            allowed = np.zeros(interactions.num_users, dtype=bool)
+            allowed[rng.choice(interactions.num_users, max_users, replace=False)] = True
+            rows = np.compress(allowed[interactions.user[rows]], rows)
+        user, key = interactions.user[rows], rng.random(len(rows))
+    counts = np.bincount(user)
+    quota = np.ones(len(counts))
+    if kind is not SplitKind.LEAVE_LAST_OUT:
+        quota = np.floor(counts * fractions[0] + rng.random(len(counts)))
+    order = np.lexsort((key, user))
+    rank = np.empty(len(rows), dtype=np.int64)  # from the user's end: 0 is last
+    rank[order] = np.cumsum(counts)[user[order]] - 1 - np.arange(len(rows))
+    return np.compress(rank < np.minimum(quota, counts - 1)[user], rows)
 
 
 def _by_user(interactions: Interactions, rng: np.random.Generator) -> Split:
     """Some users for the test, some of the others for validation, and the rest for training."""
     rows = np.arange(len(interactions))
     test_history, test = _new_users(interactions, rows, rng)
-    rest = _without(rows, np.concatenate([test_history, test]))
+    rest = np.setdiff1d(rows, np.concatenate([test_history, test]), assume_unique=True)
     valid_history, valid = _new_users(interactions, rest, rng)
-    train = _without(rest, np.concatenate([valid_history, valid]))
+    train = np.setdiff1d(rest, np.concatenate([valid_history, valid]), assume_unique=True)
     return Split(SplitKind.NEW_USERS, train, valid, test, valid_history, test_history)
 
 
@@ -173,80 +192,21 @@ def _new_users(
     number = min(MAX_NEW_USERS, round(len(users) * NEW_USER_FRACTION))
     is_new[rng.choice(users, number, replace=False)] = True
     own = np.compress(is_new[interactions.user[rows]], rows)
-    held_out = np.sort(_of_each_user(interactions, own, TEST_FRACTION, rng))
-    return _without(own, held_out), held_out
-
-
-def _without(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """The rows that aren't among the others; both distinct, the result sorted."""
-    left = np.zeros(max(rows.max(initial=-1), others.max(initial=-1)) + 1, dtype=bool)
-    left[rows] = True
-    left[others] = False
-    return np.flatnonzero(left)
-
-
-def _rank_from_end(user: np.ndarray, order_key: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For each row its rank counted from its user's end (0 is last), and its user's row count."""
-    order = np.lexsort((order_key, user))
-    counts = np.bincount(user)
-    ends = np.cumsum(counts)
-    rank = np.empty(len(user), dtype=np.int64)
-    rank[order] = ends[user[order]] - 1 - np.arange(len(user))
-    return rank, counts[user]
-
-
-def _of_each_user(
-    interactions: Interactions,
-    rows: np.ndarray,
-    fraction: float,
-    rng: np.random.Generator,
-    max_users: int | None = None,
-) -> np.ndarray:
-    """A random fraction of each user's rows, rounded at random, never a user's only row.
-
-    With `max_users` only that many users, drawn at random, give any.
-    """
-    if max_users is not None and max_users < interactions.num_users:
-        allowed = np.zeros(interactions.num_users, dtype=bool)
-        allowed[rng.choice(interactions.num_users, max_users, replace=False)] = True
-        rows = np.compress(allowed[interactions.user[rows]], rows)
-    user = interactions.user[rows]
-    rank, count = _rank_from_end(user, rng.random(len(rows)))
-    quota = np.floor(count * fraction + rng.random(user.max(initial=-1) + 1)[user])
-    return np.compress(rank < np.minimum(quota, count - 1), rows)
+    held_out = _held_out(interactions, SplitKind.RANDOM, own, (TEST_FRACTION, 0), rng)
+    return np.setdiff1d(own, held_out, assume_unique=True), held_out
 
 
 def _with_cold(
     interactions: Interactions,
     rows: np.ndarray,
-    cold_fraction: float,
-    fraction: float,
+    fractions: tuple[float, float],
     rng: np.random.Generator,
 ) -> np.ndarray:
     """All rows of some movies, and a random fraction of each user's others."""
     movie = interactions.movie[rows]
     rated = np.unique(movie)
-    number = min(max(1, round(len(rated) * cold_fraction)), len(rated) - 1)
+    number = min(max(1, round(len(rated) * fractions[1])), len(rated) - 1)
     is_cold = np.zeros(interactions.num_movies, dtype=bool)
     is_cold[rng.choice(rated, number, replace=False)] = True
-    warm = _of_each_user(interactions, rows[~is_cold[movie]], fraction, rng)
+    warm = _held_out(interactions, SplitKind.RANDOM, rows[~is_cold[movie]], fractions, rng)
     return np.concatenate([rows[is_cold[movie]], warm])
-
-
-def _latest(
-    interactions: Interactions, rows: np.ndarray, fraction: float, rng: np.random.Generator
-) -> np.ndarray:
-    """The latest fraction of all rows; rows of one second are shuffled."""
-    assert interactions.timestamp is not None
-    order = np.lexsort((rng.random(len(rows)), interactions.timestamp[rows]))
-    return rows[order[len(rows) - round(len(rows) * fraction) :]]
-
-
-def _last_of_each_user(
-    interactions: Interactions, rows: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
-    """Each user's last row, for users who have another; rows of one second are shuffled."""
-    assert interactions.timestamp is not None
-    rows = rows[rng.permutation(len(rows))]
-    rank, count = _rank_from_end(interactions.user[rows], interactions.timestamp[rows])
-    return np.compress((rank == 0) & (count > 1), rows)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
-from graphrec.data.cells import as_ratings, as_seconds, like_ids, natural_ids, with_ids
+from graphrec.data.cells import as_ratings, as_seconds, like_ids, with_ids
 from graphrec.data.files import Note, read_frame, warn
 from graphrec.data.names import (
     MOVIE,
@@ -19,7 +20,6 @@ from graphrec.data.names import (
     ReadOptions,
     find_columns,
     listed,
-    parts_in,
 )
 from graphrec.errors import DataError
 
@@ -31,7 +31,6 @@ __all__ = [
     "USER",
     "join_details",
     "like_ids",
-    "natural_ids",
     "read_movies",
     "read_ratings",
 ]
@@ -96,15 +95,18 @@ def read_movies(
 def ratings_of(source: Any, options: ReadOptions, min_rating: float | None = None) -> pd.DataFrame:
     """`read_ratings` with its options in one object."""
     note = options.note
+    find = partial(
+        find_columns, options=options, required=(USER, MOVIE), optional=(RATING, TIMESTAMP)
+    )
     frame, name = read_frame(
         source,
         called="the ratings table",
-        dtypes=lambda names: dict.fromkeys(parts_in(names, (USER, MOVIE), options), "str"),
-        positions=[USER, MOVIE, RATING, TIMESTAMP],
+        as_written=lambda *header: [find(*header)[key] for key in (USER, MOVIE)],
+        positions=(USER, MOVIE, RATING, TIMESTAMP),
         encoding=options.encoding,
         note=note,
     )
-    found = find_columns(frame, name, options, required=(USER, MOVIE), optional=(RATING, TIMESTAMP))
+    found = find(list(frame.columns), name)
     table = pd.DataFrame({key: frame[column] for key, column in found.items()})
     for key in (USER, MOVIE):
         table = with_ids(table, name, key, found[key], note)
@@ -115,24 +117,33 @@ def ratings_of(source: Any, options: ReadOptions, min_rating: float | None = Non
         table = table if seconds is None else table.assign(**{TIMESTAMP: seconds})
     if min_rating is not None:
         table = _drop_low(table, name, min_rating, note)
-    return _latest_of_duplicates(table, name, note)
+    repeated = table.duplicated([USER, MOVIE])
+    if repeated.any():
+        note(f"{name}: {repeated.sum():,} rows repeat a user-movie pair; the latest was kept.")
+        if TIMESTAMP in table:
+            table = table.sort_values(TIMESTAMP, kind="stable")
+        table = table.drop_duplicates([USER, MOVIE], keep="last").sort_index()
+    return table.reset_index(drop=True)
 
 
 def movies_of(source: Any, options: ReadOptions) -> pd.DataFrame:
     """`read_movies` with its options in one object."""
+    find = partial(
+        find_columns,
+        options=options,
+        required=(MOVIE,),
+        optional=(TITLE,),
+        names=NAMES_IN_MOVIES,
+    )
     frame, name = read_frame(
         source,
         called="the movies table",
-        dtypes=lambda names: dict.fromkeys(
-            parts_in(names, (MOVIE, TITLE), options, NAMES_IN_MOVIES), "str"
-        ),
-        positions=[MOVIE, TITLE, "genres"],
+        as_written=lambda *header: find(*header).values(),
+        positions=(MOVIE, TITLE, "genres"),
         encoding=options.encoding,
         note=options.note,
     )
-    found = find_columns(
-        frame, name, options, required=(MOVIE,), optional=(TITLE,), names=NAMES_IN_MOVIES
-    )
+    found = find(list(frame.columns), name)
     table = _with_metadata(frame, name, found, options.note)
     table = with_ids(table, name, MOVIE, found[MOVIE], options.note)
     if TITLE in table:
@@ -203,13 +214,3 @@ def _drop_low(table: pd.DataFrame, name: str, min_rating: float, note: Note) -> 
             f" {min_rating:g} or more; dropped."
         )
     return table[high]
-
-
-def _latest_of_duplicates(table: pd.DataFrame, name: str, note: Note) -> pd.DataFrame:
-    repeated = table.duplicated([USER, MOVIE])
-    if repeated.any():
-        note(f"{name}: {repeated.sum():,} rows repeat a user-movie pair; the latest was kept.")
-        if TIMESTAMP in table:
-            table = table.sort_values(TIMESTAMP, kind="stable")
-        table = table.drop_duplicates([USER, MOVIE], keep="last").sort_index()
-    return table.reset_index(drop=True)

@@ -203,6 +203,7 @@ def test_a_field_over_several_lines(write: Write) -> None:
         ("r.csv", "userId\n1\n", ": there is one column only, 'userId'; columns are separated by"),
         ("r.csv", "user movie\n1 2\n", ": there is one column only, 'user movie'; columns are"),
         ("r.csv", ",\n1,2\n", ": no column has a name; add a header line."),
+        ("r.csv", "userId,userId,movieId\n1,2,3\n", ": two columns are named 'userId'; rename"),
         ("r.csv", "user,,x\n1,2,3\n", ": no column for movie_id (looked for movie_id, movie,"),
         ("r.csv", "u1,m1,5\nu2,m1,4\n", "it has u1, m1, 5. Name it with --user-column, or add a"),
         ("r.csv", "a,b\n1,2\n", "it has a, b. Name it with --user-column"),

@@ -32,6 +32,15 @@ def test_ids_in_files(write: Write, notes: list[str], name: str, text: str, ids:
     assert read_movie_ids(write(name, text), note=notes.append).tolist() == ids
 
 
+def test_a_line_that_is_no_id_is_left_out(write: Write, notes: list[str]) -> None:
+    path = write("ids.txt", "30\nNA\n10\n")
+
+    assert read_movie_ids(path, note=notes.append).tolist() == [30, 10]
+    assert notes == [
+        f"{path}: 1 rows without a movie_id were left out (first: {path}, data row 2)."
+    ]
+
+
 def test_ids_in_parquet_and_in_latin_1(tmp_path: Path, write: Write, notes: list[str]) -> None:
     pd.DataFrame({"id": [30, 10]}).to_parquet(tmp_path / "m.parquet")
     latin = write("m.csv", "id,title\n30,Amélie\n10,It\n", encoding="latin-1")

@@ -224,8 +224,9 @@ def test_given_and_none_validate_on_the_same_rows_as_a_random_split_would() -> N
 
     split = make_split(dataset, SplitKind.NONE, seed=3)
 
-    expected = split_module._of_each_user(
-        dataset.interactions, rows, split_module.VALID_FRACTION, np.random.default_rng(3)
+    fractions = split_module.VALID_FRACTION, 0
+    expected = split_module._held_out(
+        dataset.interactions, SplitKind.RANDOM, rows, fractions, np.random.default_rng(3)
     )
     assert split.valid.tolist() == np.sort(expected).tolist()
 

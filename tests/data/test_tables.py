@@ -74,6 +74,14 @@ def test_a_named_column_is_not_taken_for_another_part_too() -> None:
     assert table.to_dict("list") == {"user_id": [3], "movie_id": [1]}
 
 
+def test_ids_are_read_as_written_where_a_named_column_has_another_part_s_name(write: Write) -> None:
+    path = write("r.csv", "user,uid\n10,007\n20,008\n")
+
+    table = read_ratings(path, columns={"movie_id": "user"})
+
+    assert table.to_dict("list") == {"user_id": ["007", "008"], "movie_id": [10, 20]}
+
+
 def test_columns_named_in_a_file(write: Write) -> None:
     path = write("r.csv", "who;what;how;when\n01;x;4.5;2020-01-01\n")
     named = {"user_id": "who", "movie_id": "what", "rating": "how", "timestamp": "when"}
