@@ -84,6 +84,10 @@ class Blend:
     popularity: float = 0.0
     unrated: float = 0.0
 
+    def __repr__(self) -> str:
+        weights = ", ".join(f"{name}={weight:.3g}" for name, weight in asdict(self).items())
+        return f"Blend({weights})"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UserSummands:

@@ -20,11 +20,6 @@ SHRINKAGE = 0.5
 _STD_USERS = 256
 
 
-def max_columns(wanted: int, num_users: int, num_movies: int) -> int:
-    """So many columns, or as many as there are and 2 GiB hold."""
-    return min(wanted, num_users, num_movies, MAX_FLOATS // (num_users + num_movies) or 1)
-
-
 @dataclass(frozen=True, slots=True)
 class SpectralSettings:
     r"""What validation chooses.
@@ -69,7 +64,7 @@ class Decomposition:
         scaled = scaled @ sp.diags_array(by_movie**-settings.movie_exponent)
         _, singular, vectors = randomized_svd(
             sp.csr_array(scaled, dtype=np.float32),
-            max_columns(settings.dim, *matrix.shape),
+            min(settings.dim, *matrix.shape, MAX_FLOATS // sum(matrix.shape) or 1),
             n_oversamples=OVERSAMPLES,
             n_iter=iterations,
             random_state=seed,

@@ -157,8 +157,8 @@ class Tower(nn.Module):
         and are nothing but the noise they began with.
         """
         if not isinstance(self.movies, IdEmbedding):
-            return torch.zeros_like(self.users()), self.movies(self.features)
-        users, movies = self.users(), self.movies()
+            return torch.zeros_like(self.users.weight), self.movies(self.features)
+        users, movies = self.users.weight, self.movies.weight
         if adjacency is None:
             return users, movies
         has_edges = (adjacency.degree > 0)[:, None]
@@ -173,7 +173,7 @@ class Tower(nn.Module):
         """
         states = self.states(adjacency if trained_only else None)
         users, movies = self.layers(*states, adjacency)
-        return (users, movies) if self.by_id else (users + self.users(), movies)
+        return (users, movies) if self.by_id else (users + self.users.weight, movies)
 
     def forward_sampled(self, sampler: NeighborSampler, users: Tensor, movies: Tensor) -> Pair:
         """Embeddings of some nodes over neighborhoods sampled around them; GraphSAGE only.
@@ -205,7 +205,9 @@ class Tower(nn.Module):
         )
         all_users = torch.zeros_like(user_states).index_copy(0, users, of_users[: len(users)])
         all_movies = torch.zeros_like(movie_states).index_copy(0, movies, of_movies[: len(movies)])
-        return (all_users, all_movies) if self.by_id else (all_users + self.users(), all_movies)
+        return (
+            (all_users, all_movies) if self.by_id else (all_users + self.users.weight, all_movies)
+        )
 
     @torch.no_grad()
     def feature_vectors(self) -> Tensor:

@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 
 from graphrec.config import Loss, ModelConfig, TrainConfig
-from graphrec.nn.spectral import max_columns
+from graphrec.nn.spectral import MAX_FLOATS
 from graphrec.train.validation import COARSE_DIM
 
 # Fitted to runs on two cores of a server, see benchmarks/RESULTS.md; bytes and operations a second.
@@ -56,7 +56,7 @@ def estimate(
     seconds = 2 * num_parts * epochs * steps_per_epoch * step  # to choose, then on all ratings
     memory = SELF_BYTES + num_edges * 60 + nodes * columns * 4 * 12
     if model.spectral:
-        wide = max_columns(model.spectral_dim, num_users, num_movies)
+        wide = min(model.spectral_dim, num_users, num_movies, MAX_FLOATS // nodes or 1)
         coarse = min(COARSE_DIM, wide)
         for dim, fits in ((wide, 2), (coarse, COARSE_FITS)):
             sparse = SVD_PASSES * num_edges * dim * 2 / SPARSE

@@ -1,6 +1,6 @@
 """The loss of one batch of users: negatives sampled, scores taken, one number out.
 
-Adding a loss takes a class here and a member of `graphrec.config.Loss`.
+Adding a loss takes a class in `OBJECTIVES` and a member of `graphrec.config.Loss`.
 """
 
 from __future__ import annotations
@@ -49,17 +49,6 @@ class Objective(ABC):
         self, config: TrainConfig, positives: PositiveLists, generator: torch.Generator
     ) -> None:
         self.config, self.positives, self.generator = config, positives, generator
-
-    @staticmethod
-    def make(
-        config: TrainConfig, positives: PositiveLists, generator: torch.Generator
-    ) -> Objective:
-        """The objective that the settings name."""
-        match config.loss:
-            case Loss.SOFTMAX:
-                return SoftmaxObjective(config, positives, generator)
-            case Loss.BPR:
-                return BPRObjective(config, positives, generator)
 
     @abstractmethod
     def sample(self, batch: UserBatch) -> Sampled:
@@ -121,3 +110,9 @@ class BPRObjective(Objective):
         user = users.index_select(0, batch.users[batch.row[sampled.row]])
         positive = (user * movies.index_select(0, batch.movie[sampled.row])).sum(dim=1)
         return bpr_loss(positive, (user * movies.index_select(0, sampled.movie)).sum(dim=1))
+
+
+OBJECTIVES: dict[Loss, type[Objective]] = {
+    Loss.SOFTMAX: SoftmaxObjective,
+    Loss.BPR: BPRObjective,
+}

@@ -28,7 +28,7 @@ from graphrec.nn.sampling import PositiveLists, UserBatches
 from graphrec.nn.spectral import Spectral, SpectralSettings
 from graphrec.nn.towers import Tower
 from graphrec.train.data import Change, TrainingData
-from graphrec.train.objective import Objective
+from graphrec.train.objective import OBJECTIVES
 from graphrec.train.validation import (
     QUICK_USERS,
     Validator,
@@ -426,7 +426,7 @@ class Trainer:
         self.batches = DataLoader(
             UserBatches(positives, config.batch_size, generator), batch_size=None
         )
-        self.objective = Objective.make(config, positives, generator)
+        self.objective = OBJECTIVES[config.loss](config, positives, generator)
         rate = config.learning_rate
         self.optimizer = torch.optim.Adam(self.tower.parameters(), lr=rate, fused=True)
         self.history: list[Epoch] = []

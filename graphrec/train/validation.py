@@ -232,11 +232,12 @@ def choose_blend(
     """
     has_id, has_metadata = (part in model.learned for part in (ID, METADATA))
     blend = Blend(float(has_id), float(has_metadata), popularity=popularity[0])
-    if not validator.can_score:
+    by_rated = validator.among(validator.is_rated) if validator.can_score else validator
+    if not by_rated.can_score:
         metadata = DEFAULT_METADATA if has_id and has_metadata else blend.metadata
         return replace(blend, metadata=metadata, spectral=DEFAULT_SPECTRAL), math.nan
     unit = model.with_blend(Blend(**dict.fromkeys(BLOCKS, 1.0)))
-    search = _BlendSearch(validator.among(validator.is_rated), ModelScorer(unit, validator.history))
+    search = _BlendSearch(by_rated, ModelScorer(unit, validator.history))
     if has_id and has_metadata:
         blend = search.with_metadata(blend)
     if model.spectral.dim:

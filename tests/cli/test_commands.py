@@ -289,6 +289,8 @@ def test_ctrl_c_keeps_the_best_so_far(tmp_path: Path, launcher: list[str]) -> No
     """A real process, interrupted in the middle of training, leaves a complete model."""
     model = tmp_path / "model"
     command = [sys.executable, *launcher, "train", "--output", str(model)]
+    # a shell that starts the tests in the background has them, and so the process, ignore Ctrl-C
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     ours, theirs = os.openpty()  # a terminal: its progress bar says when there is a best epoch
     with subprocess.Popen(
         [*command, "--epochs", "100000", "--patience", "100000"],
@@ -303,6 +305,7 @@ def test_ctrl_c_keeps_the_best_so_far(tmp_path: Path, launcher: list[str]) -> No
                 process.send_signal(signal.SIGINT)
             shown += part
     os.close(ours)
+    signal.signal(signal.SIGINT, before)
     assert process.returncode == 0, shown
     assert "Traceback" not in shown
     assert "(stopped early)" in shown

@@ -10,14 +10,14 @@ from torch import Tensor
 
 from graphrec.config import Loss, TrainConfig
 from graphrec.nn.sampling import PositiveLists, UserBatch
-from graphrec.train.objective import Objective
+from graphrec.train.objective import OBJECTIVES, Objective
 
 EDGES = torch.tensor([[0, 0, 1, 1, 2], [0, 1, 0, 2, 0]])
 
 
 def _objective(config: TrainConfig, num_movies: int = 4) -> Objective:
     positives = PositiveLists.from_edges(EDGES, 3, num_movies)
-    return Objective.make(config, positives, torch.Generator().manual_seed(0))
+    return OBJECTIVES[config.loss](config, positives, torch.Generator().manual_seed(0))
 
 
 def _loss(objective: Objective, users: Tensor, movies: Tensor, batch: UserBatch) -> Tensor:
@@ -48,9 +48,8 @@ def test_candidates_count_as_often_as_they_are_sampled() -> None:
 
 def test_bpr_leaves_out_users_who_watched_everything() -> None:
     positives = PositiveLists.from_edges(torch.tensor([[0, 0, 1], [0, 1, 0]]), 2, 2)
-    objective = Objective.make(
-        TrainConfig(loss=Loss.BPR), positives, torch.Generator().manual_seed(0)
-    )
+    config, generator = TrainConfig(loss=Loss.BPR), torch.Generator().manual_seed(0)
+    objective = OBJECTIVES[Loss.BPR](config, positives, generator)
     users = torch.tensor([[1.0], [2.0]], requires_grad=True)
     movies = torch.tensor([[1.0], [0.5]])
     loss = _loss(objective, users, movies, positives.batch(torch.tensor([0, 1])))
