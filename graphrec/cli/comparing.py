@@ -40,6 +40,9 @@ def similar(
             " all, side by side."
         ),
     ] = Similarity.BOTH,
+    include_unrated: Annotated[
+        bool, typer.Option(help="List movies without ratings beside a rated one, too.")
+    ] = False,
     model: options.ModelDir = options.DEFAULT_MODEL,
     as_json: options.AsJson = False,
 ) -> None:
@@ -64,7 +67,9 @@ def similar(
         raise ConfigError(f"{new} has {recommender.num_new} movies; --new takes one.")
     row = _row_of(recommender, title, movie_id)
     meant = recommender.movies.iloc[row]
-    table = recommender.similar(movie_id=meant["movie_id"], k=k, by=by)
+    table = recommender.similar(
+        movie_id=meant["movie_id"], k=k, by=by, include_unrated=include_unrated
+    )
     if new is not None:
         table = table.drop(columns="new")
     if as_json:

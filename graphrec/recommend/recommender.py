@@ -169,6 +169,7 @@ class Recommender:
         *,
         movie_id: Any = None,
         by: str = Similarity.BOTH,
+        include_unrated: bool = False,
     ) -> pd.DataFrame:
         """The movies closest to one movie.
 
@@ -183,6 +184,9 @@ class Recommender:
             movie_id: the id, instead of `movie`, where a title could look the same.
             by: what to compare, a `Similarity` or its name; where the model has only one of the
                 two learned parts, ``both`` is that one.
+
+            include_unrated: whether movies without ratings may be listed for a rated one, as they
+                are for a movie without ratings.
 
         Returns:
             Columns ``movie_id``, ``title``, ``score`` (-1 to 1), where there are several the
@@ -201,7 +205,7 @@ class Recommender:
         if (movie is None) == (movie_id is None):
             raise ConfigError("name one movie: by title or by id.")
         row = self.find(movie if movie_id is None else ById(movie_id))
-        found = closest(self.embeddings, row, k, by)
+        found = closest(self.embeddings, row, k, by, include_unrated=include_unrated)
         table = movie_table(self.movies, self.num_new, found.rows, found.score).assign(
             **found.columns
         )

@@ -36,17 +36,37 @@ class Closest:
     columns: dict[str, np.ndarray]
 
 
-def closest(embeddings: MovieEmbeddings, row: int, k: int, by: Similarity) -> Closest:
+def closest(
+    embeddings: MovieEmbeddings,
+    row: int,
+    k: int,
+    by: Similarity,
+    *,
+    include_unrated: bool = False,
+) -> Closest:
     """The k movies closest to one, with every way's cosine; by ``all``, k of each way.
+
+    Movies without interactions are closest to an unrated movie like any other. To a rated one only
+    if asked for: their embeddings are predictions, which vary less than what is learned, so they
+    would crowd out movies that people really watch together.
+
+    Args:
+        embeddings: of all movies.
+        row: the movie.
+        k: how many.
+        by: what to compare.
+        include_unrated: whether movies without interactions may be closest to a rated one.
 
     Raises:
         ConfigError: if the model has nothing to compare by in that way, or of that movie.
     """
-    cosines = compare_to(embeddings, row)
+    cosines, rated = compare_to(embeddings, row), embeddings.degree > 0
     _check(cosines, by)
+    allowed = np.ones_like(rated) if include_unrated or not rated[row] else rated.copy()
+    allowed[row] = False
     if by is Similarity.ALL:
-        return _each_way(cosines, embeddings.degree > 0, row, k)
-    rows = _best(cosines[by], row, k)
+        return _each_way(cosines, rated, allowed, row, k)
+    rows = _best(cosines[by], allowed, k)
     shown = (way for way in ORDER if way in cosines and way is not Similarity.BOTH)
     columns = {way.value: cosines[way][rows] for way in shown}
     return Closest(rows, cosines[by][rows], columns if len(columns) > 1 else {})
@@ -99,7 +119,11 @@ def _check(cosines: dict[Similarity, np.ndarray], by: Similarity) -> None:
 
 
 def _each_way(
-    cosines: dict[Similarity, np.ndarray], rated: np.ndarray, row: int, k: int
+    cosines: dict[Similarity, np.ndarray],
+    rated: np.ndarray,
+    allowed: np.ndarray,
+    row: int,
+    k: int,
 ) -> Closest:
     """Every way's list under the other's: its name, ranks from 1, and what is found by ID only.
 
@@ -109,7 +133,7 @@ def _each_way(
     ways = [way for way in ORDER if way in cosines and cosines[way].any()]
     if not set(LEARNED) <= set(ways):
         ways = [way for way in ways if way is not Similarity.BOTH]  # it is the other one
-    lists = {way: _best(cosines[way], row, k) for way in ways}
+    lists = {way: _best(cosines[way], allowed, k) for way in ways}
     rows = np.concatenate(list(lists.values()))
     others = [lists[way] for way in ways if way not in (Similarity.COLLABORATIVE, Similarity.BOTH)]
     by_id = lists.get(Similarity.COLLABORATIVE, rows[:0])
@@ -123,9 +147,9 @@ def _each_way(
     return Closest(rows, np.concatenate(scores), columns)
 
 
-def _best(cosine: np.ndarray, row: int, k: int) -> np.ndarray:
-    """The k best rows but `row` itself; among equals the first."""
-    others = np.delete(np.arange(len(cosine)), row)
+def _best(cosine: np.ndarray, allowed: np.ndarray, k: int) -> np.ndarray:
+    """The k best of the allowed rows; among equals the first."""
+    others = np.flatnonzero(allowed)
     return np.asarray(others[np.argsort(-cosine[others], kind="stable")[:k]])
 
 

@@ -45,7 +45,9 @@ def test_similar_to_a_new_movie_and_by_its_title(recommender: Recommender) -> No
     more = recommender.add_movies(_new())
     table = more.similar("odd one", k=16)
     assert (table["movie_id"] % 2 == 1).mean() > 0.9
-    assert "Odd one (1990)" in more.similar(movie_id=1, k=33)["title"].tolist()
+    assert "Odd one (1990)" not in more.similar(movie_id=1, k=33)["title"].tolist()
+    with_unrated = more.similar(movie_id=1, k=33, include_unrated=True)
+    assert "Odd one (1990)" in with_unrated["title"].tolist()
 
 
 def test_movies_can_be_added_twice(recommender: Recommender) -> None:

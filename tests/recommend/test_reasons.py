@@ -116,7 +116,7 @@ def test_no_metadata_and_no_interactions(model_folder: Path) -> None:
     new = pd.DataFrame({"movie_id": [100], "title": ["Odd one (1990)"], "genres": ["Drama|War"]})
     more = Recommender.load(model_folder).add_movies(new)
     assert "in common" not in "".join(more.similar(movie_id=100)["why"])
-    why = more.similar(movie_id=1, k=33).set_index("movie_id")["why"]
+    why = more.similar(movie_id=1, k=33, include_unrated=True).set_index("movie_id")["why"]
     assert why[100].endswith("no ratings yet")
     assert "expected" in why[3]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -65,7 +66,7 @@ def _embeddings() -> MovieEmbeddings:
 
 def test_only_rated_movies_are_found_by_id_alone() -> None:
     """The ID embedding of an unrated movie is predicted from metadata: no find."""
-    found = closest(_embeddings(), 0, 2, Similarity.ALL)
+    found = closest(_embeddings(), 0, 2, Similarity.ALL, include_unrated=True)
     lists = pd.DataFrame(found.columns).assign(movie_id=found.rows)
     by_id = lists[lists["by"] == "collaborative"]
     assert by_id["movie_id"].tolist() == [1, 2]
@@ -75,6 +76,18 @@ def test_only_rated_movies_are_found_by_id_alone() -> None:
     assert common.loc["collaborative", "metadata"] == 0
     assert common.loc["metadata", "features"] == 2
     assert np.diag(common).tolist() == [2, 2, 2, 2]
+
+
+@pytest.mark.parametrize("by", list(Similarity))
+def test_unrated_movies_are_listed_for_an_unrated_one_or_if_asked_for(by: Similarity) -> None:
+    def unrated(row: int, **options: bool) -> bool:
+        return 2 in closest(_embeddings(), row, 31, by, **options).rows
+
+    assert not unrated(0)
+    assert unrated(0, include_unrated=True)
+    degree = np.where(np.isin(np.arange(32), (0, 2)), 0, 5).astype(np.float32)
+    own = replace(_embeddings(), degree=degree)  # the movie itself is unrated
+    assert 2 in closest(own, 0, 31, by).rows
 
 
 def test_an_imputed_id_embedding_finds_nothing() -> None:
