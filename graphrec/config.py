@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
+from numbers import Integral, Real
 from typing import Any, TypeVar
 
 from graphrec.errors import ConfigError
@@ -169,11 +170,11 @@ class ModelConfig:
     num_layers: int = setting(1, "Number of layers; 0 is matrix factorisation.", low=0, high=4)
     spectral: bool = setting(True, "Add a closed-form spectral part to the score.")
     spectral_dim: int = setting(
-        1024, "Singular vectors of the spectral part at most; validation chooses.", low=1
+        1024, "Singular vectors of the spectral part at most; validation chooses.", low=2
     )
     init_std: float = setting(0.01, "Standard deviation of initial embeddings.", low=0, above=True)
     metadata_scale: float = setting(
-        0.3, "Learning speed of the metadata's linear map beside users' vectors.", low=0, above=True
+        0.3, "Factor of the features; a larger one trains their map faster.", low=0, above=True
     )
 
     def __post_init__(self) -> None:
@@ -194,7 +195,10 @@ class TrainConfig:
     num_negatives: int = setting(2048, "Negatives per batch for the softmax loss.", low=1)
     temperature: float = setting(0.12, "Temperature of the softmax loss.", low=0, above=True)
     logq_correction: float = setting(
-        0.5, "logQ correction of in-batch negatives: 0 as drawn, 1 all movies alike.", low=0, high=1
+        0.5,
+        "logQ correction of in-batch negatives: 0 none, 1 full.",
+        low=0,
+        high=1,
     )
     learning_rate: float = setting(2e-3, "Learning rate of Adam.", low=0, above=True)
     batch_size: int | None = setting(None, "Users per step; by default from the data.", low=1)
@@ -211,7 +215,7 @@ class TrainConfig:
     scoring: Scoring | None = setting(
         None, "Score of two embeddings; by default cosine for softmax, dot for BPR."
     )
-    seed: int = setting(0, "Seed of everything random.", low=0, high=2**63 - 1)
+    seed: int = setting(0, "Seed of everything random.", low=0, high=2**32 - 1)
     device: str = setting("auto", "Device as torch names it; auto takes a GPU if there is one.")
 
     def __post_init__(self) -> None:
@@ -272,11 +276,13 @@ def _check(config: ModelConfig | TrainConfig) -> None:
         if low is None:
             continue
         for number in value if isinstance(value, tuple) else (value,):
-            if isinstance(number, bool) or not isinstance(number, (int, float)):
-                raise ConfigError(f"{option} is {number!r}; it must be a number.")
+            whole = isinstance(one.default, (int, tuple)) or one.default is None
+            if isinstance(number, bool) or not isinstance(number, Integral if whole else Real):
+                a_number = "a whole number" if whole else "a number"
+                raise ConfigError(f"{option} is {number!r}; it must be {a_number}.")
             too_low = number <= low if above else number < low
             if too_low or (high is not None and number > high) or not math.isfinite(number):
                 allowed = f"above {low:g}" if above else f"{low:g} or more"
                 if high is not None:
-                    allowed = f"{low:g} to {'2^63 - 1' if high == 2**63 - 1 else f'{high:g}'}"
+                    allowed = f"{low:g} to {'2^32 - 1' if high == 2**32 - 1 else f'{high:g}'}"
                 raise ConfigError(f"{option} is {number}; it must be {allowed}.")

@@ -125,9 +125,9 @@ def normalized_adjacency(graph: HeteroData) -> Tensor:
     value = torch.cat([weight, graph[REV_RATES].edge_weight])
     order = torch.argsort(row * num_nodes + column)  # CSR wants them sorted; callers may edit edges
     row, column, value = row[order], column[order], value[order]
-    degree = torch.zeros(num_nodes).index_add_(0, row, value)
+    degree = torch.zeros(num_nodes, device=row.device).index_add_(0, row, value)
     root = degree.clamp(min=torch.finfo(torch.float32).tiny).rsqrt() * (degree > 0)
-    pointer = torch.zeros(num_nodes + 1, dtype=torch.int64)
+    pointer = torch.zeros(num_nodes + 1, dtype=torch.int64, device=row.device)
     pointer[1:] = torch.bincount(row, minlength=num_nodes).cumsum(0)
     size = num_nodes, num_nodes
     return csr_tensor(pointer, column, value * root[row] * root[column], size)

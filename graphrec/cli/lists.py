@@ -41,7 +41,7 @@ def show_each_way(table: pd.DataFrame) -> None:
     show_table(["", *(f"  {way}" for way in lists)], list(ranks))
     if table["collaborative_only"].any():
         others = set(lists) - {Similarity.COLLABORATIVE, Similarity.BOTH}
-        typer.echo(f"{ONLY} only in the collaborative list, not by {' or '.join(sorted(others))}.")
+        typer.echo(f"{ONLY} in the collaborative list, but not by {' or '.join(sorted(others))}.")
     if len(lists) > 1:
         typer.echo()
         common = overlap(table)

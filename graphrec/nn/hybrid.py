@@ -16,16 +16,17 @@ block                   user :math:`x_u`                                      mo
 ======================  ====================================================  =====================
 
 - :math:`z` are trainable ID embeddings of users and movies after propagation (`Tower`), compared by
-  cosine as in the loss. (Trained by BPR they aren't scaled to length 1.)
+  cosine as in the loss. (Where inner products are trained, as by BPR, they aren't scaled.) Users
+  without interactions get the mean of the others'.
 - :math:`v` likewise from the movies' metadata, through a linear map.
 - :math:`s` are singular vectors of the interaction matrix, in closed form (`Spectral`).
 - :math:`d_i` counts a movie's interactions. Softmax on cosines with popular movies as negatives
   learns what a user likes beyond what everybody does; this puts the latter back.
 - :math:`a` is the `Blend`, chosen on validation.
 
-**Movies without interactions** (cold-start) have :math:`v_i` from their own metadata; their
-:math:`z_i`, :math:`s_i` and :math:`\ln d_i` are imputed: predicted from metadata by the movies that
-have interactions (`graphrec.nn.coldstart`).
+**Movies without interactions** (cold-start) have :math:`v_i` from their own metadata; if the model
+has that block, their :math:`z_i`, :math:`s_i` and :math:`\ln d_i` are imputed: predicted from
+metadata by the movies that have interactions (`graphrec.nn.coldstart`). Else they are 0.
 
 **New users** are folded in without training: :math:`s_u` is a sum over the history already, and
 
@@ -354,7 +355,7 @@ class HybridModel(nn.Module):
         """x of some users, float32 [N, K].
 
         Args:
-            history: their interactions with weights above 0, [N, M].
+            history: their interactions with weights from 0 to 1, [N, M].
             users: which training users they are, int64 [N]; None folds them in as new users.
         """
         blocks: list[Tensor] = []

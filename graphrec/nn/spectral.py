@@ -120,7 +120,7 @@ class Spectral(nn.Module):
         active = np.flatnonzero(np.diff(matrix.indptr))
         some = active[:: max(1, len(active) // _STD_USERS)]
         scores = part.user_vectors(matrix[some]) @ part.movie.T
-        part.movie /= max(float(scores.std(dim=1, correction=0).mean()), 1e-12)
+        part.movie /= float(scores.std(dim=1, correction=0).mean()) or 1.0
         return part
 
     @classmethod

@@ -35,7 +35,7 @@ FEATURES, FEATURE_ARRAYS = "features.json", "features.safetensors"
 FILES = {
     *(MANIFEST, MODEL, TOWERS, USERS, MOVIES, INTERACTIONS, FEATURES, FEATURE_ARRAYS),
 }
-_KEYS = {"files", "data", "split", "model", "training", "score"}
+_KEYS = {"files", "settings", "data", "split", "model", "training", "score"}
 PARTS = ("train", "valid", "test", "valid_history", "test_history")
 """Values of the column ``part`` of interactions.parquet, by their number."""
 
@@ -74,19 +74,17 @@ class Artefact:
         except (OSError, ValueError) as error:
             raise ArtefactError(f"{folder / MANIFEST} is damaged: {error}. Train again.") from error
         if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-            raise ArtefactError(f"{folder} is not a graphrec model ({MANIFEST} says otherwise).")
-        if not isinstance(manifest.get("format_version"), int) or not set(manifest) >= _KEYS:
+            raise ArtefactError(f"{folder} is not a graphrec model: {MANIFEST} is of another kind.")
+        if not isinstance(manifest.get("format_version"), int):
             raise ArtefactError(f"{folder / MANIFEST} is damaged: it is incomplete. Train again.")
-        if manifest["format_version"] > FORMAT_VERSION:
+        if (own := manifest["format_version"]) != FORMAT_VERSION:
+            what = "train again, with --force" if own < FORMAT_VERSION else "upgrade graphrec"
             raise ArtefactError(
-                f"{folder} was written by graphrec {manifest.get('graphrec_version')} in a newer"
-                " format; upgrade graphrec to read it."
+                f"{folder} is a model of format {own}, and this graphrec reads format"
+                f" {FORMAT_VERSION}; {what}."
             )
-        if manifest["format_version"] < FORMAT_VERSION:
-            raise ArtefactError(
-                f"{folder} was written by graphrec {manifest.get('graphrec_version')} in an older"
-                " format; train again."
-            )
+        if not set(manifest) >= _KEYS:
+            raise ArtefactError(f"{folder / MANIFEST} is damaged: it is incomplete. Train again.")
         return cls(folder, manifest)
 
     def file(self, name: str) -> Path:
@@ -156,6 +154,7 @@ class Artefact:
                 layers=config.layers,
                 num_layers=config.num_layers,
                 metadata_scale=config.metadata_scale,
+                generator=torch.Generator(),  # not the caller's; the weights are read below
             )
             prefix = f"{part}."
             own = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}

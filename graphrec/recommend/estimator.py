@@ -18,6 +18,7 @@ from graphrec.data.sources import load_dataset
 from graphrec.data.split import Split, make_split
 from graphrec.errors import ConfigError
 from graphrec.recommend.artefact import Artefact
+from graphrec.recommend.lists import several
 from graphrec.recommend.recommender import Recommender
 from graphrec.recommend.saving import InMemory, save_model
 
@@ -119,7 +120,7 @@ class GraphRecommender(Recommender):
         data: Any,
         movies: Any = None,
         *,
-        split: Split | None = None,
+        split: Split | str | None = None,
         verbose: bool = True,
     ) -> GraphRecommender:
         """Train; what was learned before is forgotten.
@@ -128,7 +129,8 @@ class GraphRecommender(Recommender):
             data: a `Dataset` as `graphrec.load_dataset` returns it, or a ratings table, as path or
                 data frame.
             movies: a movies table beside a ratings table.
-            split: as `graphrec.make_split` returns it, instead of the settings' ``split``.
+            split: as `graphrec.make_split` returns it, or a `SplitKind`'s name, instead of the
+                settings' ``split``.
             verbose: whether a progress bar is shown, in a terminal or a notebook.
 
         Raises:
@@ -141,12 +143,11 @@ class GraphRecommender(Recommender):
         model = ModelConfig(**{field.name: own[field.name] for field in fields(ModelConfig)})
         train = TrainConfig(**{field.name: own[field.name] for field in fields(TrainConfig)})
         dataset = self._dataset(data, movies)
-        if split is None:
-            split = make_split(
-                dataset, own["split"], seed=own["seed"], cold_fraction=own["cold_fraction"]
-            )
+        if not isinstance(split, Split):
+            kind, fraction = split or own["split"], own["cold_fraction"]
+            split = make_split(dataset, kind, seed=own["seed"], cold_fraction=fraction)
         with _progress(verbose) as callbacks:
-            ignored = tuple(own["ignore_columns"])
+            ignored = tuple(several(own["ignore_columns"]))
             fitted = fit(dataset, split, model, train, ignore=ignored, callbacks=callbacks)
         self.__dict__ = {"_settings": own}
         super().__init__(InMemory.of(dataset, split, fitted))
@@ -176,7 +177,7 @@ class GraphRecommender(Recommender):
                 f"this model is saved already, in {self.artefact.folder}; copy that folder."
             )
         own = self.artefact
-        save_model(folder, own.trained_on, own.parts, own.fitted, force=force)
+        save_model(folder, own.trained_on, own.split, own.fitted, force=force)
 
     @classmethod
     def load(cls, folder: str | Path = "graphrec-model") -> GraphRecommender:
@@ -186,12 +187,9 @@ class GraphRecommender(Recommender):
             ArtefactError: if there is none, or it is damaged or of another format.
         """
         artefact = Artefact.open(folder)
-        saved = {**artefact.manifest["model"], **artefact.manifest["training"]}
-        saved |= {
-            "split": artefact.manifest["split"]["kind"],
-            "num_neighbors": tuple(saved["num_neighbors"]),
-        }
-        model = cls(**{name: saved[name] for name in _DEFAULTS if name in saved})
+        saved = artefact.manifest["settings"] | {"split": artefact.manifest["split"]["kind"]}
+        lists = {name: tuple(v) for name, v in saved.items() if isinstance(v, list)}
+        model = cls(**{name: v for name, v in (saved | lists).items() if name in _DEFAULTS})
         Recommender.__init__(model, artefact)
         return model
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -96,4 +97,7 @@ def _from_json(path: Path, movies: pd.DataFrame) -> pd.DataFrame:
 
 def _free_id(ids: pd.Series[Any]) -> Any:
     """An id that no movie has."""
-    return int(ids.max()) + 1 if ids.dtype.kind in "iu" else "new"
+    if ids.dtype.kind in "iu":
+        return int(ids.max()) + 1
+    taken = set(ids)
+    return next(name for name in (f"new {number}" for number in count(1)) if name not in taken)

@@ -43,7 +43,7 @@ def new_users(
         ConfigError: if ratings come with a table, or aren't one for each movie.
         DataError: if a rating or the table can't be used.
     """
-    if not isinstance(history, (pd.DataFrame, Path)):
+    if not (isinstance(history, Path) or hasattr(history, "columns")):  # a frame of any library
         rows = np.array([find(movie) for movie in several(history)], dtype=np.int64)
         given = None if ratings is None else several(ratings)
         return one_history(rows, given, train_ratings, len(movies))

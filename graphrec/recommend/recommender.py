@@ -94,7 +94,9 @@ class Recommender:
         """
         encoder = self.artefact.encoder()
         new = read_new_movies(movies, self.movies, encoder, has_titles=self.has_titles, note=note)
-        return Recommender(self.artefact, before=self, new=new)
+        before = Recommender.__new__(Recommender)  # as it is now: an estimator may be fitted again
+        before.__dict__ = dict(self.__dict__)
+        return Recommender(self.artefact, before=before, new=new)
 
     @property
     def num_new(self) -> int:

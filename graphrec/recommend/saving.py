@@ -95,12 +95,12 @@ class InMemory(Artefact):
     """A trained model that was not saved, asked like one that was.
 
     Attributes:
-        trained_on, parts: the data set and its split.
+        trained_on, split: the data set and its split.
         fitted: as `graphrec.fit` returns it.
     """
 
     trained_on: Dataset
-    parts: Split
+    split: Split
     fitted: Fitted
 
     @classmethod
@@ -130,10 +130,10 @@ class InMemory(Artefact):
 
     def interactions(self, users: IdMap, movies: IdMap) -> tuple[Interactions, Split]:
         del users, movies
-        return self.trained_on.interactions, self.parts
+        return self.trained_on.interactions, self.split
 
     def dataset(self) -> tuple[Dataset, Split]:
-        return self.trained_on, self.parts
+        return self.trained_on, self.split
 
 
 def _manifest(
@@ -159,6 +159,11 @@ def _manifest(
         "split": {
             "kind": split.kind.value,
             **{part: len(getattr(split, part)) for part in PARTS},
+        },
+        "settings": {  # as they were given
+            **asdict(fitted.model_config),
+            **asdict(fitted.given_config),
+            "ignore_columns": list(fitted.ignored),
         },
         "model": asdict(fitted.model_config),
         "training": {

@@ -10,6 +10,8 @@ import numpy as np
 from graphrec.config import Part
 from graphrec.errors import ConfigError
 
+_BLOCK = 1_024  # movies whose neighbors are found at a time
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MovieEmbeddings:
@@ -83,13 +85,14 @@ def nearest(vectors: np.ndarray, k: int) -> np.ndarray:
     Returns:
         int32 [N, min(k, n - 1)] with n the number of rows that aren't zero; -1 in rows of zeros.
     """
-    from sklearn.neighbors import NearestNeighbors
-    from sklearn.preprocessing import normalize
-
     rows = np.flatnonzero(vectors.any(axis=1))
     k = max(min(k, len(rows) - 1), 0)
-    found = np.full((len(vectors), k), -1, dtype=np.int32)
-    if k:
-        index = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(normalize(vectors[rows]))
-        found[rows] = rows[index.kneighbors(return_distance=False)]  # never the row itself
+    found, own = np.full((len(vectors), k), -1, dtype=np.int32), vectors[rows]
+    for start in range(0, len(rows) if k else 0, _BLOCK):
+        products = own[start : start + _BLOCK] @ own.T
+        number = np.arange(len(products))
+        products[number, start + number] = -np.inf  # never the row itself
+        best = np.argpartition(-products, k - 1, axis=1)[:, :k]
+        order = np.argsort(-np.take_along_axis(products, best, axis=1), axis=1, kind="stable")
+        found[rows[start : start + _BLOCK]] = rows[np.take_along_axis(best, order, axis=1)]
     return found

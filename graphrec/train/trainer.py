@@ -112,7 +112,7 @@ class Experiment:
         train = final = TrainingData.from_rows(
             dataset, split.train, history=split.valid_history, ignore=ignore, change=change
         )
-        if len(split.valid):
+        if len(split.valid) + len(split.valid_history) + len(split.test_history):
             final = TrainingData.from_rows(
                 dataset, split.known, history=split.test_history, ignore=ignore, change=change
             )
@@ -171,6 +171,8 @@ class Fitted:
         history: interactions by which users are known to it, users x movies.
         encoder: fitted metadata statistics.
         model_config, train_config: the settings it was made with, the latter filled in.
+        given_config: the latter as it was given.
+        ignored: metadata columns that were left out.
         spectral: the settings of the spectral part; None without one.
         parts: the trained towers by name, ``id``, ``metadata`` or both.
         valid: validation NDCG@20 of the model made of the training part; NaN without a validation
@@ -184,6 +186,8 @@ class Fitted:
     encoder: FeatureEncoder = field(repr=False)
     model_config: ModelConfig
     train_config: TrainConfig
+    given_config: TrainConfig = field(repr=False)
+    ignored: tuple[str, ...]
     spectral: SpectralSettings | None
     parts: dict[str, TrainedPart] = field(repr=False)
     valid: float
@@ -233,12 +237,15 @@ def fit(
     """
     began = time.perf_counter()
     model_config = model_config or ModelConfig()
-    config = (config or TrainConfig()).for_users(dataset.interactions.num_users)
+    given = config or TrainConfig()
+    config = given.for_users(dataset.interactions.num_users)
     config = replace(config, device=str(find_device(config.device)))
     callbacks = callbacks or Callbacks()
     check_settings(dataset, model_config, config, ignore)
     experiment = Experiment.of(dataset, split, config.seed, ignore=ignore)
     final, validator = experiment.final, experiment.validator
+    if model_config.node_state is NodeState.METADATA and not final.features.shape[1]:
+        raise ConfigError("--node-state metadata needs metadata, and no column gives a feature.")
     settings: SpectralSettings | None = None
     if model_config.spectral:
         callbacks.on_stage("spectral part", None)
@@ -281,6 +288,8 @@ def fit(
         encoder=final.encoder,
         model_config=model_config,
         train_config=config,
+        given_config=given,
+        ignored=tuple(ignore),
         spectral=settings,
         parts={part.name: part for part in parts},
         valid=valid,

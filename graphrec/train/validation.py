@@ -118,11 +118,13 @@ class Validator:
         self, score: Callable[[np.ndarray], Iterable[Tensor]], movies: np.ndarray
     ) -> np.ndarray:
         """Which fraction of the first 20 are some movies, bool [M], by several scorings."""
-        blocks = [
-            [movies[block.movies[~np.isneginf(block.scores)]].mean() for block in ranked]
-            for ranked in self._ranked(score, np.sort(self.users[:QUICK_USERS]))
-        ]
-        return np.asarray(np.mean(blocks, axis=0))
+        found: np.ndarray | float = 0.0
+        listed: np.ndarray | float = 0.0
+        for ranked in self._ranked(score, np.sort(self.users[:QUICK_USERS])):
+            lists = [block.movies[~np.isneginf(block.scores)] for block in ranked]
+            found = found + np.array([movies[own].sum() for own in lists])
+            listed = listed + np.array([len(own) for own in lists])
+        return np.asarray(found / np.maximum(listed, 1))
 
     def _ranked(
         self, score: Callable[[np.ndarray], Iterable[Tensor]], users: np.ndarray

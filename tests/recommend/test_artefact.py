@@ -120,13 +120,14 @@ def test_foreign_and_damaged_manifest(copy: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "advice"), [(99, "a newer format; upgrade"), (1, "an older format; train again")]
+    ("version", "advice"),
+    [(99, "reads format 7; upgrade graphrec"), (1, "reads format 7; train again")],
 )
 def test_other_formats(copy: Path, version: int, advice: str) -> None:
     manifest = json.loads((copy / MANIFEST).read_text(encoding="utf-8"))
     manifest |= {"format_version": version, "graphrec_version": "9.9"}
     (copy / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
-    with pytest.raises(ArtefactError, match=rf"graphrec 9\.9 in {advice}"):
+    with pytest.raises(ArtefactError, match=advice):
         Artefact.open(copy)
 
 

@@ -139,3 +139,23 @@ def test_takes_a_split(world: Dataset) -> None:
     model = graphrec.GraphRecommender(**SETTINGS).fit(world, split=split, verbose=False)
     assert "fitted on" in repr(model)
     assert not math.isinf(model.validation_)
+
+
+def test_a_loaded_model_has_the_settings_that_were_given(world: Dataset, tmp_path: Path) -> None:
+    model = graphrec.GraphRecommender(**SETTINGS, ignore_columns="genres")
+    model.fit(world, split="none", verbose=False).save(tmp_path / "model")
+    loaded = graphrec.GraphRecommender.load(tmp_path / "model")
+    changed = {"split": "none", "ignore_columns": ("genres",)}
+    assert loaded.get_params() == model.get_params() | changed
+    assert model.artefact.encoder().feature_names == loaded.artefact.encoder().feature_names
+    assert not any("genres" in name for name in loaded.artefact.encoder().feature_names)
+
+
+def test_what_was_added_stays_when_the_model_is_fitted_again(world: Dataset) -> None:
+    model = graphrec.GraphRecommender(**SETTINGS).fit(world, verbose=False)
+    new = pd.DataFrame({"movie_id": [100], "title": ["Odd one (1990)"], "genres": ["Drama|War"]})
+    more = model.add_movies(new)
+    model.set_params(embedding_dim=4).fit(world, verbose=False)
+    assert more.num_new == 1
+    assert more.model.num_movies == len(more.movies)
+    assert more.model.learned["id"].dim == 8

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from graphrec import Recommender
@@ -48,3 +49,15 @@ def test_bad_histories(recommender: Recommender) -> None:
     table = pd.DataFrame({"user_id": [1, 2, 1], "movie_id": [1, 901, 902]})
     with pytest.warns(DataWarning, match="2 interactions .*1 users who have no other"):
         assert set(recommender.recommend(history=table, k=2)["user_id"]) == {1}
+
+
+def test_a_history_may_be_a_frame_of_any_library_and_movies_rated_0_are_not_recommended(
+    recommender: Recommender,
+) -> None:
+    frame = pd.DataFrame({"user_id": ["a", "a", "b"], "movie_id": [1, 3, 2], "rating": [5, 0, 4]})
+    table = recommender.recommend(history=pa.Table.from_pandas(frame), k=30)
+    pd.testing.assert_frame_equal(table, recommender.recommend(history=frame, k=30))
+    without = recommender.recommend(history=frame[frame["rating"] > 0], k=30)
+    own, other = (t[t["user_id"] == "a"].set_index("movie_id")["score"] for t in (table, without))
+    assert 3 not in own
+    pd.testing.assert_series_equal(own, other.drop(3).reindex(own.index))

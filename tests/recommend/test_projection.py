@@ -108,16 +108,19 @@ def test_a_model_with_one_part_has_one_layout(vectors: np.ndarray) -> None:
         unit_parts(nothing, nothing)
 
 
-def test_nearest_are_those_of_the_largest_cosine(vectors: np.ndarray) -> None:
+def test_nearest_are_those_of_the_largest_inner_product(
+    vectors: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `similar` ranks by both parts, where a movie without one of them has a shorter vector."""
+    monkeypatch.setattr("graphrec.recommend.vectors._BLOCK", 17)
     vectors[7] = 0
     found = nearest(vectors, 4)
-    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    cosine = unit @ unit.T
-    np.fill_diagonal(cosine, -2)
-    cosine[:, 7] = -2
+    product = vectors @ vectors.T
+    np.fill_diagonal(product, -np.inf)
+    product[:, 7] = -np.inf
     for row in (0, 20, 59):
         assert len(set(found[row])) == 4
-        assert cosine[row, found[row]] == pytest.approx(np.sort(cosine[row])[:-5:-1], abs=1e-6)
+        assert product[row, found[row]] == pytest.approx(np.sort(product[row])[:-5:-1], abs=1e-6)
     assert (found[7] == -1).all()
     assert nearest(vectors[:2], 10).tolist() == [[1], [0]]
     assert nearest(vectors[:1], 10).shape == (1, 0)

@@ -416,3 +416,22 @@ def test_what_can_not_work_is_refused(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         fit(*small_world, SMALL, replace(SHORT, **settings))  # type: ignore[arg-type]
+
+
+def test_histories_of_the_test_users_are_folded_in_without_validation(small_world: World) -> None:
+    dataset, _ = small_world
+    whole = make_split(dataset, SplitKind.NEW_USERS, seed=0)
+    train = np.sort(np.concatenate([whole.train, whole.valid_history, whole.valid]))
+    nothing = whole.valid[:0]
+    split = Split(whole.kind, train, nothing, whole.test, nothing, whole.test_history)
+    fitted = fit(dataset, split, SMALL, SHORT)
+    assert fitted.history.nnz == len(train) + len(whole.test_history)
+    users = np.unique(dataset.interactions.user[whole.test_history])
+    assert len(torch.unique(fitted.model.learned["id"].user[users], dim=0)) > 1
+
+
+def test_metadata_without_a_feature_are_refused(small_world: World) -> None:
+    dataset, split = small_world
+    bare = replace(dataset, movies=dataset.movies[["movie_id", "title"]].assign(title="Untitled"))
+    with pytest.raises(ConfigError, match="--node-state metadata needs metadata, and no column"):
+        fit(bare, split, ModelConfig(node_state=NodeState.METADATA), SHORT)

@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 
 from graphrec.data.interactions import Interactions
 from graphrec.data.tables import MOVIE, TITLE, USER
@@ -47,6 +48,14 @@ class Explainer:
         """
         return self.artefact.messages(self.model, self.known)
 
+    @cached_property
+    def _matrix(self) -> sp.csr_array:
+        return self.known.to_csr()
+
+    @cached_property
+    def _user_degree(self) -> np.ndarray:
+        return self.known.user_degree()
+
     def score(self, who: Audience, row: int) -> Explanation:
         """A movie's score for one user, and what it is the sum of.
 
@@ -62,11 +71,12 @@ class Explainer:
                 f"these are {who.history.shape[0]:,} users; explain a score of one at a time."
             )
         user = None if who.users is None else int(who.users[0])
-        in_graph = user is not None and bool(self.known.user_degree()[user])
+        messages = self.messages  # raises for layers that aren't linear, whoever the user is
+        in_graph = user is not None and bool(self._user_degree[user])
         model, movie = self.model, self.model.movie_vectors()[row].double().numpy()
         scorer = ModelScorer(model, who.history, who.users, new=user is None)
         scores = scorer.score(np.array([0]))[0].numpy()
-        summands = model.user_summands(who.history, user, self.messages if in_graph else None)
+        summands = model.user_summands(who.history, user, messages if in_graph else None)
         terms, whole = summands.summand * movie, summands.vector * movie
         by_block = {name: terms[:, columns] for name, columns in model.columns.items()}
         popularity, unrated = (
@@ -155,7 +165,7 @@ class Explainer:
         if self.model.cosine:
             length = max(float(self.model.learned[ID].movie[row].double().norm()), 1e-12)
         return paths_between(
-            self.known.to_csr(),
+            self._matrix,
             (history, summand[:, columns]),
             (users, self.messages[ID].to_movie(users) / length),
             without=(user, row),
