@@ -37,7 +37,17 @@ def movielens_model(movielens_folder: Path, tmp_path_factory: pytest.TempPathFac
     """A model trained with the defaults on ml-latest-small and details.csv."""
     model = tmp_path_factory.mktemp("movielens") / "model"
     details = movielens_folder / "details.csv"
-    run("train", "--data", movielens_folder, "--details", details, "--output", model)
+    run(
+        "train",
+        "--data",
+        movielens_folder,
+        "--details",
+        details,
+        "--split",
+        "random",
+        "--output",
+        model,
+    )
     return model
 
 

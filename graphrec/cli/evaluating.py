@@ -7,40 +7,76 @@ from typing import Annotated
 import typer
 
 from graphrec.cli import options
-from graphrec.config import SplitKind
-from graphrec.console import handle_errors, hint, say, show_json, show_table
+from graphrec.config import COLD_FRACTION, ModelConfig, SplitKind, TrainConfig
+from graphrec.console import (
+    handle_errors,
+    hint,
+    say,
+    show_json,
+    show_table,
+    training_progress,
+)
 from graphrec.errors import ConfigError
 
 
 @handle_errors
+@options.takes(tables=options.Tables, model_config=ModelConfig, training=TrainConfig)
 def evaluate(
+    *,
+    tables: options.Tables,
+    model_config: ModelConfig,
+    training: TrainConfig,
     model: options.ModelDir = options.DEFAULT_MODEL,
+    split: Annotated[
+        SplitKind | None,
+        typer.Option(help="Test part of the tables; random unless they have their own."),
+    ] = None,
+    cold_fraction: options.ColdFraction = COLD_FRACTION,
+    ignore_column: options.Ignore = None,
     k: Annotated[
         list[int] | None, typer.Option("--k", help="Length of the lists; may be repeated.")
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Measure a model on the test part, beside simple baselines.
+    """Measure the quality of recommendations, beside simple baselines.
 
-    For every user of the test part all movies are ranked, but those of the user's history.
+    With tables, a part of their interactions is held out as the test part, and a model is trained
+    on the rest with the settings of 'graphrec train'; nothing is written. Without tables, the model
+    of a folder is measured on the test part that it was trained without. For every user of the test
+    part all movies are ranked, but those of the user's history.
 
     Examples:
 
-        graphrec evaluate
+        graphrec evaluate --ratings ratings.csv --movies movies.csv
+
+        graphrec evaluate --data sample --split cold-movies
 
         graphrec evaluate --model small --k 10 --k 20 --json
     """
+    from graphrec.data.split import make_split
     from graphrec.evaluate.report import DEFAULT_KS
     from graphrec.recommend.artefact import Artefact
     from graphrec.recommend.comparison import GRAPHREC, compare
+    from graphrec.recommend.saving import InMemory
+    from graphrec.train.trainer import fit
 
     ks = tuple(k or DEFAULT_KS)
     if min(ks) < 1:
         raise ConfigError(f"--k is {min(ks)}; it must be 1 or more.")
-    artefact = Artefact.open(model)
+    if tables.is_given:
+        dataset = tables.load()
+        parts = make_split(dataset, split, seed=training.seed, cold_fraction=cold_fraction)
+        ignored = tuple(ignore_column or ())
+        with training_progress(quiet=as_json) as progress:
+            fitted = fit(dataset, parts, model_config, training, ignore=ignored, callbacks=progress)
+        artefact: Artefact = InMemory.of(dataset, parts, fitted)
+    elif split is not None:
+        raise ConfigError("--split needs tables to hold a test part out of: --data or --ratings.")
+    else:
+        artefact = Artefact.open(model)
     has_cold = artefact.manifest["split"]["kind"] == SplitKind.COLD_MOVIES
     reports, cold_reports = compare(artefact, ks, cold_alone=has_cold)
-    data, split = artefact.manifest["data"], artefact.manifest["split"]
+    data, held_out = artefact.manifest["data"], artefact.manifest["split"]
     own = reports[GRAPHREC]
     cold = artefact.movies().iloc[own.cold_movies]
     metrics = {name: report.metrics for name, report in reports.items()}
@@ -54,12 +90,12 @@ def evaluate(
                 "counts": own.counts(),
                 "cold_movies": cold[["movie_id", "title"]].to_dict("records"),
                 "data": data,
-                "split": split["kind"],
+                "split": held_out["kind"],
             }
         )
         return
     say(
-        f"{data['name']}, {split['kind']} split; test part: {split['test']:,} interactions of"
+        f"{data['name']}, {held_out['kind']} split; test part: {held_out['test']:,} interactions of"
         f" {len(own.users):,} users; all {data['movies']:,} movies ranked."
     )
     if len(cold):

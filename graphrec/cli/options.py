@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import Field, dataclass, fields
 from pathlib import Path
@@ -96,6 +97,22 @@ class Tables:
     title_column: Annotated[
         str | None, typer.Option(help="Name of the title column.", rich_help_panel=_TABLES)
     ] = None
+
+    @property
+    def is_given(self) -> bool:
+        """Whether any table is named."""
+        return self.data is not None or self.ratings is not None
+
+    def as_arguments(self) -> str:
+        """What to type for the same tables."""
+        given = {one.name: getattr(self, one.name) for one in fields(self)}
+        if not self.is_given:
+            given["data"] = "sample"
+        return " ".join(
+            f"--{name.replace('_', '-')} {shlex.quote(str(value))}"
+            for name, value in given.items()
+            if value is not None
+        )
 
     def load(self) -> Dataset:
         """Read them."""

@@ -36,7 +36,10 @@ def train(
     force: options.Force = False,
     split: Annotated[
         SplitKind | None,
-        typer.Option(help="Test part to hold out; random unless the data have their own."),
+        typer.Option(
+            help="Test part to hold out for 'graphrec evaluate'; none unless the data have their"
+            " own."
+        ),
     ] = None,
     cold_fraction: options.ColdFraction = COLD_FRACTION,
     ignore_column: options.Ignore = None,
@@ -48,6 +51,7 @@ def train(
 ) -> None:
     """Train a model on ratings and movies, and write it to a folder.
 
+    Validation chooses, then the model is trained on all ratings. 'graphrec evaluate' measures it.
     Without tables it trains on the embedded sample: real movies, simulated users.
 
     Examples:
@@ -64,6 +68,8 @@ def train(
     dataset = tables.load()
     from graphrec.data.split import make_split
 
+    if split is None and dataset.given_test is None:
+        split = SplitKind.NONE  # what is put to use is trained on everything
     parts = make_split(dataset, split, seed=training.seed, cold_fraction=cold_fraction)
     if cold_fraction != COLD_FRACTION and parts.kind is not SplitKind.COLD_MOVIES:
         raise ConfigError("--cold-fraction needs --split cold-movies.")
@@ -83,7 +89,7 @@ def train(
         return
     if verbose:
         _say_choices(fitted)
-    _say_result(output, dataset, fitted, len(parts.test))
+    _say_result(output, dataset, fitted, has_test=len(parts.test) > 0, tables=tables)
 
 
 def _say_data(dataset: Dataset, parts: Split) -> None:
@@ -137,7 +143,9 @@ def _say_choices(fitted: Fitted) -> None:
         say(f"peak memory: {size(peak)}.")
 
 
-def _say_result(output: Path, dataset: Dataset, fitted: Fitted, num_test: int) -> None:
+def _say_result(
+    output: Path, dataset: Dataset, fitted: Fitted, *, has_test: bool, tables: options.Tables
+) -> None:
     score = (
         "too few interactions for validation"
         if math.isnan(fitted.valid)
@@ -154,5 +162,4 @@ def _say_result(output: Path, dataset: Dataset, fitted: Fitted, num_test: int) -
     say("Next:")
     say(f"  graphrec similar {asked}{model}")
     say(f"  graphrec recommend --user {user}{model}")
-    if num_test:
-        say(f"  graphrec evaluate{model}")
+    say(f"  graphrec evaluate{model if has_test else ' ' + tables.as_arguments()}")

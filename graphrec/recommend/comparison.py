@@ -39,9 +39,11 @@ def compare(
     """
     dataset, split = artefact.dataset()
     if not len(split.test):
+        tables = "--ratings FILE" if dataset.name == "tables" else f"--data {dataset.name}"
         raise ConfigError(
-            f"{artefact.folder} was trained with --split {split.kind}: nothing is held out to"
-            " evaluate on. Train with another split to measure."
+            f"{artefact.folder} was trained on everything (--split {split.kind}), and no model is"
+            " measured on what it was trained on. Name the tables instead, such as 'graphrec"
+            f" evaluate {tables}', or train with --split random."
         )
     recommender, interactions = Recommender(artefact), dataset.interactions
     embeddings = recommender.embeddings

@@ -248,6 +248,7 @@ ASKING_CASES: dict[str, tuple[tuple[object, ...], tuple[str, ...]]] = {
     ),
     "among missing": (("recommend", "--user", 1, "--among", "nope.csv"), ("does not exist",)),
     "evaluate nothing": (("evaluate", "--k", 0), ("--k is 0",)),
+    "evaluate a split of no tables": (("evaluate", "--split", "random"), ("--split needs tables",)),
 }
 
 
@@ -278,7 +279,7 @@ def test_evaluating_a_model_that_saw_everything(folder: Path) -> None:
     )
     assert made.exit_code == 0, made.output
     sentence = failure("evaluate", "--model", folder / "model")
-    assert "--split none: nothing is held out" in sentence
+    assert "no model is measured on what it was trained on. Name the tables instead" in sentence
 
 
 REPAIRS: dict[str, tuple[str, str, str]] = {

@@ -39,7 +39,21 @@ def test_train_then_ask(tables: Path) -> None:
     assert "graphrec similar" in done.stderr
     assert run("similar", "even story 4", "--model", model).exit_code == 0
     assert run("recommend", "--user", 3, "--model", model).exit_code == 0
-    assert run("evaluate", "--model", model).exit_code == 0
+    assert f"graphrec evaluate --data {tables}" in done.stderr
+    shown = run("evaluate", "--data", tables, *QUICK)
+    assert shown.exit_code == 0, shown.output
+    assert shown.stdout.splitlines()[1].startswith("graphrec ")
+
+
+def test_a_model_with_a_test_part_is_measured_as_the_tables_are(tables: Path) -> None:
+    asked = ("--data", tables, "--split", "leave-last-out", *QUICK)
+    run("train", *asked, "--output", tables / "model")
+    saved, anew = (
+        json.loads(run("evaluate", *source, "--json").stdout)
+        for source in (("--model", tables / "model"), asked)
+    )
+    assert saved == anew
+    assert saved["split"] == "leave-last-out"
 
 
 def test_a_model_is_replaced_by_force_only(tables: Path) -> None:
@@ -269,7 +283,8 @@ def test_inspect_says_what_looks_leaky(tmp_path: Path) -> None:
 def test_sample_is_the_default_and_says_what_it_is(tmp_path: Path) -> None:
     facts = run("data", "inspect", "--json")
     assert json.loads(facts.stdout)["simulated"] is True
-    done = run("train", "--output", tmp_path / "m", "--epochs", 1, "--embedding-dim", 4)
+    small = ("--epochs", 1, "--embedding-dim", 4, "--split", "random")
+    done = run("train", "--output", tmp_path / "m", *small)
     assert "the users are simulated" in done.stderr
     assert "the users are simulated" in run("evaluate", "--model", tmp_path / "m").stderr
 
