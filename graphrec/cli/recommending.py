@@ -105,10 +105,10 @@ def _write_or_show(
 def _movie_ids(path: Path, recommender: Recommender) -> list[Any]:
     """Movie ids of a table with a movie id column, or of a list with one id a line."""
     from graphrec.data.idlist import read_movie_ids
-    from graphrec.data.tables import MOVIE, like_ids
+    from graphrec.data.tables import MOVIE, match_ids
 
     ids = read_movie_ids(path, note=note)
-    ids = like_ids(ids, recommender.movies[MOVIE])
+    ids = match_ids(ids, recommender.movies[MOVIE])
     is_there = ids.isin(recommender.movies[MOVIE])
     if not is_there.any():
         raise DataError(f"{path}: none of its {len(ids):,} movie ids is in the model.")

@@ -28,6 +28,17 @@ def like_ids(ids: pd.Series[Any], other: pd.Series[Any]) -> pd.Series[Any]:
     return pd.Series(texts[codes], index=ids.index, name=ids.name, dtype=object)
 
 
+def match_ids(ids: pd.Series[Any], known: pd.Series[Any]) -> pd.Series[Any]:
+    """Ids of a file as the known ones are written, one by one; those that aren't known as they are.
+
+    >>> match_ids(pd.Series(["1", "x"]), pd.Series([1, 2])).tolist()
+    [1, 'x']
+    """
+    by_text = dict(zip(known.map(str), known.tolist(), strict=True))
+    matched = [by_text.get(str(one), one) for one in ids]
+    return pd.Series(matched, index=ids.index, name=ids.name, dtype=object)
+
+
 def with_ids(table: pd.DataFrame, name: str, key: str, column: str, note: Note) -> pd.DataFrame:
     """Leave out rows without an id (counted); ids become whole numbers, or else text.
 

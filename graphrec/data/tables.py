@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from graphrec.data.cells import as_ratings, as_seconds, like_ids, with_ids
+from graphrec.data.cells import as_ratings, as_seconds, like_ids, match_ids, with_ids
 from graphrec.data.files import Note, read_frame, warn
 from graphrec.data.names import (
     MOVIE,
@@ -31,6 +31,7 @@ __all__ = [
     "USER",
     "join_details",
     "like_ids",
+    "match_ids",
     "read_movies",
     "read_ratings",
 ]

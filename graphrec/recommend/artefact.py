@@ -60,6 +60,8 @@ class Artefact:
             ArtefactError: if there is no model, or it is damaged or newer than this graphrec.
         """
         folder = Path(folder)
+        if folder.is_file():
+            raise ArtefactError(f"{folder} is a file; --model takes the folder of a model.")
         if not folder.is_dir():
             raise ArtefactError(
                 f"there is no model at {folder}. Make one with 'graphrec train --output {folder}',"

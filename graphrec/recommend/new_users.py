@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from graphrec.data.files import Note
-from graphrec.data.tables import MOVIE, RATING, USER, like_ids, read_ratings
+from graphrec.data.files import Note, row_name
+from graphrec.data.tables import MOVIE, RATING, USER, match_ids, read_ratings
 from graphrec.errors import ConfigError, DataError
 from graphrec.recommend.lists import Audience, several
 
@@ -71,7 +71,7 @@ def read_histories(
     """
     name = Path(source).name if isinstance(source, (str, Path)) else "the histories"
     table = read_ratings(source, note=note)
-    table[MOVIE] = like_ids(table[MOVIE], movies[MOVIE])
+    table[MOVIE] = match_ids(table[MOVIE], movies[MOVIE])
     known = table[MOVIE].isin(movies[MOVIE])
     if not known.any():
         raise DataError(f"{name}: none of its movies is in the model.")
@@ -84,12 +84,17 @@ def read_histories(
         )
     table = table[known]
     users, ids = pd.factorize(table[USER])
-    rows = pd.Index(movies[MOVIE]).get_indexer(table[MOVIE])
-    weights = (
-        rating_weights(table[RATING].to_numpy(), train_ratings)
-        if RATING in table
-        else np.ones(len(table))
-    )
+    rows = pd.Index(movies[MOVIE], dtype=object).get_indexer(table[MOVIE])
+    weights = np.ones(len(table))
+    if RATING in table:
+        rated = table[RATING].notna().to_numpy()
+        if not rated.all():
+            note(f"{name}: {(~rated).sum():,} interactions have no rating; they count fully.")
+        if (table[RATING] < 0).any():
+            first = row_name(name, table.index[table[RATING] < 0][0])
+            raise DataError(f"{first}: the rating is negative; a history's ratings are 0 or more.")
+        if rated.any():
+            weights[rated] = rating_weights(table.loc[rated, RATING].to_numpy(), train_ratings)
     history = history_matrix(users, rows, weights, (len(ids), len(movies)))
     return Audience(pd.Series(list(ids), dtype=object).infer_objects().to_numpy(), history)
 

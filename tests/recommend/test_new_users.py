@@ -61,3 +61,26 @@ def test_a_history_may_be_a_frame_of_any_library_and_movies_rated_0_are_not_reco
     own, other = (t[t["user_id"] == "a"].set_index("movie_id")["score"] for t in (table, without))
     assert 3 not in own
     pd.testing.assert_series_equal(own, other.drop(3).reindex(own.index))
+
+
+def test_one_id_of_another_kind_does_not_hide_the_others(recommender: Recommender) -> None:
+    frame = pd.DataFrame({"user_id": ["a", "a", "b"], "movie_id": ["1", "zz", "3"]})
+    notes: list[str] = []
+    table = recommender.recommend(history=frame, k=3, note=notes.append)
+    pd.testing.assert_frame_equal(table, recommender.recommend(history=frame.drop(1), k=3))
+    assert notes == [
+        "the histories: 1 interactions are with movies that the model doesn't have; left out."
+    ]
+
+
+def test_a_missing_rating_counts_fully_and_a_negative_one_is_named(
+    recommender: Recommender,
+) -> None:
+    frame = pd.DataFrame({"user_id": ["a", "a"], "movie_id": [1, 3], "rating": [5.0, None]})
+    notes: list[str] = []
+    table = recommender.recommend(history=frame, k=3, note=notes.append)
+    full = recommender.recommend(history=frame.assign(rating=5.0), k=3)
+    pd.testing.assert_frame_equal(table, full)
+    assert notes == ["the histories: 1 interactions have no rating; they count fully."]
+    with pytest.raises(DataError, match=r"^the histories, data row 2: the rating is negative"):
+        recommender.recommend(history=frame.assign(rating=[5.0, -1.0]))
