@@ -38,8 +38,8 @@ def export(
 ) -> None:
     """Write the embeddings, or the graph, for other programs.
 
-    Vectors have length 1, so an inner product is a cosine; by both, the mean of the collaborative
-    cosine and the one by metadata.
+    Vectors have length 1, so an inner product of two is their cosine. With --part both it is the
+    mean of two cosines: the collaborative one, and the one by metadata.
 
     Examples:
 

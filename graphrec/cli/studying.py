@@ -35,7 +35,7 @@ def ablate(
     ] = None,
     quick: Annotated[
         bool,
-        typer.Option("--quick", help="A first look: one seed, no tuning, the main arms only."),
+        typer.Option("--quick", help="A first look: one seed, no tuning, no baselines."),
     ] = False,
     drop_leaky: Annotated[
         bool,
@@ -49,7 +49,7 @@ def ablate(
         int, typer.Option(help="Columns of each learned part.", rich_help_panel=_SETTINGS)
     ] = 64,
     epochs: Annotated[
-        int, typer.Option(help="Of each training, at most.", rich_help_panel=_SETTINGS)
+        int, typer.Option(help="Epochs of each training at most.", rich_help_panel=_SETTINGS)
     ] = 200,
     device: Annotated[str, typer.Option(help="cpu, cuda, ...", rich_help_panel=_SETTINGS)] = "auto",
     as_json: options.AsJson = False,
@@ -57,7 +57,8 @@ def ablate(
     """Find out what ID embeddings are worth beside metadata.
 
     On your own tables: only metadata, only ID embeddings and both together, beside controls and
-    classical methods, on movies with many ratings, few, and none. Stopped, it goes on where it was.
+    classical methods, on movies with many ratings, few, and none. A
+    study that was stopped goes on where it stopped.
 
     Examples:
 

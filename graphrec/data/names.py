@@ -98,6 +98,11 @@ def find_columns(
         if part not in found and column is not None:
             found[part] = column
         elif part not in found and part in required:
+            if len(columns) > 1 and (wanted := options.columns.get(part)) is not None:
+                raise DataError(
+                    f"{table_name}: there is no column {wanted!r} ({OPTION[part]});"
+                    f" it has {listed(columns)}."
+                )
             raise DataError(_not_found(columns, table_name, part, names[part]))
     return {part: found[part] for part in parts if part in found}
 

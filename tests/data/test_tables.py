@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphrec.data.names import COLUMN_NAMES, OPTION
+from graphrec.data.sources import load_dataset
 from graphrec.data.tables import join_details, read_movies, read_ratings
 from graphrec.errors import DataError, DataWarning
 
@@ -485,3 +486,10 @@ def test_details_of_other_movies() -> None:
         "details: none of its movie ids (such as tt1) is in the movies table (such as 1); check"
         " --movie-column."
     )
+
+
+def test_a_named_column_that_is_not_there_is_said_before_any_other_is_looked_for() -> None:
+    table = pd.DataFrame({"viewer": ["a"], "code": ["x"], "stars": [3]})
+    columns = {"user_id": "viewer", "movie_id": "film"}
+    with pytest.raises(DataError, match=r"there is no column 'film' \(--movie-column\); it has"):
+        load_dataset(ratings=table, columns=columns)
