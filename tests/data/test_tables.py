@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphrec.data.names import COLUMN_NAMES, OPTION
+from graphrec.data.sources import load_dataset
 from graphrec.data.tables import join_details, read_movies, read_ratings
 from graphrec.errors import DataError, DataWarning
 
@@ -485,3 +486,9 @@ def test_details_of_other_movies() -> None:
         "details: none of its movie ids (such as tt1) is in the movies table (such as 1); check"
         " --movie-column."
     )
+
+
+def test_a_misspelt_column_name_is_said_first() -> None:
+    table = pd.DataFrame({"user": [1, 2], "code": [1, 2]})
+    with pytest.raises(DataError, match=r"there is no column 'film' .--movie-column.; it has user"):
+        load_dataset(ratings=table, columns={"movie_id": "film"})

@@ -61,3 +61,28 @@ def test_a_history_may_be_a_frame_of_any_library_and_movies_rated_0_are_not_reco
     own, other = (t[t["user_id"] == "a"].set_index("movie_id")["score"] for t in (table, without))
     assert 3 not in own
     pd.testing.assert_series_equal(own, other.drop(3).reindex(own.index))
+
+
+def test_an_id_that_is_no_number_leaves_the_others_as_they_are(recommender: Recommender) -> None:
+    table = pd.DataFrame({"user_id": ["a", "a", "b"], "movie_id": ["1", "zz", "4"]})
+    with pytest.warns(DataWarning, match="1 interactions are with movies that the model doesn't"):
+        lists = recommender.recommend(history=table, k=3)
+    numbers = pd.DataFrame({"user_id": ["a", "b"], "movie_id": [1, 4]})
+    pd.testing.assert_frame_equal(lists, recommender.recommend(history=numbers, k=3))
+
+
+def test_a_missing_rating_counts_as_the_mean_of_the_others(recommender: Recommender) -> None:
+    table = pd.DataFrame({"user_id": [1] * 3, "movie_id": [1, 4, 5], "rating": [4.0, 2.0, None]})
+    with pytest.warns(DataWarning, match="rows without a rating: 1; .*the mean of the others"):
+        lists = recommender.recommend(history=table, k=40)
+    pd.testing.assert_frame_equal(lists, recommender.recommend(history=table.fillna(3.0), k=40))
+    with pytest.warns(DataWarning, match="rows without a rating: 3; each counts fully"):
+        lists = recommender.recommend(history=table.assign(rating=[None] * 3), k=40)
+    unrated = table.drop(columns="rating")
+    pd.testing.assert_frame_equal(lists, recommender.recommend(history=unrated, k=40))
+
+
+def test_a_negative_rating_is_named(recommender: Recommender) -> None:
+    table = pd.DataFrame({"user_id": [1, 1], "movie_id": [1, 4], "rating": [4.0, -2.0]})
+    with pytest.raises(DataError, match=r"data row 2: column 'rating' holds -2.0, and ratings are"):
+        recommender.recommend(history=table)
