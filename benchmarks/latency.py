@@ -79,7 +79,9 @@ def measure(model: Recommender, number: int, rng: np.random.Generator) -> dict[s
     longer = model.add_movies(new_movies, note=lambda _: None)
     longer.model.movie_vectors()
     added = time.perf_counter()
-    audience = new_users(histories, None, longer.movies, None, find=longer.find, note=warn)
+    audience = new_users(
+        histories, None, longer.movies, None, find=longer.find, columns={}, note=warn
+    )
     longer.model.user_vectors(audience.history)
     folded = time.perf_counter()
     longer.recommend(history=histories, k=20)

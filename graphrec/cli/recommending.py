@@ -105,15 +105,15 @@ def _write_or_show(
 def _movie_ids(path: Path, recommender: Recommender) -> list[Any]:
     """Movie ids of a table with a movie id column, or of a list with one id a line."""
     from graphrec.data.idlist import read_movie_ids
-    from graphrec.data.tables import MOVIE, match_ids
+    from graphrec.data.tables import MOVIE, as_known_ids
 
-    ids = read_movie_ids(path, note=note)
-    ids = match_ids(ids, recommender.movies[MOVIE])
+    ids = read_movie_ids(path, columns=recommender.artefact.columns(), note=note)
+    ids = as_known_ids(ids, recommender.movies[MOVIE])
     is_there = ids.isin(recommender.movies[MOVIE])
     if not is_there.any():
         raise DataError(f"{path}: none of its {len(ids):,} movie ids is in the model.")
     if not is_there.all():
-        note(f"{path}: {(~is_there).sum():,} movie ids are not in the model; left out.")
+        note(f"{path}: movie ids that are not in the model, left out: {(~is_there).sum():,}.")
     return ids[is_there].tolist()
 
 

@@ -28,15 +28,18 @@ def like_ids(ids: pd.Series[Any], other: pd.Series[Any]) -> pd.Series[Any]:
     return pd.Series(texts[codes], index=ids.index, name=ids.name, dtype=object)
 
 
-def match_ids(ids: pd.Series[Any], known: pd.Series[Any]) -> pd.Series[Any]:
-    """Ids of a file as the known ones are written, one by one; those that aren't known as they are.
+def as_known_ids(ids: pd.Series[Any], known: pd.Series[Any]) -> pd.Series[Any]:
+    """Ids of the type of those that are known, each on its own: one odd id changes no other.
 
-    >>> match_ids(pd.Series(["1", "x"]), pd.Series([1, 2])).tolist()
-    [1, 'x']
+    Where known ids are whole numbers and `ids` are text, each text that is a whole number becomes
+    one; the others stay text and equal no known id.
     """
-    by_text = dict(zip(known.map(str), known.tolist(), strict=True))
-    matched = [by_text.get(str(one), one) for one in ids]
-    return pd.Series(matched, index=ids.index, name=ids.name, dtype=object)
+    if known.dtype.kind not in "iu" or ids.dtype.kind in "iu":
+        return like_ids(ids, known)
+    found = [
+        int(text.split(".")[0]) if _WHOLE_NUMBER.fullmatch(text) else text for text in map(str, ids)
+    ]
+    return pd.Series(found, index=ids.index, name=ids.name, dtype=object)
 
 
 def with_ids(table: pd.DataFrame, name: str, key: str, column: str, note: Note) -> pd.DataFrame:
@@ -87,16 +90,20 @@ def with_ids(table: pd.DataFrame, name: str, key: str, column: str, note: Note) 
     return table.assign(**{key: pd.Series(values[codes], index=table.index, dtype=values.dtype)})
 
 
-def as_ratings(values: pd.Series[Any], name: str, column: str) -> pd.Series[Any]:
+def as_ratings(
+    values: pd.Series[Any], name: str, column: str, *, allow_negative: bool = True
+) -> pd.Series[Any]:
     """Ratings as float32, NaN where a row has none.
 
     Raises:
-        DataError: naming the first row that holds no number.
+        DataError: naming the first row that holds no number, or one that may not be negative.
     """
     numbers, filled = _numbers(values)
     bad = (np.isnan(numbers) & filled) | (np.abs(numbers) > _LARGEST_FLOAT32)
     if bad.any():
         raise _bad_cell(values, bad, name, column, "which is not a number")
+    if not allow_negative and (numbers < 0).any():
+        raise _bad_cell(values, numbers < 0, name, column, "and ratings are numbers from 0 up")
     return pd.Series(numbers.astype(np.float32), index=values.index)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,8 @@ class Dataset:
         given_test: rows of `interactions` that are the data set's own test part, or None.
         notes: one sentence per repair.
         simulated: True if the users are not real people.
+        columns: names of columns that the user gave, see `graphrec.read_ratings`; tables of new
+            users and new movies may have them too.
     """
 
     name: str
@@ -35,6 +38,7 @@ class Dataset:
     given_test: np.ndarray | None = None
     notes: tuple[str, ...] = ()
     simulated: bool = False
+    columns: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         edges = self.interactions

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,28 +11,32 @@ import pandas as pd
 from graphrec.data.cells import with_ids
 from graphrec.data.files import PARQUET_SUFFIXES, Note, warn
 from graphrec.data.names import MOVIE, NAMES_IN_MOVIES, ReadOptions, find_columns
-from graphrec.data.tables import read_movies
+from graphrec.data.tables import movies_of
 from graphrec.errors import DataError
 
 
-def read_movie_ids(path: Path, *, note: Note = warn) -> pd.Series[Any]:
+def read_movie_ids(
+    path: Path, *, columns: Mapping[str, str] | None = None, note: Note = warn
+) -> pd.Series[Any]:
     """The movie ids in a file, each once.
 
     Args:
         path: a table as for `graphrec.read_movies`, or a text file with one id a line.
+        columns: names of columns that aren't usual; the file needn't have them.
         note: called with one sentence per repair.
 
     Raises:
         DataError: if the file isn't there or holds no movie id.
     """
+    options = ReadOptions(columns or {}, note=note, shared=True, has_column_options=False)
     words = _words(path)
     header = words and find_columns(
-        words[:1], str(path), ReadOptions(), required=(), optional=(MOVIE,), names=NAMES_IN_MOVIES
+        words[:1], str(path), options, required=(), optional=(MOVIE,), names=NAMES_IN_MOVIES
     )
     if words and not header and not any(mark in word for word in words for mark in ",\t;|:"):
         table = pd.DataFrame({MOVIE: words}, dtype=object)
         return with_ids(table, str(path), MOVIE, MOVIE, note)[MOVIE].drop_duplicates()
-    return read_movies(path, note=note)[MOVIE].drop_duplicates()
+    return movies_of(path, options)[MOVIE].drop_duplicates()
 
 
 def _words(path: Path) -> list[str]:

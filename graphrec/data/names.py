@@ -42,6 +42,9 @@ class ReadOptions:
         columns: names of columns that aren't usual, such as ``{"user_id": "viewer"}``.
         encoding: of text files.
         note: called with one sentence per repair.
+        has_column_options: False where a command can't be told a column's name, so that messages
+            say to rename it.
+        allow_negative: whether ratings may be below 0.
         shared: True if `columns` is for several tables, which needn't all have every one.
         used: the keys of `columns` that some table has.
     """
@@ -50,6 +53,8 @@ class ReadOptions:
     encoding: str | None = None
     note: Note = warn
     shared: bool = False
+    has_column_options: bool = True
+    allow_negative: bool = True
     used: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -98,12 +103,7 @@ def find_columns(
         if part not in found and column is not None:
             found[part] = column
         elif part not in found and part in required:
-            if len(columns) > 1 and (wanted := options.columns.get(part)) is not None:
-                raise DataError(
-                    f"{table_name}: there is no column {wanted!r} ({OPTION[part]});"
-                    f" it has {listed(columns)}."
-                )
-            raise DataError(_not_found(columns, table_name, part, names[part]))
+            raise DataError(_not_found(columns, table_name, part, names[part], options))
     return {part: found[part] for part in parts if part in found}
 
 
@@ -113,13 +113,20 @@ def listed(columns: list[str], most: int = 12) -> str:
     return shown if len(columns) <= most else f"{shown} and {len(columns) - most} more"
 
 
-def _not_found(columns: list[str], table_name: str, part: str, names: tuple[str, ...]) -> str:
+def _not_found(
+    columns: list[str], table_name: str, part: str, names: tuple[str, ...], options: ReadOptions
+) -> str:
     if len(columns) == 1:
         return (
             f"{table_name}: there is one column only, {columns[0]!r}; columns are separated by a"
             " comma, tab, semicolon, | or ::."
         )
-    return (
-        f"{table_name}: no column for {part} (looked for {', '.join(names[:4])}, ...); it has"
-        f" {listed(columns)}. Name it with {OPTION[part]}, or add a header line if there is none."
-    )
+    what = f"no column for {part} (looked for {', '.join(names[:4])}, ...)"
+    do = f"Name it with {OPTION[part]}, or add a header line if there is none"
+    if (given := options.columns.get(part)) is not None:
+        what = f"there is no column {given!r} ({OPTION[part]})"
+        do = "Correct the name, or add a header line if there is none"
+    if not options.has_column_options:
+        what = what.replace(f" ({OPTION[part]})", f", which training had for {part}")
+        do = f"Rename the column to {given or part}, or add a header line if there is none"
+    return f"{table_name}: {what}; it has {listed(columns)}. {do}."

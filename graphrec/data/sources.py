@@ -89,7 +89,7 @@ def load_dataset(
             raise DataError(f"no table has a column {column!r} for {part} ({OPTION[part]}).")
     name = "tables" if data is None else str(data)
     dataset = make_dataset(table, movie_table, test=test, name=name, note=notes.append)
-    return replace(dataset, notes=tuple(notes), simulated=simulated)
+    return replace(dataset, notes=tuple(notes), simulated=simulated, columns=dict(columns or {}))
 
 
 def sample_folder() -> Path:

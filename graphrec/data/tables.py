@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from graphrec.data.cells import as_ratings, as_seconds, like_ids, match_ids, with_ids
+from graphrec.data.cells import as_known_ids, as_ratings, as_seconds, like_ids, with_ids
 from graphrec.data.files import Note, read_frame, warn
 from graphrec.data.names import (
     MOVIE,
@@ -29,9 +29,9 @@ __all__ = [
     "TIMESTAMP",
     "TITLE",
     "USER",
+    "as_known_ids",
     "join_details",
     "like_ids",
-    "match_ids",
     "read_movies",
     "read_ratings",
 ]
@@ -112,7 +112,9 @@ def ratings_of(source: Any, options: ReadOptions, min_rating: float | None = Non
     for key in (USER, MOVIE):
         table = with_ids(table, name, key, found[key], note)
     if RATING in table:
-        table[RATING] = as_ratings(table[RATING], name, found[RATING])
+        table[RATING] = as_ratings(
+            table[RATING], name, found[RATING], allow_negative=options.allow_negative
+        )
     if TIMESTAMP in table:
         seconds = as_seconds(table.pop(TIMESTAMP), name, found[TIMESTAMP], note)
         table = table if seconds is None else table.assign(**{TIMESTAMP: seconds})

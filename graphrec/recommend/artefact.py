@@ -61,7 +61,7 @@ class Artefact:
         """
         folder = Path(folder)
         if folder.is_file():
-            raise ArtefactError(f"{folder} is a file; --model takes the folder of a model.")
+            raise ArtefactError(f"{folder} is a file, not a model folder; name one with --model.")
         if not folder.is_dir():
             raise ArtefactError(
                 f"there is no model at {folder}. Make one with 'graphrec train --output {folder}',"
@@ -164,6 +164,10 @@ class Artefact:
             towers[part.value] = tower
         return towers
 
+    def columns(self) -> dict[str, str]:
+        """Names of columns that the user gave at training, see `graphrec.read_ratings`."""
+        return dict(self.manifest["data"].get("columns", {}))
+
     def users(self) -> IdMap:
         """User ids by row."""
         ids = pd.read_parquet(self.file(USERS))[USER]
@@ -202,6 +206,7 @@ class Artefact:
                 given,
                 tuple(data["notes"]),
                 data["simulated"],
+                self.columns(),
             ),
             split,
         )

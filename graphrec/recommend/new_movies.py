@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 import pandas as pd
 
 from graphrec.data.files import Note
-from graphrec.data.tables import MOVIE, TITLE, like_ids, read_movies
+from graphrec.data.names import ReadOptions
+from graphrec.data.tables import MOVIE, TITLE, like_ids, movies_of
 from graphrec.errors import DataError
 from graphrec.features.matrix import FeatureEncoder
 from graphrec.features.new_movies import check_new_metadata
@@ -19,7 +21,13 @@ _NAME = "the new movies"
 
 
 def read_new_movies(
-    source: Any, movies: pd.DataFrame, encoder: FeatureEncoder, *, has_titles: bool, note: Note
+    source: Any,
+    movies: pd.DataFrame,
+    encoder: FeatureEncoder,
+    *,
+    has_titles: bool,
+    columns: Mapping[str, str],
+    note: Note,
 ) -> pd.DataFrame:
     """Movies that the model doesn't have yet, in the shape of those it has.
 
@@ -29,6 +37,7 @@ def read_new_movies(
         movies: those of the model.
         encoder: as training fitted it.
         has_titles: whether the model's movies have titles; if so, new ones need theirs.
+        columns: names of columns that training was given.
         note: called with what could not be used.
 
     Returns:
@@ -41,8 +50,9 @@ def read_new_movies(
     is_path = isinstance(source, (str, Path))
     name = Path(source).name if is_path else _NAME
     if is_path and Path(source).suffix.lower() == ".json":
-        source = _from_json(Path(source), movies)
-    table = read_movies(source, note=note)
+        source = _from_json(Path(source), movies, columns.get(MOVIE, MOVIE))
+    options = ReadOptions(columns, note=note, shared=True, has_column_options=False)
+    table = movies_of(source, options)
     table[MOVIE] = like_ids(table[MOVIE], movies[MOVIE])
     if movies[MOVIE].dtype.kind in "iu" and table[MOVIE].dtype.kind not in "iu":
         raise DataError(
@@ -70,7 +80,7 @@ def read_new_movies(
     return table
 
 
-def _from_json(path: Path, movies: pd.DataFrame) -> pd.DataFrame:
+def _from_json(path: Path, movies: pd.DataFrame, id_column: str) -> pd.DataFrame:
     """One movie or several as a table; one alone needs no id."""
     try:
         value = json.loads(path.read_text(encoding="utf-8-sig"))
@@ -88,7 +98,7 @@ def _from_json(path: Path, movies: pd.DataFrame) -> pd.DataFrame:
             f"{path} holds half a character (a lone surrogate); correct its text."
         ) from None
     table = pd.DataFrame(records)
-    if not {"movie_id", "movieId", "id"} & set(table.columns):
+    if not {"movie_id", "movieId", "id", id_column} & set(table.columns):
         if len(table) > 1:
             raise DataError(f"{path} holds {len(table)} movies; each needs an id, as 'movie_id'.")
         table.insert(0, MOVIE, [_free_id(movies[MOVIE])])

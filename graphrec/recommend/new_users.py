@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from graphrec.data.files import Note, row_name
-from graphrec.data.tables import MOVIE, RATING, USER, match_ids, read_ratings
+from graphrec.data.files import Note
+from graphrec.data.names import ReadOptions
+from graphrec.data.tables import MOVIE, RATING, USER, as_known_ids, ratings_of
 from graphrec.errors import ConfigError, DataError
 from graphrec.recommend.lists import Audience, several
 
@@ -26,6 +27,7 @@ def new_users(
     train_ratings: np.ndarray | None,
     *,
     find: Callable[[Any], int],
+    columns: Mapping[str, str],
     note: Note,
 ) -> Audience:
     """New users by what they have watched.
@@ -37,6 +39,7 @@ def new_users(
         movies: those of the model.
         train_ratings: of the training, see `rating_weights`.
         find: the internal row of a title or id.
+        columns: names of columns that training was given.
         note: called with what could not be used of a table.
 
     Raises:
@@ -49,29 +52,37 @@ def new_users(
         return one_history(rows, given, train_ratings, len(movies))
     if ratings is not None:
         raise ConfigError("a table of histories has its ratings in a column.")
-    return read_histories(history, movies, train_ratings, note)
+    return read_histories(history, movies, train_ratings, columns, note)
 
 
 def read_histories(
-    source: Any, movies: pd.DataFrame, train_ratings: np.ndarray | None, note: Note
+    source: Any,
+    movies: pd.DataFrame,
+    train_ratings: np.ndarray | None,
+    columns: Mapping[str, str],
+    note: Note,
 ) -> Audience:
     """What new users have watched.
 
     An interaction counts 1; where the table has ratings, the fraction that its rating is of the
-    highest.
+    highest. One without a rating counts as much as the mean of those with one.
 
     Args:
         source: path or data frame, as for `graphrec.read_ratings`.
         movies: those of the model.
         train_ratings: of the training, see `rating_weights`.
+        columns: names of columns that training was given; `source` needn't have them.
         note: called with the number of movies that the model doesn't have.
 
     Raises:
         DataError: if no movie is known, or a rating is negative.
     """
     name = Path(source).name if isinstance(source, (str, Path)) else "the histories"
-    table = read_ratings(source, note=note)
-    table[MOVIE] = match_ids(table[MOVIE], movies[MOVIE])
+    options = ReadOptions(
+        columns, note=note, shared=True, has_column_options=False, allow_negative=False
+    )
+    table = ratings_of(source, options)
+    table[MOVIE] = as_known_ids(table[MOVIE], movies[MOVIE])
     known = table[MOVIE].isin(movies[MOVIE])
     if not known.any():
         raise DataError(f"{name}: none of its movies is in the model.")
@@ -84,17 +95,16 @@ def read_histories(
         )
     table = table[known]
     users, ids = pd.factorize(table[USER])
-    rows = pd.Index(movies[MOVIE], dtype=object).get_indexer(table[MOVIE])
+    rows = pd.Index(movies[MOVIE]).get_indexer(table[MOVIE])
     weights = np.ones(len(table))
     if RATING in table:
         rated = table[RATING].notna().to_numpy()
-        if not rated.all():
-            note(f"{name}: {(~rated).sum():,} interactions have no rating; they count fully.")
-        if (table[RATING] < 0).any():
-            first = row_name(name, table.index[table[RATING] < 0][0])
-            raise DataError(f"{first}: the rating is negative; a history's ratings are 0 or more.")
         if rated.any():
-            weights[rated] = rating_weights(table.loc[rated, RATING].to_numpy(), train_ratings)
+            weights[rated] = rating_weights(table[RATING].to_numpy()[rated], train_ratings)
+            weights[~rated] = weights[rated].mean()
+        if not rated.all():
+            how = "as the mean of the others" if rated.any() else "fully"
+            note(f"{name}: rows without a rating: {(~rated).sum():,}; each counts {how}.")
     history = history_matrix(users, rows, weights, (len(ids), len(movies)))
     return Audience(pd.Series(list(ids), dtype=object).infer_objects().to_numpy(), history)
 

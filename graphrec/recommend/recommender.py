@@ -93,7 +93,14 @@ class Recommender:
                 training saw in that column.
         """
         encoder = self.artefact.encoder()
-        new = read_new_movies(movies, self.movies, encoder, has_titles=self.has_titles, note=note)
+        new = read_new_movies(
+            movies,
+            self.movies,
+            encoder,
+            has_titles=self.has_titles,
+            columns=self.artefact.columns(),
+            note=note,
+        )
         before = Recommender.__new__(Recommender)  # as it is now: an estimator may be fitted again
         before.__dict__ = dict(self.__dict__)
         return Recommender(self.artefact, before=before, new=new)
@@ -332,4 +339,12 @@ class Recommender:
         if users is not None:
             raise ConfigError("give either users or a history, not both.")
         train_ratings = self._interactions[0].rating
-        return new_users(history, ratings, self.movies, train_ratings, find=self.find, note=note)
+        return new_users(
+            history,
+            ratings,
+            self.movies,
+            train_ratings,
+            find=self.find,
+            columns=self.artefact.columns(),
+            note=note,
+        )

@@ -155,6 +155,7 @@ def _manifest(
             "interactions": len(interactions),
             "density": interactions.density,
             "notes": list(dataset.notes),
+            "columns": dict(dataset.columns),
         },
         "split": {
             "kind": split.kind.value,

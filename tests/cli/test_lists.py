@@ -192,3 +192,39 @@ def test_similar_loads_neither_torch_nor_scikit_learn_nor_scipy(model_folder: Pa
             cwd=Path(__file__).parents[2],
         )
         assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_list_of_ids_with_one_that_is_no_number(model_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "ids.txt").write_text("1\n2\nzz\n", encoding="utf-8")
+    asked = ["recommend", "--user", "3", "--include-seen", "--among", tmp_path / "ids.txt"]
+    result = run(*asked, "--model", model_folder, "--json")
+    assert {row["movie_id"] for row in json.loads(result.stdout)} == {1, 2}
+    assert "not in the model, left out: 1." in " ".join(result.stderr.split())
+
+
+def test_column_names_of_training_are_read_in_histories_and_new_movies(tmp_path: Path) -> None:
+    rows = [f"u{u},{m},5" for u in range(8) for m in range(12) if (u + m) % 3]
+    (tmp_path / "r.csv").write_text("\n".join(["who,what,liked", *rows]), encoding="utf-8")
+    films = [f"{m},Story {m},Drama" for m in range(12)]
+    (tmp_path / "m.csv").write_text("\n".join(["what,called,genre", *films]), encoding="utf-8")
+    given = ["--user-column", "who", "--movie-column", "what", "--title-column", "called"]
+    tables = ["--ratings", tmp_path / "r.csv", "--movies", tmp_path / "m.csv"]
+    small = ["--epochs", "1", "--embedding-dim", "8", "--output", tmp_path / "model"]
+    assert run("train", *tables, *given, *small).exit_code == 0
+    (tmp_path / "h.csv").write_text("who,what\nann,1\nann,4\n", encoding="utf-8")
+    (tmp_path / "new.csv").write_text("what,called,genre\n99,New,Drama\n", encoding="utf-8")
+    asked = ["recommend", "--model", tmp_path / "model", "--with-movies", tmp_path / "new.csv"]
+    result = run(*asked, "--history", tmp_path / "h.csv", "--json")
+    assert result.exit_code == 0, result.stderr
+    assert {row["user_id"] for row in json.loads(result.stdout)} == {"ann"}
+    (tmp_path / "h.csv").write_text("who,film_code\nann,1\n", encoding="utf-8")
+    sentence = " ".join(run(*asked, "--history", tmp_path / "h.csv").stderr.split())
+    assert "Rename the column to what" in sentence
+    assert "--movie-column" not in sentence
+
+
+def test_a_file_is_no_model_folder(tmp_path: Path) -> None:
+    (tmp_path / "model").write_text("x", encoding="utf-8")
+    result = run("recommend", "--user", "3", "--model", tmp_path / "model")
+    assert result.exit_code == 2
+    assert "is a file, not a model folder" in " ".join(result.stderr.split())

@@ -63,24 +63,26 @@ def test_a_history_may_be_a_frame_of_any_library_and_movies_rated_0_are_not_reco
     pd.testing.assert_series_equal(own, other.drop(3).reindex(own.index))
 
 
-def test_one_id_of_another_kind_does_not_hide_the_others(recommender: Recommender) -> None:
-    frame = pd.DataFrame({"user_id": ["a", "a", "b"], "movie_id": ["1", "zz", "3"]})
-    notes: list[str] = []
-    table = recommender.recommend(history=frame, k=3, note=notes.append)
-    pd.testing.assert_frame_equal(table, recommender.recommend(history=frame.drop(1), k=3))
-    assert notes == [
-        "the histories: 1 interactions are with movies that the model doesn't have; left out."
-    ]
+def test_an_id_that_is_no_number_leaves_the_others_as_they_are(recommender: Recommender) -> None:
+    table = pd.DataFrame({"user_id": ["a", "a", "b"], "movie_id": ["1", "zz", "4"]})
+    with pytest.warns(DataWarning, match="1 interactions are with movies that the model doesn't"):
+        lists = recommender.recommend(history=table, k=3)
+    numbers = pd.DataFrame({"user_id": ["a", "b"], "movie_id": [1, 4]})
+    pd.testing.assert_frame_equal(lists, recommender.recommend(history=numbers, k=3))
 
 
-def test_a_missing_rating_counts_fully_and_a_negative_one_is_named(
-    recommender: Recommender,
-) -> None:
-    frame = pd.DataFrame({"user_id": ["a", "a"], "movie_id": [1, 3], "rating": [5.0, None]})
-    notes: list[str] = []
-    table = recommender.recommend(history=frame, k=3, note=notes.append)
-    full = recommender.recommend(history=frame.assign(rating=5.0), k=3)
-    pd.testing.assert_frame_equal(table, full)
-    assert notes == ["the histories: 1 interactions have no rating; they count fully."]
-    with pytest.raises(DataError, match=r"^the histories, data row 2: the rating is negative"):
-        recommender.recommend(history=frame.assign(rating=[5.0, -1.0]))
+def test_a_missing_rating_counts_as_the_mean_of_the_others(recommender: Recommender) -> None:
+    table = pd.DataFrame({"user_id": [1] * 3, "movie_id": [1, 4, 5], "rating": [4.0, 2.0, None]})
+    with pytest.warns(DataWarning, match="rows without a rating: 1; .*the mean of the others"):
+        lists = recommender.recommend(history=table, k=40)
+    pd.testing.assert_frame_equal(lists, recommender.recommend(history=table.fillna(3.0), k=40))
+    with pytest.warns(DataWarning, match="rows without a rating: 3; each counts fully"):
+        lists = recommender.recommend(history=table.assign(rating=[None] * 3), k=40)
+    unrated = table.drop(columns="rating")
+    pd.testing.assert_frame_equal(lists, recommender.recommend(history=unrated, k=40))
+
+
+def test_a_negative_rating_is_named(recommender: Recommender) -> None:
+    table = pd.DataFrame({"user_id": [1, 1], "movie_id": [1, 4], "rating": [4.0, -2.0]})
+    with pytest.raises(DataError, match=r"data row 2: column 'rating' holds -2.0, and ratings are"):
+        recommender.recommend(history=table)
