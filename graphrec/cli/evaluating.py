@@ -53,7 +53,6 @@ def evaluate(
 
         graphrec evaluate --model small --k 10 --k 20 --json
     """
-    from graphrec.data.split import make_split
     from graphrec.evaluate.report import DEFAULT_KS
     from graphrec.recommend.artefact import Artefact
     from graphrec.recommend.comparison import GRAPHREC, compare
@@ -65,7 +64,7 @@ def evaluate(
         raise ConfigError(f"--k is {min(ks)}; it must be 1 or more.")
     if tables.is_given:
         dataset = tables.load()
-        parts = make_split(dataset, split, seed=training.seed, cold_fraction=cold_fraction)
+        parts = options.hold_out(dataset, split, training.seed, cold_fraction)
         ignored = tuple(ignore_column or ())
         with training_progress(quiet=as_json) as progress:
             fitted = fit(dataset, parts, model_config, training, ignore=ignored, callbacks=progress)

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from graphrec.config import COLD_FRACTION, SplitKind
 from graphrec.console import say
 from graphrec.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from graphrec.data.dataset import Dataset
+    from graphrec.data.split import Split
 
 _TABLES, _SETTINGS = "Tables", "Settings"
 
@@ -200,6 +202,20 @@ def _value(one: Field[Any], value: Any) -> Any:
             f"--{one.name.replace('_', '-')} is {value!r}; it must be whole numbers"
             " separated by commas, such as 15,10."
         ) from None
+
+
+def hold_out(dataset: Dataset, kind: SplitKind | None, seed: int, cold_fraction: float) -> Split:
+    """The split that `--split`, `--seed` and `--cold-fraction` name.
+
+    Raises:
+        ConfigError: if they don't go together or with the data.
+    """
+    from graphrec.data.split import make_split
+
+    split = make_split(dataset, kind, seed=seed, cold_fraction=cold_fraction)
+    if cold_fraction != COLD_FRACTION and split.kind is not SplitKind.COLD_MOVIES:
+        raise ConfigError("--cold-fraction needs --split cold-movies.")
+    return split
 
 
 def say_if_simulated(simulated: bool) -> None:

@@ -12,7 +12,6 @@ import typer
 from graphrec.cli import options
 from graphrec.config import COLD_FRACTION, ModelConfig, SplitKind, TrainConfig
 from graphrec.console import handle_errors, ignore_sigint, say, show_json, training_progress
-from graphrec.errors import ConfigError
 from graphrec.formatting import duration, size
 from graphrec.output import check_output
 
@@ -66,13 +65,9 @@ def train(
 
     check_output(output, force=force, files=FILES)
     dataset = tables.load()
-    from graphrec.data.split import make_split
-
     if split is None and dataset.given_test is None:
         split = SplitKind.NONE  # what is put to use is trained on everything
-    parts = make_split(dataset, split, seed=training.seed, cold_fraction=cold_fraction)
-    if cold_fraction != COLD_FRACTION and parts.kind is not SplitKind.COLD_MOVIES:
-        raise ConfigError("--cold-fraction needs --split cold-movies.")
+    parts = options.hold_out(dataset, split, training.seed, cold_fraction)
     if not as_json:
         _say_data(dataset, parts)
         _say_estimate(dataset, parts, model, training)

@@ -139,8 +139,7 @@ class Recommender:
         """What movies are compared by, by row as in `movies`."""
         if self._before is None:
             return self.artefact.movie_embeddings()
-        state = self.model.state_dict()
-        return MovieEmbeddings.from_state({name: own.numpy() for name, own in state.items()})
+        return MovieEmbeddings.of_model(self.model)
 
     @cached_property
     def history(self) -> sp.csr_array:

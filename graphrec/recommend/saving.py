@@ -110,7 +110,7 @@ class InMemory(Artefact):
         return cls(Path("in memory"), manifest, dataset, split, fitted)
 
     def movie_embeddings(self) -> MovieEmbeddings:
-        return MovieEmbeddings.from_state(_arrays(self.fitted.model.state_dict()))
+        return MovieEmbeddings.of_model(self.fitted.model)
 
     def model(self) -> HybridModel:
         return self.fitted.model

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from graphrec.config import Part
 from graphrec.errors import ConfigError
+
+if TYPE_CHECKING:
+    from graphrec.nn.hybrid import HybridModel
 
 _BLOCK = 1_024  # movies whose neighbors are found at a time
 
@@ -38,6 +42,11 @@ class MovieEmbeddings:
             state.get(f"learned.{part}.movie", none) for part in ("id", "metadata")
         )
         return cls(by_id, by_metadata, state["features"], degree)
+
+    @classmethod
+    def of_model(cls, model: HybridModel) -> MovieEmbeddings:
+        """Of a model in memory."""
+        return cls.from_state({name: own.numpy() for name, own in model.state_dict().items()})
 
     def is_imputed(self, movie: int) -> bool:
         """Whether a movie's ID embedding is predicted from metadata, as it has no interactions."""

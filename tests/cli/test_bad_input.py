@@ -248,6 +248,10 @@ ASKING_CASES: dict[str, tuple[tuple[object, ...], tuple[str, ...]]] = {
     ),
     "among missing": (("recommend", "--user", 1, "--among", "nope.csv"), ("does not exist",)),
     "evaluate nothing": (("evaluate", "--k", 0), ("--k is 0",)),
+    "evaluate a fraction of no cold movies": (
+        ("evaluate", "--data", "sample", "--cold-fraction", 0.3),
+        ("--cold-fraction needs --split cold-movies",),
+    ),
     "evaluate a split of no tables": (("evaluate", "--split", "random"), ("--split needs tables",)),
 }
 

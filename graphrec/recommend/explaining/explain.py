@@ -19,6 +19,7 @@ from graphrec.recommend.explaining.pair import collaborative_side, features_side
 from graphrec.recommend.explaining.paths import Paths, paths_between
 from graphrec.recommend.explaining.remarks import on_pair, on_score
 from graphrec.recommend.lists import Audience
+from graphrec.recommend.vectors import MovieEmbeddings
 
 _SIDES = {"collaborative": (ID, SPECTRAL), "metadata": (METADATA,)}
 
@@ -37,6 +38,7 @@ class Explainer:
         self, artefact: Artefact, movies: pd.DataFrame, model: HybridModel, known: Interactions
     ) -> None:
         self.artefact, self.movies, self.model, self.known = artefact, movies, model, known
+        self.embeddings = MovieEmbeddings.of_model(model)
         self.num_layers = int(artefact.manifest["model"]["num_layers"])
 
     @cached_property
@@ -103,7 +105,7 @@ class Explainer:
                     history=len(summands.movie),
                     is_folded_in=not in_graph,
                     is_unrated=not model.degree[row],
-                    is_imputed=self._is_imputed(row),
+                    is_imputed=self.embeddings.is_imputed(row),
                     num_layers=self.num_layers,
                     num_paths=len(paths),
                 )
@@ -129,7 +131,7 @@ class Explainer:
         messages = self.messages[ID] if by_id else None
         notes = on_pair(
             [
-                (title, self._is_imputed(r))
+                (title, self.embeddings.is_imputed(r))
                 for title, r in zip(titles, rows, strict=True)
                 if not degree[r]
             ],
@@ -144,11 +146,6 @@ class Explainer:
             **features_side(rows, features, self.artefact.encoder(), self.movies),
             notes=tuple(notes),
         )
-
-    def _is_imputed(self, row: int) -> bool:
-        """Whether a movie's ID embedding is predicted from metadata."""
-        described = METADATA in self.model.learned and bool(self.model.features[row].any())
-        return described and not self.model.degree[row]
 
     def _paths(
         self,
