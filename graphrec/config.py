@@ -12,7 +12,7 @@ from enum import StrEnum
 from numbers import Integral, Real
 from typing import Any, TypeVar
 
-from graphrec.errors import ConfigError
+from graphrec.errors import ConfigError, argument
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -32,7 +32,9 @@ def choice(kind: type[Choice], value: str, name: str) -> Choice:
     try:
         return kind(value)
     except ValueError:
-        raise ConfigError(f"{name} is {value!r}; it must be one of {', '.join(kind)}.") from None
+        raise ConfigError(
+            argument(name), f" is {value!r}; it must be one of {', '.join(kind)}."
+        ) from None
 
 
 class SplitKind(StrEnum):
@@ -222,8 +224,8 @@ class TrainConfig:
         _check(self)
         if any(count == 0 for count in self.num_neighbors):
             raise ConfigError(
-                f"--num-neighbors is {','.join(map(str, self.num_neighbors))}; it must hold whole"
-                " numbers from 1, or -1 for all."
+                argument("num_neighbors", self.num_neighbors),
+                " holds a 0; each number must be 1 or more, or -1 for all neighbors.",
             )
 
     @property
@@ -266,7 +268,7 @@ _ENUMS: dict[str, type[StrEnum]] = {
 def _check(config: ModelConfig | TrainConfig) -> None:
     """Turn names into enum members and refuse numbers out of bounds."""
     for one in fields(config):
-        value, option = getattr(config, one.name), f"--{one.name.replace('_', '-')}"
+        value, named = getattr(config, one.name), argument(one.name)
         low, high, above = (one.metadata[bound] for bound in ("low", "high", "above"))
         if value is None:
             continue
@@ -279,10 +281,10 @@ def _check(config: ModelConfig | TrainConfig) -> None:
             whole = isinstance(one.default, (int, tuple)) or one.default is None
             if isinstance(number, bool) or not isinstance(number, Integral if whole else Real):
                 a_number = "a whole number" if whole else "a number"
-                raise ConfigError(f"{option} is {number!r}; it must be {a_number}.")
+                raise ConfigError(named, f" is {number!r}; it must be {a_number}.")
             too_low = number <= low if above else number < low
             if too_low or (high is not None and number > high) or not math.isfinite(number):
                 allowed = f"above {low:g}" if above else f"{low:g} or more"
                 if high is not None:
                     allowed = f"{low:g} to {'2^32 - 1' if high == 2**32 - 1 else f'{high:g}'}"
-                raise ConfigError(f"{option} is {number}; it must be {allowed}.")
+                raise ConfigError(named, f" is {number}; it must be {allowed}.")

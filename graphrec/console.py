@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import typer
 
-from graphrec.errors import GraphrecError
+from graphrec.errors import GraphrecError, Message, typed
 from graphrec.formatting import printable, to_jsonable
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def handle_errors(command: Command) -> Command:
         try:
             return command(*args, **kwargs)
         except GraphrecError as error:
-            fail(str(error))
+            fail(error.typed)
         except UnicodeError:
             fail("the arguments are not valid UTF-8 text.")
         except BrokenPipeError:  # such as by head
@@ -70,7 +70,12 @@ def fail(sentence: str) -> NoReturn:
 
 def say(sentence: str) -> None:
     """Print something that is not a result, on stderr."""
-    typer.echo(printable(sentence), err=True)
+    typer.echo(printable(typed(sentence)), err=True)
+
+
+def note(sentence: str) -> None:
+    """Say what was repaired or left out, or what else there is to know."""
+    say(Message("Note: ", sentence))
 
 
 def show_json(value: Any) -> None:

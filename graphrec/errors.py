@@ -10,16 +10,91 @@
     └── OutputError            a file or folder that can't be written, or may not be replaced
 
 Each message is one sentence for whoever gave the input: what is wrong, where, what to do.
-The command line prints it and exits with code 2.
+The command line prints it and exits with code 2. In Python it names arguments, on the command line
+the options that stand for them.
 """
 
 from __future__ import annotations
 
+import shlex
+from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """An argument that a message names.
+
+    Attributes:
+        python: as it is written in Python.
+        option: as it is typed on the command line.
+    """
+
+    python: str
+    option: str
+
+
+def argument(name: str, *value: Any) -> Argument:
+    """An argument whose option has the same name, with a value if one is given.
+
+    >>> argument("num_layers").option
+    '--num-layers'
+    >>> argument("num_neighbors", (15, 10)).python, argument("num_neighbors", (15, 10)).option
+    ('num_neighbors=(15, 10)', '--num-neighbors 15,10')
+    >>> argument("layers", "sage").python, argument("force", True).option
+    ("layers='sage'", '--force')
+    """
+    option = f"--{name.replace('_', '-')}"
+    if not value:
+        return Argument(name, option)
+    (own,) = value
+    own = own.value if isinstance(own, Enum) else own
+    if own is True:
+        return Argument(f"{name}=True", option)
+    text = ",".join(map(str, own)) if isinstance(own, tuple) else str(own)
+    return Argument(f"{name}={own!r}", f"{option} {shlex.quote(text)}")
+
+
+class Message(str):
+    """A sentence that names arguments: a plain string in Python's words, see `typed`.
+
+    >>> sentence = Message(argument("epochs"), " is 0; it must be 1 or more.")
+    >>> str(sentence), typed(sentence)
+    ('epochs is 0; it must be 1 or more.', '--epochs is 0; it must be 1 or more.')
+    """
+
+    typed: str
+
+    def __new__(cls, *parts: str | Argument) -> Message:
+        """Put text and arguments together."""
+        texts = (part.python if isinstance(part, Argument) else part for part in parts)
+        message = super().__new__(cls, "".join(texts))
+        message.typed = "".join(map(typed, parts))
+        return message
+
+
+def typed(part: str | Argument) -> str:
+    """A sentence, or a part of one, with the command line's options for arguments."""
+    if isinstance(part, Argument):
+        return part.option
+    return part.typed if isinstance(part, Message) else part
+
+
 class GraphrecError(Exception):
-    """Root of graphrec's own errors."""
+    """Root of graphrec's own errors.
+
+    Args:
+        parts: of the message: text, and the arguments that it names.
+    """
+
+    def __init__(self, *parts: str | Argument) -> None:
+        super().__init__(Message(*parts))
+
+    @property
+    def typed(self) -> str:
+        """The message as the command line says it, with options for arguments."""
+        return typed(self.args[0])
 
 
 class DataError(GraphrecError):

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-from graphrec.errors import OutputError
+from graphrec.errors import OutputError, argument
 
 
 def check_output(
@@ -30,18 +30,20 @@ def check_output(
     target, kind = Path(path).resolve(), "file" if files is None else "folder"
     if target.exists() and target.is_dir() != (kind == "folder"):
         other = "folder" if target.is_dir() else "file"
-        raise OutputError(f"{path} is a {other}; give --output the name of a {kind}.")
+        raise OutputError(f"{path} is a {other}; the output must be a {kind}.")
     if kind == "folder" and (target == Path.cwd() or target.is_mount()):
         what = "the working directory" if target == Path.cwd() else "a mount point"
-        raise OutputError(f"{path} is {what}; give --output another folder.")
+        raise OutputError(f"{path} is {what}; choose another folder.")
     inside = sorted(inner.name for inner in target.iterdir()) if target.is_dir() else []
     if (target.is_file() or inside) and not force:
         raise OutputError(
-            f"{path} exists; add --force to replace it, or give --output another name."
+            f"{path} exists; add ",
+            argument("force", True),
+            " to replace it, or choose another name.",
         )
     others = [name for name in inside if name not in (files or ())]
     if others:
-        raise OutputError(f"{path} holds other files, such as {others[0]}; give another --output.")
+        raise OutputError(f"{path} holds other files, such as {others[0]}; choose another folder.")
     if kind == "file" and not target.parent.is_dir():
         raise OutputError(f"{path} can't be written: there is no folder {target.parent}.")
     folder = next(parent for parent in target.parents if parent.exists())

@@ -18,20 +18,21 @@ def test_strings_will_do_where_there_is_a_choice() -> None:
 @pytest.mark.parametrize(
     ("config", "settings", "sentence"),
     [
-        (ModelConfig, {"embedding_dim": 0}, "--embedding-dim is 0; it must be 1 or more."),
-        (ModelConfig, {"num_layers": 5}, "--num-layers is 5; it must be 0 to 4."),
-        (ModelConfig, {"init_std": 0.0}, "--init-std is 0.0; it must be above 0."),
-        (ModelConfig, {"embedding_dim": "8"}, "--embedding-dim is '8'; it must be a whole number."),
-        (TrainConfig, {"temperature": 0.0}, "--temperature is 0.0; it must be above 0."),
-        (TrainConfig, {"logq_correction": 2}, "--logq-correction is 2; it must be 0 to 1."),
-        (TrainConfig, {"learning_rate": -1}, "--learning-rate is -1; it must be above 0."),
-        (TrainConfig, {"batch_size": 0}, "--batch-size is 0; it must be 1 or more."),
-        (TrainConfig, {"patience": 0}, "--patience is 0; it must be 1 or more."),
-        (TrainConfig, {"seed": -1}, "--seed is -1; it must be 0 to 2^32 - 1."),
+        (ModelConfig, {"embedding_dim": 0}, "embedding_dim is 0; it must be 1 or more."),
+        (ModelConfig, {"num_layers": 5}, "num_layers is 5; it must be 0 to 4."),
+        (ModelConfig, {"init_std": 0.0}, "init_std is 0.0; it must be above 0."),
+        (ModelConfig, {"embedding_dim": "8"}, "embedding_dim is '8'; it must be a whole number."),
+        (TrainConfig, {"temperature": 0.0}, "temperature is 0.0; it must be above 0."),
+        (TrainConfig, {"logq_correction": 2}, "logq_correction is 2; it must be 0 to 1."),
+        (TrainConfig, {"learning_rate": -1}, "learning_rate is -1; it must be above 0."),
+        (TrainConfig, {"batch_size": 0}, "batch_size is 0; it must be 1 or more."),
+        (TrainConfig, {"patience": 0}, "patience is 0; it must be 1 or more."),
+        (TrainConfig, {"seed": -1}, "seed is -1; it must be 0 to 2^32 - 1."),
         (
             TrainConfig,
             {"num_neighbors": (5, 0)},
-            "--num-neighbors is 5,0; it must hold whole numbers from 1, or -1 for all.",
+            "num_neighbors=(5, 0) holds a 0; each number must be 1 or more, or -1 for all"
+            " neighbors.",
         ),
     ],
 )

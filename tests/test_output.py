@@ -35,7 +35,7 @@ def test_what_is_there_needs_force(tmp_path: Path, old_file: Path, old_folder: P
     check_output(tmp_path / "empty", files=OWN)
     (tmp_path / "link").symlink_to(old_folder)
     for path, files in ((old_file, None), (old_folder, OWN), (tmp_path / "link", OWN)):
-        with pytest.raises(OutputError, match=rf"{path} exists; add --force to replace it, or"):
+        with pytest.raises(OutputError, match=rf"{path} exists; add force=True to replace it, or"):
             check_output(path, files=files)
         check_output(path, files=files, force=True)
 
@@ -44,7 +44,7 @@ def test_what_is_there_needs_force(tmp_path: Path, old_file: Path, old_folder: P
 def test_a_folder_with_other_files_is_never_replaced(old_folder: Path, name: str) -> None:
     other = old_folder / name
     other.mkdir() if name == "subfolder" else other.touch()
-    with pytest.raises(OutputError, match=rf"holds other files, such as {name}; give another"):
+    with pytest.raises(OutputError, match=rf"holds other files, such as {name}; choose another"):
         check_output(old_folder, files=OWN, force=True)
 
 
@@ -53,18 +53,18 @@ def test_working_directory_and_mount_points_are_never_replaced(
 ) -> None:
     monkeypatch.chdir(old_folder)
     for path in (".", old_folder):
-        with pytest.raises(OutputError, match="is the working directory; give --output another"):
+        with pytest.raises(OutputError, match="is the working directory; choose another"):
             check_output(path, files=OWN, force=True)
     monkeypatch.chdir(old_folder.parent)
     monkeypatch.setattr(Path, "is_mount", lambda path: path == old_folder)
-    with pytest.raises(OutputError, match="is a mount point; give --output another folder"):
+    with pytest.raises(OutputError, match="is a mount point; choose another folder"):
         check_output(old_folder, files=OWN, force=True)
 
 
 def test_a_file_is_no_folder(old_file: Path, old_folder: Path) -> None:
-    with pytest.raises(OutputError, match="is a file; give --output the name of a folder"):
+    with pytest.raises(OutputError, match="is a file; the output must be a folder"):
         check_output(old_file, files=OWN, force=True)
-    with pytest.raises(OutputError, match="is a folder; give --output the name of a file"):
+    with pytest.raises(OutputError, match="is a folder; the output must be a file"):
         check_output(old_folder, force=True)
 
 

@@ -9,9 +9,9 @@ import typer
 
 from graphrec.cli import options
 from graphrec.cli.lists import show_each_way, show_movies
-from graphrec.cli.naming import note, recommender_of
+from graphrec.cli.naming import recommender_of
 from graphrec.config import Similarity
-from graphrec.console import handle_errors, hint, say, show_json
+from graphrec.console import handle_errors, hint, note, say, show_json
 from graphrec.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from graphrec.cli import options
-from graphrec.cli.naming import movies_liked, movies_named, note, recommender_of
-from graphrec.console import handle_errors, show_json, show_table
+from graphrec.cli.naming import movies_liked, movies_named, recommender_of
+from graphrec.console import handle_errors, note, show_json, show_table
 from graphrec.errors import ConfigError
 from graphrec.formatting import printable
 

@@ -7,7 +7,7 @@ import shlex
 import typer
 
 from graphrec.cli import options
-from graphrec.console import handle_errors, hint, say, show_json, show_table
+from graphrec.console import handle_errors, hint, note, show_json, show_table
 
 
 @handle_errors
@@ -35,7 +35,7 @@ def inspect(
         show_json(facts)
         return
     columns = facts.pop("columns")
-    notes = facts.pop("notes")
+    repairs = facts.pop("notes")
     show_table(["", ""], [[name.replace("_", " "), _shown(fact)] for name, fact in facts.items()])
     typer.echo()
     if columns:
@@ -45,8 +45,8 @@ def inspect(
         _show_leaks({column["column"]: column["leak"] for column in columns if column["leak"]})
     else:
         typer.echo("No metadata columns: a model of these data has ID embeddings only.")
-    for note in notes:
-        say(f"Note: {note}")
+    for sentence in repairs:
+        note(sentence)
     hint("'graphrec train' with the same options trains on these tables.")
 
 

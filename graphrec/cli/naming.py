@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from graphrec.console import say
+from graphrec.console import note, say
 
 if TYPE_CHECKING:
     from graphrec.recommend.lookup import ById
@@ -19,11 +19,6 @@ def recommender_of(model: Path, with_movies: Path | None = None) -> Recommender:
 
     recommender = Recommender.load(model)
     return recommender if with_movies is None else recommender.add_movies(with_movies, note=note)
-
-
-def note(sentence: str) -> None:
-    """Say what was repaired or left out."""
-    say(f"Note: {sentence}")
 
 
 def movies_named(

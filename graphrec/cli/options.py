@@ -6,15 +6,15 @@ import functools
 import inspect
 import shlex
 from collections.abc import Callable, Iterator
-from dataclasses import Field, dataclass, fields
+from dataclasses import Field, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
 from graphrec.config import COLD_FRACTION, SplitKind
-from graphrec.console import say
-from graphrec.errors import ConfigError, DataError
+from graphrec.console import note, say
+from graphrec.errors import ConfigError, DataError, typed
 
 if TYPE_CHECKING:
     from graphrec.data.dataset import Dataset
@@ -132,7 +132,7 @@ class Tables:
             "timestamp": self.timestamp_column,
             "title": self.title_column,
         }
-        return load_dataset(
+        dataset = load_dataset(
             data,
             ratings=self.ratings,
             movies=self.movies,
@@ -141,6 +141,7 @@ class Tables:
             min_rating=self.min_rating,
             encoding=self.encoding,
         )
+        return replace(dataset, notes=tuple(map(typed, dataset.notes)))
 
 
 def takes(**groups: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -232,5 +233,5 @@ def introduce(dataset: Dataset) -> None:
         f" by {interactions.num_users:,} users ({interactions.density:.2%} of all pairs)."
     )
     say_if_simulated(dataset.simulated)
-    for note in dataset.notes:
-        say(f"Note: {note}")
+    for sentence in dataset.notes:
+        note(sentence)

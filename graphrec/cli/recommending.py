@@ -9,8 +9,8 @@ import typer
 
 from graphrec.cli import options
 from graphrec.cli.lists import show_movies
-from graphrec.cli.naming import movies_liked, note, recommender_of
-from graphrec.console import handle_errors, say, show_json
+from graphrec.cli.naming import movies_liked, recommender_of
+from graphrec.console import handle_errors, note, say, show_json
 from graphrec.errors import ConfigError, DataError
 from graphrec.output import atomic_write, check_output
 

@@ -11,7 +11,7 @@ import typer
 
 from graphrec.cli import options
 from graphrec.config import COLD_FRACTION
-from graphrec.console import handle_errors, say, show_json, show_table, study_progress
+from graphrec.console import handle_errors, note, say, show_json, show_table, study_progress
 from graphrec.errors import ConfigError
 from graphrec.formatting import duration
 
@@ -84,8 +84,8 @@ def ablate(
     if not as_json:
         options.introduce(dataset)
         if (output / RESULTS).exists() and is_new(output, fingerprint(dataset, settings)):
-            say(
-                f"Note: {output} holds the report of another study, which this one will replace;"
+            note(
+                f"{output} holds the report of another study, which this one will replace;"
                 " what that one measured is kept."
             )
     with _stoppable(output), study_progress(settings.seeds, quiet=as_json) as callbacks:
@@ -129,9 +129,9 @@ def _show(study: Study, report: Path) -> None:
     ]
     show_table([results["metric"], *results["subsets"], "time"], rows, right=True)
     if not study.num_measured:
-        say("Note: nothing was measured anew; all of it was there from an earlier run.")
-    for note in results["notes"]:
-        say(f"Note: {note}")
+        note("nothing was measured anew; all of it was there from an earlier run.")
+    for sentence in results["notes"]:
+        note(sentence)
     typer.echo()
     for sentence in results["verdict"]["sentences"]:
         typer.echo(sentence)

@@ -11,6 +11,7 @@ import pandas as pd
 from graphrec.data.files import Note, warn
 from graphrec.data.ids import IdMap
 from graphrec.data.interactions import Interactions
+from graphrec.data.names import COLUMN
 from graphrec.data.tables import MOVIE, RATING, TIMESTAMP, TITLE, USER, like_ids
 from graphrec.errors import DataError
 
@@ -137,7 +138,9 @@ def _align(
     if unknown.all():
         raise DataError(
             "the ratings and the movies table share no movie id (such as"
-            f" {rated.iloc[0]} there and {movies[MOVIE].iloc[0]} here); check --movie-column."
+            f" {rated.iloc[0]} there and {movies[MOVIE].iloc[0]} here); check ",
+            COLUMN[MOVIE],
+            ".",
         )
     if unknown.any():
         note(

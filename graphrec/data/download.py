@@ -8,7 +8,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from graphrec.errors import DownloadError
+from graphrec.errors import DownloadError, argument
 
 BASE_URL = "https://files.grouplens.org/datasets/movielens/"
 CHECKSUMS: dict[str, str | None] = {
@@ -56,7 +56,9 @@ def fetch(name: str, *, cache: Path | None = None, base_url: str | None = None) 
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise DownloadError(
             f"{name} could not be fetched from {url}/{name}.zip: {error}; try again, or download it"
-            " by hand, unpack it and give the folder to --data."
+            " by hand, unpack it and name the folder with ",
+            argument("data"),
+            ".",
         ) from error
     return folder
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from graphrec.errors import DataError, DataWarning
+from graphrec.errors import DataError, DataWarning, Message, argument
 
 Note = Callable[[str], None]
 """Takes one sentence about a harmless repair."""
@@ -79,7 +79,11 @@ def read_frame(
     suffix = (path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix).lower()
     try:
         if path.is_dir():
-            raise DataError(f"{path} is a folder; a table file is meant here, a folder by --data.")
+            raise DataError(
+                f"{path} is a folder; name a table in it (only ",
+                argument("data"),
+                " takes folders).",
+            )
         if suffix in PARQUET_SUFFIXES:
             frame = _read_parquet(path)
         elif suffix in TEXT_SUFFIXES:
@@ -178,21 +182,29 @@ def _read_text(path: Path, encoding: str | None, note: Note) -> bytes:
     except (UnicodeError, LookupError) as error:
         if encoding is not None or not isinstance(error, UnicodeDecodeError):
             raise DataError(
-                f"{path}: can't be read as {encoding}: {error}; name another with --encoding."
+                f"{path}: can't be read as {encoding}: {error}; give another ",
+                argument("encoding"),
+                ".",
             ) from error
         if _CONTROL.search(raw, 0, _HEAD):
             raise DataError(f"{path} is not a text file; export the table as CSV.") from None
         line = raw.count(b"\n", 0, error.start) + 1
         note(
-            f"{path}: line {line:,} is not UTF-8; the file was read as Latin-1"
-            " (name another with --encoding if titles look wrong)."
+            Message(
+                f"{path}: line {line:,} is not UTF-8, so the file was read as Latin-1; if titles"
+                " look wrong, give its ",
+                argument("encoding"),
+                ".",
+            )
         )
         raw = raw.decode("latin-1").encode("utf-8")
     if b"\x00" in raw:
         line = raw.count(b"\n", 0, raw.index(b"\x00")) + 1
         raise DataError(
             f"{path} is not a text file: line {line:,} holds a zero byte"
-            " (if it is UTF-16, say so with --encoding utf-16)."
+            " (if it is UTF-16, say so with ",
+            argument("encoding", "utf-16"),
+            ").",
         )
     return raw.removeprefix(b"\xef\xbb\xbf")
 

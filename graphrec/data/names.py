@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from graphrec.data.files import Note, warn
-from graphrec.errors import DataError
+from graphrec.errors import Argument, DataError, Message
 
 USER, MOVIE, RATING, TIMESTAMP, TITLE = "user_id", "movie_id", "rating", "timestamp", "title"
 
@@ -25,13 +25,17 @@ NAMES_IN_MOVIES = COLUMN_NAMES | {MOVIE: (*COLUMN_NAMES[MOVIE], "id")}
 
 _PUNCTUATION = re.compile(r"[^a-z0-9]")
 
-OPTION = {
-    USER: "--user-column",
-    MOVIE: "--movie-column",
-    RATING: "--rating-column",
-    TIMESTAMP: "--timestamp-column",
-    TITLE: "--title-column",
+COLUMN = {
+    part: Argument(f"columns={{{part!r}: ...}}", f"--{name}-column")
+    for part, name in {
+        USER: "user",
+        MOVIE: "movie",
+        RATING: "rating",
+        TIMESTAMP: "timestamp",
+        TITLE: "title",
+    }.items()
 }
+"""What names the column of each part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +63,8 @@ class ReadOptions:
 
     def __post_init__(self) -> None:
         for part in self.columns:
-            if part not in OPTION:
-                raise DataError(f"columns: {part!r} is not one of {', '.join(OPTION)}.")
+            if part not in COLUMN:
+                raise DataError(f"columns: {part!r} is not one of {', '.join(COLUMN)}.")
 
 
 def find_columns(
@@ -86,14 +90,17 @@ def find_columns(
         if wanted in columns:
             if wanted in found.values():
                 raise DataError(
-                    f"{table_name}: column {wanted!r} is given twice; check {OPTION[part]}."
+                    f"{table_name}: column {wanted!r} is named for two parts; check ",
+                    COLUMN[part],
+                    ".",
                 )
             found[part] = str(wanted)
             options.used.add(part)
         elif wanted is not None and not options.shared:
             raise DataError(
-                f"{table_name}: there is no column {wanted!r} ({OPTION[part]});"
-                f" it has {listed(columns)}."
+                f"{table_name}: there is no column {wanted!r} (",
+                COLUMN[part],
+                f"); it has {listed(columns)}.",
             )
     for part in parts:
         free = [column for column in reversed(columns) if column not in found.values()]
@@ -115,18 +122,23 @@ def listed(columns: list[str], most: int = 12) -> str:
 
 def _not_found(
     columns: list[str], table_name: str, part: str, names: tuple[str, ...], options: ReadOptions
-) -> str:
+) -> Message:
     if len(columns) == 1:
-        return (
+        return Message(
             f"{table_name}: there is one column only, {columns[0]!r}; columns are separated by a"
             " comma, tab, semicolon, | or ::."
         )
-    what = f"no column for {part} (looked for {', '.join(names[:4])}, ...)"
-    do = f"Name it with {OPTION[part]}, or add a header line if there is none"
-    if (given := options.columns.get(part)) is not None:
-        what = f"there is no column {given!r} ({OPTION[part]})"
-        do = "Correct the name, or add a header line if there is none"
+    given = options.columns.get(part)
+    what = Message(f"no column for {part} (looked for {', '.join(names[:4])}, ...)")
+    do = Message("Name it with ", COLUMN[part])
     if not options.has_column_options:
-        what = what.replace(f" ({OPTION[part]})", f", which training had for {part}")
-        do = f"Rename the column to {given or part}, or add a header line if there is none"
-    return f"{table_name}: {what}; it has {listed(columns)}. {do}."
+        if given is not None:
+            what = Message(f"there is no column {given!r}, which training had for {part}")
+        do = Message(f"Rename the column to {given or part}")
+    elif given is not None:
+        what = Message(f"there is no column {given!r} (", COLUMN[part], ")")
+        do = Message("Correct the name")
+    has = f"; it has {listed(columns)}. "
+    return Message(
+        f"{table_name}: ", what, has, do, ", or add a header line if the table has none."
+    )

@@ -15,9 +15,9 @@ from graphrec.data.cells import with_ids
 from graphrec.data.dataset import Dataset, make_dataset
 from graphrec.data.download import CHECKSUMS, fetch
 from graphrec.data.files import PARQUET_SUFFIXES, TEXT_SUFFIXES, Note
-from graphrec.data.names import MOVIE, OPTION, TITLE, USER, ReadOptions
+from graphrec.data.names import COLUMN, MOVIE, TITLE, USER, ReadOptions
 from graphrec.data.tables import join_details, movies_of, ratings_of
-from graphrec.errors import DataError
+from graphrec.errors import DataError, argument
 
 SAMPLE = "sample"
 NAMES = (SAMPLE, *CHECKSUMS)
@@ -30,6 +30,7 @@ ML_100K_GENRES = np.array(
     ]
 )
 """In the order of the flags in ``u.item``."""
+_DATA, _RATINGS = argument("data"), argument("ratings")
 
 
 def load_dataset(
@@ -63,11 +64,13 @@ def load_dataset(
     movie_table = test = None
     simulated = False
     if data is not None and ratings is not None:
-        raise DataError("give either --data or --ratings, not both.")
+        raise DataError("give either ", _DATA, " or ", _RATINGS, ", not both.")
     if ratings is not None:
         table = ratings_of(ratings, options, min_rating)
     elif data is None or not str(data):
-        raise DataError("say what to read: --data NAME_OR_FOLDER, or --ratings FILE.")
+        raise DataError(
+            "say what to read: ", _DATA, " takes a name or a folder, ", _RATINGS, " a table."
+        )
     else:
         folder = _folder(str(data))
         simulated = folder.resolve() == sample_folder().resolve()
@@ -86,7 +89,7 @@ def load_dataset(
         movie_table = join_details(movie_table, more, name=called, note=notes.append)
     for part, column in options.columns.items():
         if part not in options.used:
-            raise DataError(f"no table has a column {column!r} for {part} ({OPTION[part]}).")
+            raise DataError(f"no table has a column {column!r} (", COLUMN[part], ").")
     name = "tables" if data is None else str(data)
     dataset = make_dataset(table, movie_table, test=test, name=name, note=notes.append)
     return replace(dataset, notes=tuple(notes), simulated=simulated, columns=dict(columns or {}))
@@ -108,7 +111,9 @@ def _folder(data: str) -> Path:
     if data in CHECKSUMS:
         return fetch(data)
     if path.is_file():
-        raise DataError(f"{data} is a file; --data takes a folder or a name. Use --ratings {data}.")
+        raise DataError(
+            f"{data} is a file; ", _DATA, " takes a name or a folder, ", _RATINGS, " a table."
+        )
     raise DataError(f"{data!r} is neither a folder nor one of {', '.join(NAMES)}.")
 
 
@@ -118,14 +123,22 @@ def _read_folder_ratings(
     """Ratings and, where the folder has one, the test part, in any supported layout."""
     if (folder / "train.txt").is_file() and (folder / "test.txt").is_file():
         if min_rating is not None:
-            raise DataError(f"{folder}: train.txt holds no ratings, so --min-rating can't be used.")
+            raise DataError(
+                f"{folder}: train.txt holds no ratings, so ",
+                argument("min_rating"),
+                " can't be used.",
+            )
         train = _read_adjacency(folder / "train.txt", options.note)
         return train, _read_adjacency(folder / "test.txt", options.note)
     file = folder / "u.data" if (folder / "u.data").is_file() else _table_file(folder, "ratings")
     if file is None:
         raise DataError(
             f"{folder} holds no ratings: looked for ratings.csv, ratings.dat, u.data, or train.txt"
-            " with test.txt. Name the files with --ratings and --movies."
+            " with test.txt. Name the files with ",
+            _RATINGS,
+            " and ",
+            argument("movies"),
+            ".",
         )
     return ratings_of(file, options, min_rating), None
 

@@ -9,7 +9,8 @@ import numpy as np
 from graphrec.config import COLD_FRACTION, SplitKind, choice
 from graphrec.data.dataset import Dataset
 from graphrec.data.interactions import Interactions
-from graphrec.errors import ConfigError
+from graphrec.data.names import COLUMN, TIMESTAMP
+from graphrec.errors import ConfigError, argument
 
 TEST_FRACTION = 0.2
 VALID_FRACTION = 0.1  # of the interactions outside the test part, if held out at random or by time
@@ -93,14 +94,23 @@ def make_split(
     Split('random': 28 train, 4 validation, 8 test rows)
     """
     if not 0 < cold_fraction < 1:
-        raise ConfigError(f"--cold-fraction is {cold_fraction}; it must be above 0 and below 1.")
+        raise ConfigError(
+            argument("cold_fraction"), f" is {cold_fraction}; it must be above 0 and below 1."
+        )
     default = SplitKind.RANDOM if dataset.given_test is None else SplitKind.GIVEN
     kind = default if kind is None else choice(SplitKind, kind, "split")
     interactions, rng = dataset.interactions, np.random.default_rng(seed)
     if kind in (SplitKind.TEMPORAL, SplitKind.LEAVE_LAST_OUT) and interactions.timestamp is None:
-        raise ConfigError(f"--split {kind} needs a timestamp column, and the ratings have none.")
+        raise ConfigError(
+            argument("split", kind),
+            " needs a timestamp column, and none was found; name it with ",
+            COLUMN[TIMESTAMP],
+            " if there is one.",
+        )
     if kind is SplitKind.GIVEN and dataset.given_test is None:
-        raise ConfigError("--split given needs data with its own test part (test.txt).")
+        raise ConfigError(
+            argument("split", kind), " needs data with a test part of their own (test.txt)."
+        )
     rows = np.arange(len(interactions))
     if kind is SplitKind.NEW_USERS:
         split = _by_user(interactions, rng)
@@ -119,7 +129,9 @@ def make_split(
         split = Split(kind, train, np.sort(valid), np.sort(test))
     if not len(split.train):
         raise ConfigError(
-            "nothing is left to train on; the data needs more interactions, or --split none."
+            "nothing is left to train on; use more interactions, or ",
+            argument("split", SplitKind.NONE),
+            ".",
         )
     return split
 

@@ -11,6 +11,7 @@ import pandas as pd
 from graphrec.data.cells import as_known_ids, as_ratings, as_seconds, like_ids, with_ids
 from graphrec.data.files import Note, read_frame, warn
 from graphrec.data.names import (
+    COLUMN,
     MOVIE,
     NAMES_IN_MOVIES,
     RATING,
@@ -21,7 +22,7 @@ from graphrec.data.names import (
     find_columns,
     listed,
 )
-from graphrec.errors import DataError
+from graphrec.errors import DataError, argument
 
 __all__ = [
     "MOVIE",
@@ -180,7 +181,9 @@ def join_details(
     if unknown.all():
         raise DataError(
             f"{name}: none of its movie ids (such as {details[MOVIE].iloc[0]}) is in the"
-            f" movies table (such as {movies[MOVIE].iloc[0]}); check --movie-column."
+            f" movies table (such as {movies[MOVIE].iloc[0]}); check ",
+            COLUMN[MOVIE],
+            ".",
         )
     if unknown.any():
         note(f"{name}: {unknown.sum():,} rows are of movies that no other table has; left out.")
@@ -207,10 +210,18 @@ def _as_titles(titles: pd.Series[Any]) -> pd.Series[Any]:
 
 def _drop_low(table: pd.DataFrame, name: str, min_rating: float, note: Note) -> pd.DataFrame:
     if RATING not in table:
-        raise DataError(f"{name}: --min-rating needs a rating column, and there is none.")
+        raise DataError(
+            f"{name}: ",
+            argument("min_rating"),
+            " needs a rating column, and none was found; name it with ",
+            COLUMN[RATING],
+            ".",
+        )
     high = table[RATING] >= min_rating
     if not high.any():
-        raise DataError(f"{name}: no row is rated {min_rating:g} or more; lower --min-rating.")
+        raise DataError(
+            f"{name}: no row is rated {min_rating:g} or more; lower ", argument("min_rating"), "."
+        )
     if not high.all():
         note(
             f"{name}: {(~high).sum():,} of {len(table):,} rows are not rated"

@@ -16,7 +16,7 @@ from torch_geometric.sampler import (
     NodeSamplerInput,
 )
 
-from graphrec.errors import ConfigError
+from graphrec.errors import ConfigError, argument
 from graphrec.graph import RATES, REV_RATES
 
 _ALL = -1
@@ -59,8 +59,9 @@ class NeighborSampler(BaseSampler):  # type: ignore[misc]  # torch-geometric isn
     ) -> None:
         if not num_neighbors or any(count < 1 and count != _ALL for count in num_neighbors):
             raise ConfigError(
-                f"--num-neighbors is {list(num_neighbors)}; it must hold one number per layer,"
-                " each 1 or more, or -1 for all neighbors."
+                argument("num_neighbors"),
+                f" is {list(num_neighbors)}; it must hold one number for each layer, 1 or more, or"
+                " -1 for all neighbors.",
             )
         self.num_neighbors = tuple(num_neighbors)
         self.generator = generator

@@ -33,7 +33,7 @@ from torch_geometric.data import HeteroData
 from torch_geometric.nn import GATConv, SAGEConv
 
 from graphrec.config import Layers
-from graphrec.errors import ConfigError
+from graphrec.errors import ConfigError, argument
 from graphrec.graph import csr_tensor, normalized_adjacency
 
 if TYPE_CHECKING:
@@ -207,8 +207,11 @@ class Propagation(nn.Module, ABC):
         """
         del users, movies, adjacency
         raise ConfigError(
-            f"{type(self).__name__} isn't linear, so no exact explanation exists; train with"
-            " --layers lightgcn or sage to get one."
+            f"{type(self).__name__} isn't linear, so no exact explanation exists; train with ",
+            argument("layers", "lightgcn"),
+            " or ",
+            argument("layers", "sage"),
+            " to get one.",
         )
 
     def reset_parameters(self) -> None:

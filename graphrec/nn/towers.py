@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from graphrec.config import Layers, NodeState
-from graphrec.errors import ConfigError
+from graphrec.errors import ConfigError, argument
 from graphrec.graph import RATES, REV_RATES
 from graphrec.nn.neighbors import NeighborSampler
 from graphrec.nn.propagation import (
@@ -186,7 +186,7 @@ class Tower(nn.Module):
             [U, D] and [M, D], zero for all other movies and meaningless for all other users.
         """
         if not isinstance(self.layers, GraphSAGE):
-            raise ConfigError("--num-neighbors needs --layers sage.")
+            raise ConfigError(argument("num_neighbors"), " needs ", argument("layers", "sage"), ".")
         device = self.users.weight.device
         drawn = sampler.sample({"user": users.cpu(), "movie": movies.cpu()})
         near = {kind: nodes.to(device) for kind, nodes in drawn.node.items()}

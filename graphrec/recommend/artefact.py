@@ -18,7 +18,7 @@ from graphrec.data.ids import IdMap
 from graphrec.data.interactions import Interactions
 from graphrec.data.split import Split
 from graphrec.data.tables import MOVIE, USER
-from graphrec.errors import ArtefactError
+from graphrec.errors import Argument, ArtefactError, argument
 from graphrec.features.matrix import FeatureEncoder
 from graphrec.recommend.vectors import MovieEmbeddings
 
@@ -61,11 +61,13 @@ class Artefact:
         """
         folder = Path(folder)
         if folder.is_file():
-            raise ArtefactError(f"{folder} is a file, not a model folder; name one with --model.")
+            raise ArtefactError(f"{folder} is a file, and a model is a folder.")
         if not folder.is_dir():
             raise ArtefactError(
                 f"there is no model at {folder}. Make one with 'graphrec train --output {folder}',"
-                " or say where it is with --model."
+                " or name another with ",
+                Argument("folder", "--model"),
+                ".",
             )
         try:
             manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
@@ -80,10 +82,13 @@ class Artefact:
         if not isinstance(manifest.get("format_version"), int):
             raise ArtefactError(f"{folder / MANIFEST} is damaged: it is incomplete. Train again.")
         if (own := manifest["format_version"]) != FORMAT_VERSION:
-            what = "train again, with --force" if own < FORMAT_VERSION else "upgrade graphrec"
+            formats = f"format {own}, and this graphrec reads format {FORMAT_VERSION}"
+            if own > FORMAT_VERSION:
+                raise ArtefactError(f"{folder} is a model of {formats}; upgrade graphrec.")
             raise ArtefactError(
-                f"{folder} is a model of format {own}, and this graphrec reads format"
-                f" {FORMAT_VERSION}; {what}."
+                f"{folder} is a model of {formats}; train again, and replace it with ",
+                argument("force", True),
+                ".",
             )
         if not set(manifest) >= _KEYS:
             raise ArtefactError(f"{folder / MANIFEST} is damaged: it is incomplete. Train again.")

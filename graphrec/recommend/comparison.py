@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from graphrec.errors import ConfigError
+from graphrec.errors import ConfigError, argument
 from graphrec.evaluate.baselines import fit_baselines
 from graphrec.evaluate.ranking import Scorer
 from graphrec.evaluate.report import DEFAULT_KS, Report, evaluate_ranking
@@ -39,11 +39,16 @@ def compare(
     """
     dataset, split = artefact.dataset()
     if not len(split.test):
-        tables = "--ratings FILE" if dataset.name == "tables" else f"--data {dataset.name}"
+        is_tables = dataset.name == "tables"
+        command = f"'graphrec evaluate --data {dataset.name}'"
+        command = "'graphrec evaluate --ratings FILE'" if is_tables else command
         raise ConfigError(
-            f"{artefact.folder} was trained on everything (--split {split.kind}), and no model is"
-            " measured on what it was trained on. Name the tables instead, such as 'graphrec"
-            f" evaluate {tables}', or train with --split random."
+            f"{artefact.folder} was trained on all interactions (",
+            argument("split", split.kind),
+            "), and no model is measured on what it was trained on. Name the tables instead, such"
+            f" as {command}, or train with ",
+            argument("split", "random"),
+            ".",
         )
     recommender, interactions = Recommender(artefact), dataset.interactions
     embeddings = recommender.embeddings

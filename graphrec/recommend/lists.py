@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from graphrec.data.tables import MOVIE, TITLE
-from graphrec.errors import ConfigError
+from graphrec.errors import ConfigError, argument
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -90,6 +90,6 @@ def several(values: Any) -> list[Any]:
 def check_k(k: Any) -> None:
     """Fail if k isn't a length that a list can have."""
     if isinstance(k, bool) or not isinstance(k, (int, np.integer)):
-        raise ConfigError(f"k is {k!r}; it must be a whole number.")
+        raise ConfigError(argument("k"), f" is {k!r}; it must be a whole number.")
     if k < 1:
-        raise ConfigError(f"k is {k}; it must be 1 or more.")
+        raise ConfigError(argument("k"), f" is {k}; it must be 1 or more.")

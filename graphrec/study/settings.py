@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphrec.config import COLD_FRACTION
-from graphrec.errors import ConfigError
+from graphrec.errors import ConfigError, argument
 from graphrec.study.arms import Group
 
 TEMPERATURES = (0.08, 0.12, 0.18, 0.27)
@@ -41,7 +41,7 @@ class StudySettings:
 
     def __post_init__(self) -> None:
         if self.seeds < 1:
-            raise ConfigError(f"--seeds is {self.seeds}; it must be 1 or more.")
+            raise ConfigError(argument("seeds"), f" is {self.seeds}; it must be 1 or more.")
 
     @classmethod
     def quick(cls, **changes: Any) -> StudySettings:

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 from graphrec.config import Layers, ModelConfig, NodeState, TrainConfig
 from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split
-from graphrec.errors import ConfigError
+from graphrec.errors import Argument, ConfigError, argument
 from graphrec.evaluate.ranking import Scorer
 from graphrec.evaluate.scorers import ModelScorer
 from graphrec.features.matrix import FeatureEncoder
@@ -245,7 +245,10 @@ def fit(
     experiment = Experiment.of(dataset, split, config.seed, ignore=ignore)
     final, validator = experiment.final, experiment.validator
     if model_config.node_state is NodeState.METADATA and not final.features.shape[1]:
-        raise ConfigError("--node-state metadata needs metadata, and no column gives a feature.")
+        raise ConfigError(
+            argument("node_state", NodeState.METADATA),
+            " needs metadata, and no column gives a feature.",
+        )
     settings: SpectralSettings | None = None
     if model_config.spectral:
         callbacks.on_stage("spectral part", None)
@@ -506,8 +509,11 @@ class Trainer:
             self.callbacks.on_batch(number, done, len(self.batches), total / seen)
         if not math.isfinite(total) and self._best is None:
             raise ConfigError(
-                f"the loss is no longer a number in epoch {number}; try a lower --learning-rate"
-                " or a higher --temperature."
+                f"the loss is no longer a number in epoch {number}; try a lower ",
+                argument("learning_rate"),
+                " or a higher ",
+                argument("temperature"),
+                ".",
             )
         return total / seen
 
@@ -579,18 +585,23 @@ def check_settings(
     for name in ignore:
         if name not in columns:
             raise ConfigError(
-                f"--ignore-column {name}: there is no such column; the movies have"
-                f" {', '.join(columns) or 'none'}."
+                Argument("ignore_columns", "--ignore-column"),
+                f": there is no column {name!r}; the movies have {', '.join(columns) or 'none'}.",
             )
     if model_config.node_state is NodeState.METADATA and not set(columns) - set(ignore):
-        raise ConfigError("--node-state metadata needs metadata, and the movies have no columns.")
-    given = ",".join(map(str, config.num_neighbors))
+        raise ConfigError(
+            argument("node_state", NodeState.METADATA),
+            " needs metadata, and the movies have no columns.",
+        )
+    given = argument("num_neighbors", config.num_neighbors)
     if config.num_neighbors and model_config.layers is not Layers.SAGE:
-        raise ConfigError(f"--num-neighbors {given} needs --layers sage.")
+        raise ConfigError(given, " needs ", argument("layers", Layers.SAGE), ".")
     if config.num_neighbors and len(config.num_neighbors) != model_config.num_layers:
         raise ConfigError(
-            f"--num-neighbors {given} has {len(config.num_neighbors)} numbers, and --num-layers is"
-            f" {model_config.num_layers}; give one number for each layer."
+            given,
+            " doesn't go with ",
+            argument("num_layers", model_config.num_layers),
+            "; give one number for each layer.",
         )
 
 
@@ -607,5 +618,5 @@ def find_device(name: str) -> torch.device:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         first = str(error).splitlines()[0]
-        raise ConfigError(f"--device {name} can't be used here: {first}.") from error
+        raise ConfigError(argument("device", name), f" can't be used here: {first}.") from error
     return device

@@ -194,7 +194,7 @@ OPTION_CASES: dict[str, tuple[Callable[[Path], tuple[object, ...]], tuple[str, .
     "unknown device": (lambda f: _train(f, "--device", "toaster"), ("--device toaster",)),
     "output is a file": (
         lambda f: ("train", "--data", f, "--output", f / "movies.csv"),
-        ("movies.csv is a file; give --output the name of a folder",),
+        ("movies.csv is a file; the output must be a folder",),
     ),
     "output holds other things": (
         lambda f: ("train", "--data", f, "--output", f),
@@ -202,7 +202,7 @@ OPTION_CASES: dict[str, tuple[Callable[[Path], tuple[object, ...]], tuple[str, .
     ),
     "unknown column to ignore": (
         lambda f: _train(f, "--ignore-column", "genrse"),
-        ("--ignore-column genrse: there is no such column", "title, genres"),
+        ("--ignore-column: there is no column 'genrse'", "title, genres"),
     ),
     "unknown option": (lambda f: _train(f, "--speed", "fast"), ("--speed",)),
     "no model": (lambda f: ("similar", "Heat", "--model", f / "x"), ("there is no model",)),

@@ -139,7 +139,7 @@ def test_tables_that_share_no_movie() -> None:
         make_dataset(RATINGS, movies)
     assert str(caught.value) == (
         "the ratings and the movies table share no movie id (such as 20 there and tt10 here); check"
-        " --movie-column."
+        " columns={'movie_id': ...}."
     )
 
 

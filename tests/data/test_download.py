@@ -144,7 +144,7 @@ def test_a_wrong_checksum(server: Server, monkeypatch: pytest.MonkeyPatch, cache
 
     assert str(caught.value) == (
         f"ml-1m could not be fetched from {server.url}/ml-1m.zip: the file that came has a wrong"
-        " checksum; try again, or download it by hand, unpack it and give the folder to --data."
+        " checksum; try again, or download it by hand, unpack it and name the folder with data."
     )
     assert everything_in(cache) == []
 

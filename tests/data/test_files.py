@@ -146,8 +146,8 @@ def test_latin_1_is_read_and_told(write: Write, notes: list[str]) -> None:
 
     assert read_movies(path, note=notes.append)["title"].tolist() == TITLES
     assert notes == [
-        f"{path}: line 2 is not UTF-8; the file was read as Latin-1 (name another with --encoding"
-        " if titles look wrong)."
+        f"{path}: line 2 is not UTF-8, so the file was read as Latin-1; if titles look wrong, give"
+        " its encoding."
     ]
 
 
@@ -205,14 +205,18 @@ def test_a_field_over_several_lines(write: Write) -> None:
         ("r.csv", ",\n1,2\n", ": no column has a name; add a header line."),
         ("r.csv", "userId,userId,movieId\n1,2,3\n", ": two columns are named 'userId'; rename"),
         ("r.csv", "user,,x\n1,2,3\n", ": no column for movie_id (looked for movie_id, movie,"),
-        ("r.csv", "u1,m1,5\nu2,m1,4\n", "it has u1, m1, 5. Name it with --user-column, or add a"),
-        ("r.csv", "a,b\n1,2\n", "it has a, b. Name it with --user-column"),
+        (
+            "r.csv",
+            "u1,m1,5\nu2,m1,4\n",
+            "it has u1, m1, 5. Name it with columns={'user_id': ...}, or",
+        ),
+        ("r.csv", "a,b\n1,2\n", "it has a, b. Name it with columns={'user_id'"),
         ("r.csv", "user,movie\n1,2\n1,2,3\n", ", line 3: 3 fields where 2 are expected; quote"),
         ("r.csv", "user,movie\n1,2,3\n1,2\n", ": the first data row has more fields than the"),
         ("r.dat", "1,2\n1,2,3\n", ", line 2: 3 fields where 2 are expected"),
         ("r.csv", 'user,movie\n1,2\n1,"2\n', ", line 3: a quotation mark is opened and never"),
         ("r.csv", b"user,movie\n1,\x002\n", "is not a text file: line 2 holds a zero byte"),
-        ("r.csv", RATINGS.encode("utf-16-le"), "(if it is UTF-16, say so with --encoding utf-16)"),
+        ("r.csv", RATINGS.encode("utf-16-le"), "(if it is UTF-16, say so with encoding='utf-16')"),
         ("r.csv", b"\x89PNG\x0d\x0a\x1a\x0a\x01\x02\xff", "is not a text file; export the table"),
         ("r.csv", b"\x1f\x8bnonsense", ": the gzip file is damaged or cut short ("),
         ("r.csv", CUT_GZIP, ": the gzip file is damaged or cut short"),
@@ -238,7 +242,9 @@ def test_unreadable_files_say_why(
 
 @pytest.mark.parametrize("encoding", ["no-such-code", "ascii", "utf-16", "hex"])
 def test_an_encoding_that_does_not_fit(write: Write, encoding: str) -> None:
-    with pytest.raises(DataError, match=f"m.csv: can't be read as {encoding}: .*--encoding"):
+    with pytest.raises(
+        DataError, match=f"m.csv: can't be read as {encoding}: .*; give another encoding"
+    ):
         read_movies(write("m.csv", MOVIES), encoding=encoding)
 
 
@@ -249,7 +255,7 @@ def test_missing_files_folders_and_odd_paths(tmp_path: Path) -> None:
     for path, sentence in [
         (tmp_path / "no.csv", "no.csv does not exist."),
         (tmp_path / "no.parquet", "no.parquet does not exist."),
-        (folder, "r.csv is a folder; a table file is meant here, a folder by --data."),
+        (folder, "r.csv is a folder; name a table in it (only data takes folders)."),
         ("a\0b.csv", "can't be read as a table"),
         ("x" * 5000 + ".csv", "can't be read: File name too long"),
     ]:

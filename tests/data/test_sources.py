@@ -95,8 +95,8 @@ def test_ml_1m(write: Write, tmp_path: Path) -> None:
     ]
     assert [note.split(": ")[1] for note in dataset.notes] == [
         "no header line; its columns were taken to be user_id, movie_id, rating, timestamp.",
-        "line 2 is not UTF-8; the file was read as Latin-1 (name another with --encoding if titles"
-        " look wrong).",
+        "line 2 is not UTF-8, so the file was read as Latin-1; if titles look wrong, give its"
+        " encoding.",
         "no header line; its columns were taken to be movie_id, title, genres.",
     ]
 
@@ -197,7 +197,7 @@ def test_lists_hold_no_ratings(write: Write, tmp_path: Path) -> None:
     write("train.txt", "0 1 2\n")
     write("test.txt", "0 3\n")
 
-    with pytest.raises(DataError, match=r"train\.txt holds no ratings, so --min-rating can't be"):
+    with pytest.raises(DataError, match=r"train\.txt holds no ratings, so min_rating can't be"):
         load_dataset(tmp_path, min_rating=4)
 
 
@@ -208,7 +208,7 @@ def test_a_folder_without_ratings(write: Write, tmp_path: Path) -> None:
         load_dataset(tmp_path)
     assert str(caught.value) == (
         f"{tmp_path} holds no ratings: looked for ratings.csv, ratings.dat, u.data, or train.txt"
-        " with test.txt. Name the files with --ratings and --movies."
+        " with test.txt. Name the files with ratings and movies."
     )
 
 
@@ -276,16 +276,18 @@ def test_a_named_column_that_no_table_has(write: Write) -> None:
             movies=write("m.csv", MOVIES),
             columns={"title": "nmae"},
         )
-    assert str(caught.value) == "no table has a column 'nmae' for title (--title-column)."
+    assert str(caught.value) == "no table has a column 'nmae' (columns={'title': ...})."
 
 
 def test_what_to_read_must_be_said_once(write: Write, tmp_path: Path) -> None:
     ratings = write("r.csv", RATINGS)
 
-    with pytest.raises(DataError, match="give either --data or --ratings, not both"):
+    with pytest.raises(DataError, match="give either data or ratings, not both"):
         load_dataset(tmp_path, ratings=ratings)
     for nothing in (None, ""):
-        with pytest.raises(DataError, match=r"say what to read: --data NAME_OR_FOLDER, or --rat"):
+        with pytest.raises(
+            DataError, match=r"say what to read: data takes a name or a folder, ratings a"
+        ):
             load_dataset(nothing)
 
 
@@ -303,7 +305,7 @@ def test_a_name_that_is_none(write: Write) -> None:
     with pytest.raises(DataError) as caught:
         load_dataset(file)
     assert str(caught.value) == (
-        f"{file} is a file; --data takes a folder or a name. Use --ratings {file}."
+        f"{file} is a file; data takes a name or a folder, ratings a table."
     )
 
 

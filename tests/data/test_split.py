@@ -183,13 +183,14 @@ def test_time_is_needed_to_split_by_time(kind: SplitKind) -> None:
     with pytest.raises(ConfigError) as caught:
         make_split(dataset, kind)
     assert str(caught.value) == (
-        f"--split {kind.value} needs a timestamp column, and the ratings have none."
+        f"split='{kind.value}' needs a timestamp column, and none was found; name it with"
+        " columns={'timestamp': ...} if there is one."
     )
 
 
 def test_a_given_part_is_needed_to_split_as_given() -> None:
     with pytest.raises(
-        ConfigError, match=r"--split given needs data with its own test part \(test"
+        ConfigError, match=r"split='given' needs data with a test part of their own \(test"
     ):
         make_split(grid(2, 2), SplitKind.GIVEN)
 
@@ -280,5 +281,5 @@ def test_cold_movies_are_in_validation_too_and_are_others() -> None:
 
 @pytest.mark.parametrize("fraction", [0.0, 1.0, -0.5, 2.0])
 def test_cold_fraction_out_of_bounds(fraction: float) -> None:
-    with pytest.raises(ConfigError, match=r"--cold-fraction is .*; it must be above 0 and below 1"):
+    with pytest.raises(ConfigError, match=r"^cold_fraction is .*; it must be above 0 and below 1"):
         make_split(load_dataset("sample"), SplitKind.COLD_MOVIES, cold_fraction=fraction)

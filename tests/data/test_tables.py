@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphrec.data.names import COLUMN_NAMES, OPTION
+from graphrec.data.names import COLUMN, COLUMN_NAMES
 from graphrec.data.sources import load_dataset
 from graphrec.data.tables import join_details, read_movies, read_ratings
 from graphrec.errors import DataError, DataWarning
@@ -95,18 +95,18 @@ def test_columns_named_in_a_file(write: Write) -> None:
     }
 
 
-@pytest.mark.parametrize("part", OPTION)
+@pytest.mark.parametrize("part", COLUMN)
 def test_a_named_column_that_is_not_there(part: str) -> None:
     reader = read_movies if part in ("title", "movie_id") else read_ratings
     with pytest.raises(DataError) as caught:
         reader(ratings(title=["Heat"]), columns={part: "nope"})
     assert str(caught.value).endswith(
-        f": there is no column 'nope' ({OPTION[part]}); it has user_id, movie_id, title."
+        f": there is no column 'nope' ({COLUMN[part].python}); it has user_id, movie_id, title."
     )
 
 
 def test_one_column_for_two_parts_and_a_part_that_is_none() -> None:
-    with pytest.raises(DataError, match="column 'movie_id' is given twice; check --movie"):
+    with pytest.raises(DataError, match="column 'movie_id' is named for two parts; check"):
         read_ratings(ratings(x=[1]), columns={"user_id": "movie_id", "movie_id": "movie_id"})
     with pytest.raises(DataError, match=r"^columns: 'user' is not one of user_id, movie_id, "):
         read_ratings(ratings(x=[1]), columns={"user": "x"})
@@ -115,7 +115,9 @@ def test_one_column_for_two_parts_and_a_part_that_is_none() -> None:
 def test_many_columns_are_listed_in_short() -> None:
     frame = pd.DataFrame(np.zeros((1, 20)), columns=[f"c{place}" for place in range(20)])
 
-    with pytest.raises(DataError, match=r"it has c0, c1, .*, c11 and 8 more\. Name it with --user"):
+    with pytest.raises(
+        DataError, match=r"it has c0, c1, .*, c11 and 8 more\. Name it with columns="
+    ):
         read_ratings(frame)
 
 
@@ -266,9 +268,9 @@ def test_min_rating_that_drops_nothing_is_silent() -> None:
 
 
 def test_min_rating_without_ratings_or_above_all() -> None:
-    with pytest.raises(DataError, match="--min-rating needs a rating column, and there is none"):
+    with pytest.raises(DataError, match="min_rating needs a rating column, and none was found"):
         read_ratings(ratings(x=[1]), min_rating=4)
-    with pytest.raises(DataError, match="no row is rated 6 or more; lower --min-rating"):
+    with pytest.raises(DataError, match="no row is rated 6 or more; lower min_rating"):
         read_ratings(ratings(rating=[4.0, 5.0]), min_rating=6)
 
 
@@ -484,11 +486,13 @@ def test_details_of_other_movies() -> None:
         join_details(read_movies(movies), read_movies(details))
     assert str(caught.value) == (
         "details: none of its movie ids (such as tt1) is in the movies table (such as 1); check"
-        " --movie-column."
+        " columns={'movie_id': ...}."
     )
 
 
 def test_a_misspelt_column_name_is_said_first() -> None:
     table = pd.DataFrame({"user": [1, 2], "code": [1, 2]})
-    with pytest.raises(DataError, match=r"there is no column 'film' .--movie-column.; it has user"):
+    with pytest.raises(DataError, match=r"there is no column 'film' .*; it has user") as caught:
         load_dataset(ratings=table, columns={"movie_id": "film"})
+    assert "'film' (columns={'movie_id': ...})" in str(caught.value)
+    assert "'film' (--movie-column)" in caught.value.typed

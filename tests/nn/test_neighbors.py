@@ -250,7 +250,7 @@ def test_feeds_pygs_loader() -> None:
 
 @pytest.mark.parametrize("num_neighbors", [[], [0], [10, 0], [5, -2]])
 def test_keeping_no_neighbors_is_refused(num_neighbors: list[int]) -> None:
-    with pytest.raises(ConfigError, match=r"^--num-neighbors is .*1 or more, or -1"):
+    with pytest.raises(ConfigError, match=r"^num_neighbors is .*1 or more, or -1"):
         _sampler(random_graph(3, 3, 5), num_neighbors)
 
 

@@ -320,7 +320,9 @@ def test_first_step_is_the_mean_of_neighbors_and_the_own_state(
 
 def test_gat_has_no_messages_and_says_what_to_do(graph: HeteroData) -> None:
     assert not GAT.is_linear
-    with pytest.raises(ConfigError, match=r"^GAT isn't linear.*--layers lightgcn or sage"):
+    with pytest.raises(
+        ConfigError, match=r"^GAT isn't linear.*layers='lightgcn' or layers='sage' to"
+    ):
         GAT(DIM, 1).messages(*_states(), Adjacency.from_graph(graph))
 
 

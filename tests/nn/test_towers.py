@@ -144,5 +144,5 @@ def test_sampling_all_neighbors_gives_what_the_full_graph_gives(
 @pytest.mark.parametrize("layers", [Layers.LIGHTGCN, Layers.GAT])
 def test_neighbors_are_sampled_for_graphsage_only(graph: HeteroData, layers: Layers) -> None:
     sampler = NeighborSampler(graph, [2], torch.Generator().manual_seed(0))
-    with pytest.raises(ConfigError, match=r"^--num-neighbors needs --layers sage"):
+    with pytest.raises(ConfigError, match=r"^num_neighbors needs layers='sage'"):
         _tower(NodeState.ID, layers).forward_sampled(sampler, torch.tensor([0]), torch.tensor([0]))

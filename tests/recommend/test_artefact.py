@@ -159,7 +159,7 @@ def test_failed_writing_leaves_the_old_model(
 
 def test_a_model_is_replaced_by_force_only(copy: Path, small_world: World, fitted: Fitted) -> None:
     (copy / TOWERS).write_bytes(b"old")
-    with pytest.raises(OutputError, match="exists; add --force to replace it"):
+    with pytest.raises(OutputError, match="exists; add force=True to replace it"):
         save_model(copy, *small_world, fitted)
     assert (copy / TOWERS).read_bytes() == b"old"
     save_model(copy, *small_world, fitted, force=True)

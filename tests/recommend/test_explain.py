@@ -181,7 +181,7 @@ def test_a_model_that_is_not_linear_answers_but_does_not_explain(attention: Reco
     assert len(attention.recommend([3], k=5)) == 5
     assert len(attention.similar(movie_id=4, k=5)) == 5
     for ask in (lambda: attention.explain(2, user=10), lambda: attention.explain_similarity(4, 6)):
-        with pytest.raises(ConfigError, match=r"GAT isn't linear.* train with --layers lightgcn"):
+        with pytest.raises(ConfigError, match=r"GAT isn't linear.* train with layers='lightgcn'"):
             ask()
 
 

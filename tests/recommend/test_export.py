@@ -134,7 +134,7 @@ def test_an_earlier_export_is_replaced_by_force_only(
     export(artefact, path)
     file = path / "vectors.tsv" if name == "folder" else path
     file.write_text("old")
-    with pytest.raises(OutputError, match="exists; add --force to replace it, or give --output"):
+    with pytest.raises(OutputError, match="exists; add force=True to replace it, or choose"):
         export(artefact, path)
     assert file.read_text() == "old"
     export(artefact, path, force=True)

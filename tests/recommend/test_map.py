@@ -189,7 +189,7 @@ def test_an_earlier_map_is_replaced_by_force_only(drawn: MovieMap, tmp_path: Pat
     path = tmp_path / "map.csv"
     drawn.save(path)
     path.write_text("old")
-    with pytest.raises(OutputError, match="exists; add --force"):
+    with pytest.raises(OutputError, match="exists; add force=True"):
         drawn.save(path)
     assert path.read_text() == "old"
     drawn.save(path, force=True)

@@ -79,7 +79,9 @@ def test_umap_keeps_groups_apart_and_is_the_same_for_a_seed() -> None:
 
 def test_umap_of_a_handful_is_refused() -> None:
     pytest.importorskip("umap")
-    with pytest.raises(ConfigError, match=r"UMAP needs more than 3 movies; take --method pca\."):
+    with pytest.raises(
+        ConfigError, match=r"UMAP needs 5 movies or more, and there are 3; use method='pca'\."
+    ):
         project(np.eye(3, dtype=np.float32), Projection.UMAP, 0)
 
 

@@ -116,9 +116,9 @@ def test_trained_layers_find_the_checkerboard(
 
 
 def test_num_neighbors_of_another_model_are_refused(small_world: World) -> None:
-    with pytest.raises(ConfigError, match="--num-neighbors 5 needs --layers sage"):
+    with pytest.raises(ConfigError, match=r"num_neighbors=\(5,\) needs layers='sage'"):
         fit(*small_world, None, replace(SHORT, num_neighbors=(5,)))
-    with pytest.raises(ConfigError, match="5,5 has 2 numbers, and --num-layers is 1"):
+    with pytest.raises(ConfigError, match=r"\(5, 5\) doesn't go with num_layers=1; give one"):
         fit(*small_world, ModelConfig(layers=Layers.SAGE), replace(SHORT, num_neighbors=(5, 5)))
 
 
@@ -384,10 +384,12 @@ def test_nodes_without_edges_keep_no_noise(small_world: World) -> None:
 
 
 def test_a_column_that_is_not_there_is_named(small_world: World) -> None:
-    with pytest.raises(ConfigError, match=r"--ignore-column genrse: .* title, genres"):
+    with pytest.raises(
+        ConfigError, match=r"ignore_columns: .*'genrse'; the movies have title, genres"
+    ):
         fit(*small_world, SMALL, SHORT, ignore=("genrse",))
     config = ModelConfig(embedding_dim=8, node_state=NodeState.METADATA)
-    with pytest.raises(ConfigError, match="--node-state metadata needs metadata"):
+    with pytest.raises(ConfigError, match="node_state='metadata' needs metadata, and the"):
         fit(*small_world, config, SHORT, ignore=("genres", "title"))
 
 
@@ -406,9 +408,9 @@ def test_diverging_after_a_good_epoch_keeps_it(
     [
         (
             {"learning_rate": 1e30, "loss": Loss.BPR, "epochs": 20},
-            r"no longer a number in epoch .* --learning-rate",
+            r"no longer a number in epoch .* learning_rate",
         ),
-        ({"device": "banana"}, "--device banana can't be used here"),
+        ({"device": "banana"}, "device='banana' can't be used here"),
     ],
 )
 def test_what_can_not_work_is_refused(
@@ -433,5 +435,5 @@ def test_histories_of_the_test_users_are_folded_in_without_validation(small_worl
 def test_metadata_without_a_feature_are_refused(small_world: World) -> None:
     dataset, split = small_world
     bare = replace(dataset, movies=dataset.movies[["movie_id", "title"]].assign(title="Untitled"))
-    with pytest.raises(ConfigError, match="--node-state metadata needs metadata, and no column"):
+    with pytest.raises(ConfigError, match="node_state='metadata' needs metadata, and no column"):
         fit(bare, split, ModelConfig(node_state=NodeState.METADATA), SHORT)

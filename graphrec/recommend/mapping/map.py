@@ -13,7 +13,7 @@ import pandas as pd
 
 from graphrec.config import Part, Projection, choice
 from graphrec.data.tables import MOVIE, TITLE
-from graphrec.errors import ConfigError
+from graphrec.errors import ConfigError, argument
 from graphrec.output import atomic_write, check_output
 from graphrec.recommend.lookup import TitleLookup, spoken
 from graphrec.recommend.mapping.colours import Colouring, colour_by, default_column, labels_in_words
@@ -198,7 +198,7 @@ def make_map(
     """
     kind = choice(Projection, method, "method")
     if not 0 <= seed < 2**32:
-        raise ConfigError(f"--seed is {seed}; it must be from 0 to 2^32 - 1.")
+        raise ConfigError(argument("seed"), f" is {seed}; it must be 0 to 2^32 - 1.")
     interactions = np.rint(embeddings.degree).astype(np.int64)
     colouring = colour_by(movies, color or default_column(movies), interactions)
     vectors = unit_parts(embeddings.collaborative, embeddings.metadata)

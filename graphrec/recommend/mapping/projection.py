@@ -8,7 +8,7 @@ import numpy as np
 from scipy.linalg import orthogonal_procrustes
 
 from graphrec.config import Part, Projection
-from graphrec.errors import ConfigError
+from graphrec.errors import ConfigError, argument
 
 NUM_NEIGHBORS = 15
 """UMAP's ``n_neighbors``."""
@@ -86,11 +86,17 @@ def _umap_plane(vectors: np.ndarray, seed: int) -> np.ndarray:
         from umap import UMAP
     except ImportError:
         raise ConfigError(
-            "--method umap needs umap-learn; install it with pip install 'graphrec[umap]',"
-            " or take --method pca."
+            argument("method", Projection.UMAP),
+            " needs umap-learn; install it with pip install 'graphrec[umap]', or use ",
+            argument("method", Projection.PCA),
+            ".",
         ) from None
     if len(vectors) < 5:
-        raise ConfigError(f"UMAP needs more than {len(vectors)} movies; take --method pca.")
+        raise ConfigError(
+            f"UMAP needs 5 movies or more, and there are {len(vectors)}; use ",
+            argument("method", Projection.PCA),
+            ".",
+        )
     is_small = len(vectors) <= 2 * NUM_NEIGHBORS  # too small for its spectral initialisation
     umap = UMAP(
         n_neighbors=min(NUM_NEIGHBORS, len(vectors) - 1),
