@@ -51,6 +51,15 @@ def count(value: float) -> str:
     return f"{round(value):,}"
 
 
+def counted(number: int, noun: str) -> str:
+    """A number and what is counted.
+
+    >>> counted(1, "movie"), counted(30_032, "rating")
+    ('1 movie', '30,032 ratings')
+    """
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
 def percent(fraction: float | None) -> str:
     """A fraction between 0 and 1.
 

@@ -117,7 +117,9 @@ def test_repairs_are_told() -> None:
     build_graph(pd.concat([RATINGS, RATINGS]), MOVIES[:2], note=notes.append)
 
     assert len(notes) == 2
-    with pytest.warns(DataWarning, match="1 rated movies are not in the movies table") as told:
+    with pytest.warns(
+        DataWarning, match="movies that the movies table lacks, kept without metadata: 1"
+    ) as told:
         build_graph(RATINGS, MOVIES[:2])
     assert {warning.filename for warning in told} == {__file__}  # the user's line, not graphrec's
 

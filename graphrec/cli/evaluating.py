@@ -17,6 +17,7 @@ from graphrec.console import (
     training_progress,
 )
 from graphrec.errors import ConfigError
+from graphrec.formatting import counted
 
 
 @handle_errors
@@ -94,13 +95,14 @@ def evaluate(
         )
         return
     say(
-        f"{data['name']}, {held_out['kind']} split; test part: {held_out['test']:,} interactions of"
-        f" {len(own.users):,} users; all {data['movies']:,} movies ranked."
+        f"{data['name']}, {held_out['kind']} split; test part:"
+        f" {counted(held_out['test'], 'interaction')} of {counted(len(own.users), 'user')};"
+        f" all {data['movies']:,} movies ranked."
     )
     if len(cold):
         say(
-            f"{len(cold):,} movies of the test part have no training interactions"
-            f"{_named(cold['title'].tolist())}; they count too."
+            f"Movies of the test part without training interactions, ranked with the others:"
+            f" {len(cold):,}{_named(cold['title'].tolist())}."
         )
     options.say_if_simulated(data["simulated"])
     for shown in k or [20]:

@@ -11,7 +11,7 @@ from graphrec.cli import options
 from graphrec.cli.naming import movies_liked, movies_named, recommender_of
 from graphrec.console import handle_errors, note, show_json, show_table
 from graphrec.errors import ConfigError
-from graphrec.formatting import printable
+from graphrec.formatting import counted, printable
 
 if TYPE_CHECKING:
     from graphrec.recommend.explaining.explanation import Explanation, SimilarityExplanation
@@ -98,7 +98,7 @@ def _show_score(explanation: Explanation, k: int, num_paths: int) -> None:
     ]
     if len(table) > k:
         others = table[columns][k:].sum()
-        rows.append([f"{len(table) - k:,} others", *map(_rounded, others)])
+        rows.append([counted(len(table) - k, "other"), *map(_rounded, others)])
     blank = [""] * (len(columns) - 1)
     rows += [[name, *blank, _rounded(value)] for name, value in explanation.rest.items()]
     rows.append(["sum", *blank, _rounded(explanation.total)])
@@ -110,9 +110,10 @@ def _show_score(explanation: Explanation, k: int, num_paths: int) -> None:
 
 
 def _show_paths(explanation: Explanation, number: int) -> None:
+    paths = counted(len(explanation.paths), "path")
     typer.echo(
-        f"\nUsers who watched these also watched {printable(explanation.title)}:"
-        f" {len(explanation.paths):,} paths, which add {explanation.paths['score'].sum():.4f}."
+        f"\nUsers who rated these also rated {printable(explanation.title)}:"
+        f" {paths}, adding {explanation.paths['score'].sum():.4f} in all."
     )
     rows = [
         [title, _first_few(users), _rounded(score)]
@@ -164,7 +165,9 @@ def _show_users(pair: SimilarityExplanation, k: int) -> None:
 
 def _others(rows: list[list[Any]]) -> list[list[Any]]:
     """One row for all that are left out, if any are."""
-    return [[f"{len(rows):,} others", "", "", _rounded(sum(r[-1] for r in rows))]] if rows else []
+    return (
+        [[counted(len(rows), "other"), "", "", _rounded(sum(r[-1] for r in rows))]] if rows else []
+    )
 
 
 def _rounded(value: float) -> float:

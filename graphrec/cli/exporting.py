@@ -11,6 +11,7 @@ from graphrec.cli import options
 from graphrec.config import ExportPart
 from graphrec.console import handle_errors, say, show_json
 from graphrec.errors import ConfigError
+from graphrec.formatting import counted
 
 
 @handle_errors
@@ -67,6 +68,12 @@ def export(
         what = {} if is_graph else {"part": wanted}
         show_json({"output": str(output), **what, names[0]: first, names[1]: second})
     elif is_graph:
-        say(f"{first:,} users and movies and {second:,} interactions written to {output}.")
+        say(
+            f"The graph of {first:,} users and movies and {counted(second, 'interaction')} is in"
+            f" {output}."
+        )
     else:
-        say(f"{first:,} vectors ({wanted}) of {second:,} columns written to {output}.")
+        say(
+            f"{counted(first, 'vector')} ({wanted}) of {counted(second, 'column')} written to"
+            f" {output}."
+        )

@@ -15,6 +15,7 @@ import typer
 from graphrec.config import COLD_FRACTION, SplitKind
 from graphrec.console import note, say
 from graphrec.errors import ConfigError, DataError, typed
+from graphrec.formatting import counted
 
 if TYPE_CHECKING:
     from graphrec.data.dataset import Dataset
@@ -229,8 +230,9 @@ def introduce(dataset: Dataset) -> None:
     """Print what was read and what was repaired."""
     interactions = dataset.interactions
     say(
-        f"{dataset.name}: {len(interactions):,} interactions of {interactions.num_movies:,} movies"
-        f" by {interactions.num_users:,} users ({interactions.density:.2%} of all pairs)."
+        f"{dataset.name}: {counted(len(interactions), 'interaction')} of"
+        f" {interactions.num_users:,} users with {interactions.num_movies:,} movies"
+        f" ({interactions.density:.2%} of all pairs)."
     )
     say_if_simulated(dataset.simulated)
     for sentence in dataset.notes:

@@ -12,6 +12,7 @@ from graphrec.cli.lists import show_movies
 from graphrec.cli.naming import movies_liked, recommender_of
 from graphrec.console import handle_errors, note, say, show_json
 from graphrec.errors import ConfigError, DataError
+from graphrec.formatting import counted
 from graphrec.output import atomic_write, check_output
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def _write_or_show(
         if as_json:
             show_json({"output": str(output), "recommendations": len(table)})
         else:
-            say(f"{len(table):,} recommendations written to {output}.")
+            say(f"{counted(len(table), 'recommendation')} written to {output}.")
     elif as_json:
         show_json(table.to_dict("records"))
     elif table.empty:
@@ -111,7 +112,7 @@ def _movie_ids(path: Path, recommender: Recommender) -> list[Any]:
     ids = as_known_ids(ids, recommender.movies[MOVIE])
     is_there = ids.isin(recommender.movies[MOVIE])
     if not is_there.any():
-        raise DataError(f"{path}: none of its {len(ids):,} movie ids is in the model.")
+        raise DataError(f"{path}: no movie id in it is in the model, such as {ids.iloc[0]}.")
     if not is_there.all():
         note(f"{path}: movie ids that are not in the model, left out: {(~is_there).sum():,}.")
     return ids[is_there].tolist()

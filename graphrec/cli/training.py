@@ -12,7 +12,7 @@ import typer
 from graphrec.cli import options
 from graphrec.config import COLD_FRACTION, ModelConfig, SplitKind, TrainConfig
 from graphrec.console import handle_errors, ignore_sigint, say, show_json, training_progress
-from graphrec.formatting import duration, size
+from graphrec.formatting import counted, duration, size
 from graphrec.output import check_output
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def train(
 def _say_data(dataset: Dataset, parts: Split) -> None:
     options.introduce(dataset)
     say(
-        f"Split {parts.kind}: {len(parts.train):,} interactions for training,"
+        f"Split {parts.kind}: {counted(len(parts.train), 'interaction')} for training,"
         f" {len(parts.valid):,} for validation, {len(parts.test):,} for the test."
     )
 
@@ -118,14 +118,14 @@ def _say_choices(fitted: Fitted) -> None:
     for name, part in fitted.parts.items():
         last = part.history[-1].number
         say(
-            f"{name} embeddings: {last:,} epoch{'s' * (last != 1)} in {duration(part.seconds)},"
+            f"{name} embeddings: {counted(last, 'epoch')} in {duration(part.seconds)},"
             f" best epoch {part.best.number:,}; stopped: {part.stopped}."
         )
     if fitted.spectral is not None:
         own = fitted.spectral
         say(
-            f"spectral part: {own.dim:,} singular vectors; exponents {own.user_exponent:g} for"
-            f" users and {own.movie_exponent:g} for movies."
+            f"spectral part: {counted(own.dim, 'singular vector')}; exponents"
+            f" {own.user_exponent:g} for users and {own.movie_exponent:g} for movies."
         )
     weights = {name: getattr(fitted.model.blend, name) for name in fitted.model.blocks}
     say(

@@ -73,7 +73,7 @@ def with_ids(table: pd.DataFrame, name: str, key: str, column: str, note: Note) 
         raise DataError(f"{name}: no row has a {key} in column {column!r}.")
     if missing.any():
         first = row_name(name, table.index[missing][0])
-        note(f"{name}: {missing.sum():,} rows without a {key} were left out (first: {first}).")
+        note(f"{name}: rows without a {key}, left out: {missing.sum():,} (first: {first}).")
         table, codes = table[~missing], codes[~missing]
     if is_float:
         large = (table[key].abs() > _EXACT_FLOAT).to_numpy(dtype=bool)
@@ -135,7 +135,7 @@ def as_seconds(values: pd.Series[Any], name: str, column: str, note: Note) -> pd
     if not filled.all():
         first = row_name(name, values.index[~filled][0])
         note(
-            f"{name}: {(~filled).sum():,} rows without a time were taken as the earliest"
+            f"{name}: rows without a time, taken as the earliest: {(~filled).sum():,}"
             f" (first: {first})."
         )
         seconds = np.where(filled, seconds, seconds[filled].min())

@@ -122,7 +122,7 @@ def _with_test(
     if seen.all():
         raise DataError("the test part holds no pair that is not in the training part.")
     if seen.any():
-        note(f"{seen.sum():,} pairs of the test part are in the training part too; left out there.")
+        note(f"pairs of the test part that training has too, left out of the test: {seen.sum():,}.")
         both = both[np.append(np.ones(len(train), dtype=bool), ~seen)].reset_index(drop=True)
     return both, np.arange(len(train), len(both))
 
@@ -144,10 +144,10 @@ def _align(
         )
     if unknown.any():
         note(
-            f"{unknown.sum():,} rated movies are not in the movies table"
-            f" (first: {rated[unknown].iloc[0]}); kept, with all metadata missing."
+            f"rated movies that the movies table lacks, kept without metadata: {unknown.sum():,}"
+            f" (first: {rated[unknown].iloc[0]})."
         )
     unrated = ~movies[MOVIE].isin(rated)
     if unrated.any():
-        note(f"{unrated.sum():,} movies have no ratings; kept, and ranked by their metadata alone.")
+        note(f"movies without ratings, kept and ranked by metadata alone: {unrated.sum():,}.")
     return ratings, movies

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from graphrec.errors import UnknownIdError
+from graphrec.formatting import counted
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +57,7 @@ class IdMap:
             unknown = np.asarray(values, dtype=object)[rows < 0]
             raise UnknownIdError(
                 f"{self.noun} {unknown[0]!r} is not in the data"
-                f" ({len(self):,} {self.noun}s are, {self.examples()})."
+                f" ({counted(len(self), self.noun)}, {self.examples()})."
             )
         return rows
 

@@ -194,7 +194,7 @@ def _read_adjacency(path: Path, note: Note) -> pd.DataFrame:
         table = with_ids(table, str(path), key, key, note)
     repeated = table.duplicated()
     if repeated.any():
-        note(f"{path}: {repeated.sum():,} pairs are repeated; counted once.")
+        note(f"{path}: repeated pairs, counted once: {repeated.sum():,}.")
     return table[~repeated].reset_index(drop=True)
 
 

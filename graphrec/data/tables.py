@@ -123,7 +123,7 @@ def ratings_of(source: Any, options: ReadOptions, min_rating: float | None = Non
         table = _drop_low(table, name, min_rating, note)
     repeated = table.duplicated([USER, MOVIE])
     if repeated.any():
-        note(f"{name}: {repeated.sum():,} rows repeat a user-movie pair; the latest was kept.")
+        note(f"{name}: rows that repeat a user-movie pair, latest kept: {repeated.sum():,}.")
         if TIMESTAMP in table:
             table = table.sort_values(TIMESTAMP, kind="stable")
         table = table.drop_duplicates([USER, MOVIE], keep="last").sort_index()
@@ -154,9 +154,7 @@ def movies_of(source: Any, options: ReadOptions) -> pd.DataFrame:
         table = table.assign(**{TITLE: _as_titles(table[TITLE])})
     repeated = table[MOVIE].duplicated()
     if repeated.any():
-        options.note(
-            f"{name}: {repeated.sum():,} rows repeat a movie id; the first of each was kept."
-        )
+        options.note(f"{name}: rows that repeat a movie id, first kept: {repeated.sum():,}.")
     return table[~repeated].reset_index(drop=True)
 
 
@@ -186,7 +184,7 @@ def join_details(
             ".",
         )
     if unknown.any():
-        note(f"{name}: {unknown.sum():,} rows are of movies that no other table has; left out.")
+        note(f"{name}: rows of movies that no other table has, left out: {unknown.sum():,}.")
     return movies.merge(details, on=MOVIE, how="left")
 
 
@@ -224,7 +222,7 @@ def _drop_low(table: pd.DataFrame, name: str, min_rating: float, note: Note) -> 
         )
     if not high.all():
         note(
-            f"{name}: {(~high).sum():,} of {len(table):,} rows are not rated"
-            f" {min_rating:g} or more; dropped."
+            f"{name}: rows not rated {min_rating:g} or more, left out: {(~high).sum():,} of"
+            f" {len(table):,}."
         )
     return table[high]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from graphrec.formatting import counted
 from graphrec.notebook import html_card, html_code, html_table
 
 
@@ -18,13 +19,13 @@ def model_card(folder: str, manifest: dict[str, Any], movie: Any, num_new: int) 
     """
     data, split = manifest["data"], manifest["split"]
     simulated = "; the users are simulated" * data["simulated"]
-    added = f", and {num_new:,} new ones" * bool(num_new)
+    added = f", and {num_new:,} new" * bool(num_new)
     rows = [
         ["data", f"{data['name']}{simulated}"],
         ["movies", f"{data['movies']:,}{added}"],
         ["users", data["users"]],
         ["interactions", f"{data['interactions']:,} ({data['density']:.2%} of all pairs)"],
-        ["split", f"{split['kind']}; {split['test']:,} interactions held out"],
+        ["split", f"{split['kind']}; {counted(split['test'], 'interaction')} held out"],
         ["model", _made_of(manifest)],
         ["validation", _validation(manifest["metrics"]["valid"])],
         ["trained", f"{manifest['created']}, graphrec {manifest['graphrec_version']}"],
@@ -38,10 +39,11 @@ def model_card(folder: str, manifest: dict[str, Any], movie: Any, num_new: int) 
 
 def _made_of(manifest: dict[str, Any]) -> str:
     model, spectral = manifest["model"], manifest["spectral"]
-    beside = f"; {spectral['dim']} spectral columns" if spectral else ""
+    beside = f"; {counted(spectral['dim'], 'spectral column')}" if spectral else ""
     layers = f"{model['layers']} layer{'s' * (model['num_layers'] != 1)}"
     return (
-        f"{model['node_state']}, {model['embedding_dim']} columns each, {model['num_layers']}"
+        f"{model['node_state']}, {counted(model['embedding_dim'], 'column')} each,"
+        f" {model['num_layers']}"
         f" {layers}{beside}"
     )
 

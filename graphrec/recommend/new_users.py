@@ -14,6 +14,7 @@ from graphrec.data.files import Note
 from graphrec.data.names import ReadOptions
 from graphrec.data.tables import MOVIE, RATING, USER, as_known_ids, ratings_of
 from graphrec.errors import ConfigError, DataError
+from graphrec.formatting import counted
 from graphrec.recommend.lists import Audience, several
 
 if TYPE_CHECKING:
@@ -88,10 +89,10 @@ def read_histories(
         raise DataError(f"{name}: none of its movies is in the model.")
     if not known.all():
         lost = table[USER].nunique() - table.loc[known, USER].nunique()
-        also = f", and with them {lost:,} users who have no other" if lost else ""
+        also = f", and {counted(lost, 'user')} without any other" if lost else ""
         note(
-            f"{name}: {(~known).sum():,} interactions are with movies that the model doesn't"
-            f" have; left out{also}."
+            f"{name}: interactions with movies that the model doesn't have, left out:"
+            f" {(~known).sum():,}{also}."
         )
     table = table[known]
     users, ids = pd.factorize(table[USER])
@@ -104,7 +105,7 @@ def read_histories(
             weights[~rated] = weights[rated].mean()
         if not rated.all():
             how = "as the mean of the others" if rated.any() else "fully"
-            note(f"{name}: rows without a rating: {(~rated).sum():,}; each counts {how}.")
+            note(f"{name}: rows without a rating, counted {how}: {(~rated).sum():,}.")
     history = history_matrix(users, rows, weights, (len(ids), len(movies)))
     return Audience(pd.Series(list(ids), dtype=object).infer_objects().to_numpy(), history)
 

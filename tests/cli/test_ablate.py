@@ -61,7 +61,7 @@ def test_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
         (("--seeds", "0"), "--seeds is 0; it must be 1 or more."),
         (("--cold-fraction", "1.5"), "--cold-fraction is 1.5; it must be above 0 and below 1."),
         (("--embedding-dim", "0"), "--embedding-dim is 0; it must be 1 or more."),
-        (("--ignore-column", "gneres"), "--ignore-column gneres: there is no such column"),
+        (("--ignore-column", "gneres"), "--ignore-column: there is no column 'gneres'"),
         (("--device", "banana"), "--device banana can't be used here"),
     ],
 )

@@ -266,7 +266,10 @@ def test_bad_questions(case: str, model_folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("", ("holds no movie id",)), ("998\n999\n", ("none of its 2 movie ids is in the model",))],
+    [
+        ("", ("holds no movie id",)),
+        ("998\n999\n", ("no movie id in it is in the model, such as 998",)),
+    ],
 )
 def test_bad_among(text: str, words: tuple[str, ...], model_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "ids.txt").write_text(text, encoding="utf-8")
@@ -287,12 +290,36 @@ def test_evaluating_a_model_that_saw_everything(folder: Path) -> None:
 
 
 REPAIRS: dict[str, tuple[str, str, str]] = {
-    "duplicate pairs": (GOOD_RATINGS + "1,10,2,200\n", GOOD_MOVIES, "1 rows repeat a user-movie"),
-    "user id missing": (GOOD_RATINGS + ",10,2,200\n", GOOD_MOVIES, "1 rows without a user_id"),
-    "movie id missing": (GOOD_RATINGS + "1,,2,200\n", GOOD_MOVIES, "1 rows without a movie_id"),
-    "unknown movie": (GOOD_RATINGS + "1,99,2,200\n", GOOD_MOVIES, "1 rated movies are not in"),
-    "movie nobody rated": (GOOD_RATINGS, GOOD_MOVIES + "55,Up (2009),\n", "1 movies have no"),
-    "movie twice": (GOOD_RATINGS, GOOD_MOVIES + "10,Heat 2,\n", "1 rows repeat a movie id"),
+    "duplicate pairs": (
+        GOOD_RATINGS + "1,10,2,200\n",
+        GOOD_MOVIES,
+        "rows that repeat a user-movie pair, latest kept: 1.",
+    ),
+    "user id missing": (
+        GOOD_RATINGS + ",10,2,200\n",
+        GOOD_MOVIES,
+        "rows without a user_id, left out: 1 ",
+    ),
+    "movie id missing": (
+        GOOD_RATINGS + "1,,2,200\n",
+        GOOD_MOVIES,
+        "rows without a movie_id, left out: 1 ",
+    ),
+    "unknown movie": (
+        GOOD_RATINGS + "1,99,2,200\n",
+        GOOD_MOVIES,
+        "the movies table lacks, kept without metadata: 1 ",
+    ),
+    "movie nobody rated": (
+        GOOD_RATINGS,
+        GOOD_MOVIES + "55,Up (2009),\n",
+        "movies without ratings, kept and ranked by metadata alone: 1.",
+    ),
+    "movie twice": (
+        GOOD_RATINGS,
+        GOOD_MOVIES + "10,Heat 2,\n",
+        "rows that repeat a movie id, first kept: 1.",
+    ),
 }
 
 

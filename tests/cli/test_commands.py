@@ -34,7 +34,7 @@ def test_train_then_ask(tables: Path) -> None:
     model = tables / "model"
     done = run("train", "--data", tables, "--output", model, *QUICK)
     assert done.exit_code == 0, done.output
-    assert "interactions of 32 movies by 40 users" in done.stderr
+    assert "interactions of 40 users with 32 movies" in done.stderr
     assert f"Written to {model}" in done.stderr
     assert "graphrec similar" in done.stderr
     assert run("similar", "even story 4", "--model", model).exit_code == 0
@@ -61,7 +61,7 @@ def test_a_model_is_replaced_by_force_only(tables: Path) -> None:
     assert run(*asked).exit_code == 0
     refused = run(*asked, "--seed", 1)
     assert refused.exit_code == 2
-    assert "exists; add --force to replace it, or give --output another name" in refused.stderr
+    assert "exists; add --force to replace it, or choose another name" in refused.stderr
     assert refused.stderr.count("\n") == 1  # before the data are read
     assert run(*asked, "--seed", 1, "--force").exit_code == 0
     manifest = json.loads((tables / "model" / "manifest.json").read_text(encoding="utf-8"))
@@ -225,7 +225,10 @@ def test_graphsage_with_sampled_neighbors(tables: Path) -> None:
     assert manifest["model"]["num_layers"] == 2
     assert manifest["training"]["num_neighbors"] == [15, 10]
     assert run("recommend", "--likes", "odd story 3", "--model", tables / "m").exit_code == 0
-    for number, sentence in (("a,b", "separated by commas"), ("0", "numbers from 1")):
+    for number, sentence in (
+        ("a,b", "separated by commas"),
+        ("0", "holds a 0; each number must be 1 or more"),
+    ):
         done = run("train", *arguments, "--num-neighbors", number)
         assert done.exit_code == 2
         assert sentence in done.stderr

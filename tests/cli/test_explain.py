@@ -40,9 +40,9 @@ def test_score_of_a_user_adds_up_on_the_screen(model_folder: Path) -> None:
 def test_paths_are_shown_or_not(model_folder: Path) -> None:
     asked = ("--user", 3, "--movie", "odd story 1")
     shown = explain(model_folder, *asked, "--paths", 2).stdout.split("\n\n")[1].splitlines()
-    assert shown[0].startswith("Users who watched these also watched Odd story 1 (1990): ")
+    assert shown[0].startswith("Users who rated these also rated Odd story 1 (1990): ")
     assert len(shown) == 4
-    assert "also watched" not in explain(model_folder, *asked, "--paths", 0).stdout
+    assert "also rated" not in explain(model_folder, *asked, "--paths", 0).stdout
     assert "because" not in explain(model_folder, *asked).output
 
 

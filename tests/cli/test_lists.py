@@ -227,4 +227,4 @@ def test_a_file_is_no_model_folder(tmp_path: Path) -> None:
     (tmp_path / "model").write_text("x", encoding="utf-8")
     result = run("recommend", "--user", "3", "--model", tmp_path / "model")
     assert result.exit_code == 2
-    assert "is a file, not a model folder" in " ".join(result.stderr.split())
+    assert "is a file, and a model is a folder" in " ".join(result.stderr.split())

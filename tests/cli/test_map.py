@@ -73,4 +73,4 @@ def test_a_map_is_replaced_by_force_only(model_folder: Path, tmp_path: Path) -> 
 def test_seed_out_of_bounds(model_folder: Path, tmp_path: Path) -> None:
     done = run("map", "--model", model_folder, "-o", tmp_path / "m.csv", "--seed", -1)
     assert done.exit_code == 2
-    assert "--seed is -1; it must be from 0" in done.stderr
+    assert "--seed is -1; it must be 0" in done.stderr

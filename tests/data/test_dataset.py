@@ -103,8 +103,8 @@ def test_movies_that_one_table_lacks_are_kept_and_counted(notes: list[str]) -> N
     np.testing.assert_array_equal(dataset.movies["runtime"], [90, np.nan, 117])
     assert dataset.interactions.movie_degree().tolist() == [1, 2, 0]
     assert notes == [
-        "1 rated movies are not in the movies table (first: 20); kept, with all metadata missing.",
-        "1 movies have no ratings; kept, and ranked by their metadata alone.",
+        "rated movies that the movies table lacks, kept without metadata: 1 (first: 20).",
+        "movies without ratings, kept and ranked by metadata alone: 1.",
     ]
 
 
@@ -159,7 +159,7 @@ def test_a_given_test_part(notes: list[str]) -> None:
     assert pairs(dataset.interactions, dataset.given_test) == [(9, 10)]
     assert pairs(dataset.interactions)[:3] == [(9, 20), (7, 10), (7, 20)]
     assert dataset.interactions.timestamp is None  # the test part has none
-    assert notes == ["1 pairs of the test part are in the training part too; left out there."]
+    assert notes == ["pairs of the test part that training has too, left out of the test: 1."]
 
 
 def test_a_test_part_that_is_all_training() -> None:

@@ -36,9 +36,7 @@ def test_a_line_that_is_no_id_is_left_out(write: Write, notes: list[str]) -> Non
     path = write("ids.txt", "30\nNA\n10\n")
 
     assert read_movie_ids(path, note=notes.append).tolist() == [30, 10]
-    assert notes == [
-        f"{path}: 1 rows without a movie_id were left out (first: {path}, data row 2)."
-    ]
+    assert notes == [f"{path}: rows without a movie_id, left out: 1 (first: {path}, data row 2)."]
 
 
 def test_ids_in_parquet_and_in_latin_1(tmp_path: Path, write: Write, notes: list[str]) -> None:

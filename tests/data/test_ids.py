@@ -48,7 +48,7 @@ def test_rows_follow_the_sorted_ids(values: list[Any], random: Any) -> None:
 def test_an_unknown_id_is_named() -> None:
     with pytest.raises(UnknownIdError) as caught:
         id_map(10, 20, noun="movie").to_internal([20, 99])
-    assert str(caught.value) == "movie 99 is not in the data (2 movies are, such as 10, 20)."
+    assert str(caught.value) == "movie 99 is not in the data (2 movies, such as 10, 20)."
 
 
 @pytest.mark.parametrize("value", [10.5, "10", 10**30, None, np.nan])

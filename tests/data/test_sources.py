@@ -150,8 +150,8 @@ def test_lightgcn_lists(write: Write, tmp_path: Path) -> None:
     assert edges(dataset, dataset.given_test) == [(0, 3), (1, 3), (9, 0)]
     assert edges(dataset)[:6] == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 2), (3, 5)]
     assert dataset.notes == (
-        f"{tmp_path / 'train.txt'}: 1 pairs are repeated; counted once.",
-        "1 pairs of the test part are in the training part too; left out there.",
+        f"{tmp_path / 'train.txt'}: repeated pairs, counted once: 1.",
+        "pairs of the test part that training has too, left out of the test: 1.",
     )
 
 
@@ -242,7 +242,7 @@ def test_tables_of_one_s_own(write: Write) -> None:
 
     assert edges(dataset) == [(7, 10), (7, 20), (9, 10)]
     assert dataset.name == "tables"
-    assert dataset.notes == (f"{ratings}: 1 of 4 rows are not rated 1 or more; dropped.",)
+    assert dataset.notes == (f"{ratings}: rows not rated 1 or more, left out: 1 of 4.",)
 
 
 def test_details_without_movies(write: Write) -> None:
@@ -251,7 +251,7 @@ def test_details_without_movies(write: Write) -> None:
     dataset = load_dataset(ratings=write("r.csv", RATINGS), details=details)
 
     assert dataset.movies["runtime"].tolist() == [170, 135]
-    assert dataset.notes == (f"{details}: 1 rows are of movies that no other table has; left out.",)
+    assert dataset.notes == (f"{details}: rows of movies that no other table has, left out: 1.",)
 
 
 def test_named_columns_are_for_every_table_that_has_them(write: Write) -> None:

@@ -144,7 +144,7 @@ def test_floats_beside_a_missing_id_are_whole_numbers(notes: list[str]) -> None:
 
     assert table["user_id"].tolist() == [7, 9]
     assert notes == [
-        "the ratings table: 1 rows without a user_id were left out (first: the ratings table, data"
+        "the ratings table: rows without a user_id, left out: 1 (first: the ratings table, data"
         " row 2)."
     ]
 
@@ -155,8 +155,8 @@ def test_rows_without_an_id_are_counted(write: Write, notes: list[str], nothing:
 
     assert read_ratings(path, note=notes.append)["user_id"].tolist() == [1, 5]
     assert [note.split(": ", 1)[1] for note in notes] == [
-        f"1 rows without a user_id were left out (first: {path}, data row 2).",
-        f"1 rows without a movie_id were left out (first: {path}, data row 3).",
+        f"rows without a user_id, left out: 1 (first: {path}, data row 2).",
+        f"rows without a movie_id, left out: 1 (first: {path}, data row 3).",
     ]
 
 
@@ -260,7 +260,7 @@ def test_min_rating_counts_what_it_drops(notes: list[str]) -> None:
     table = read_ratings(frame, min_rating=3.5, note=notes.append)
 
     assert table["rating"].tolist() == [4.0, 3.5]
-    assert notes == ["the ratings table: 2 of 4 rows are not rated 3.5 or more; dropped."]
+    assert notes == ["the ratings table: rows not rated 3.5 or more, left out: 2 of 4."]
 
 
 def test_min_rating_that_drops_nothing_is_silent() -> None:
@@ -328,7 +328,7 @@ def test_a_missing_time_is_the_earliest(notes: list[str], missing: Any) -> None:
 
     assert table["timestamp"].tolist() == [2000, 1000, 1000]
     assert notes[1] == (
-        "the ratings table: 1 rows without a time were taken as the earliest (first: the ratings"
+        "the ratings table: rows without a time, taken as the earliest: 1 (first: the ratings"
         " table, data row 3)."
     )
 
@@ -378,7 +378,7 @@ def test_the_latest_of_duplicates_is_kept(notes: list[str]) -> None:
     table = read_ratings(frame, note=notes.append)
 
     assert table["rating"].tolist() == [2, 4]
-    assert notes == ["the ratings table: 2 rows repeat a user-movie pair; the latest was kept."]
+    assert notes == ["the ratings table: rows that repeat a user-movie pair, latest kept: 2."]
     without_time = read_ratings(frame.drop(columns="ts"), note=notes.append)
     assert without_time["rating"].tolist() == [3, 4]
 
@@ -417,7 +417,7 @@ def test_movies_keep_their_metadata_and_the_first_of_repeated_ids(notes: list[st
     assert table.columns.tolist() == ["movie_id", "title", "genres", "5"]
     assert table["movie_id"].tolist() == [3, 1]
     assert table["title"].isna().tolist() == [False, True]
-    assert notes == ["the movies table: 1 rows repeat a movie id; the first of each was kept."]
+    assert notes == ["the movies table: rows that repeat a movie id, first kept: 1."]
 
 
 def test_titles_of_a_frame_become_text() -> None:
@@ -444,7 +444,7 @@ def test_a_movies_table_without_an_id() -> None:
 
 
 def test_a_notebook_user_is_warned_by_default() -> None:
-    with pytest.warns(DataWarning, match="1 rows repeat a user-movie pair"):
+    with pytest.warns(DataWarning, match="rows that repeat a user-movie pair, latest kept: 1"):
         read_ratings(pd.DataFrame({"user": [1, 1], "movie": [1, 1]}))
 
 
@@ -463,7 +463,7 @@ def test_details_join_by_id(notes: list[str]) -> None:
     np.testing.assert_array_equal(table["runtime"], [np.nan, 170])
     assert notes == [
         "d.csv: the movies table has genres already; that one was kept.",
-        "d.csv: 1 rows are of movies that no other table has; left out.",
+        "d.csv: rows of movies that no other table has, left out: 1.",
     ]
 
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pandas as pd
 
 from graphrec.data.tables import MOVIE, TITLE, USER
-from graphrec.formatting import to_jsonable
+from graphrec.formatting import counted, to_jsonable
 from graphrec.notebook import html_card, html_table
 
 SHOWN = 10  # rows of a table in a notebook
@@ -173,8 +173,8 @@ class SimilarityExplanation:
         first, second = self.num_ratings
         expected = f"{self.expected:,.1f}" if self.expected >= 0.1 else f"{self.expected:.1g}"
         return (
-            f"{self.common:,} user{'s' * (self.common != 1)} in common, {expected} expected by"
-            f" chance ({first:,} x {second:,} ratings / {self.num_users:,} users)."
+            f"{counted(self.common, 'user')} in common, {expected} expected by"
+            f" chance ({first:,} x {second:,} ratings / {counted(self.num_users, 'user')})."
         )
 
     def to_dict(self) -> dict[str, Any]:
