@@ -256,6 +256,24 @@ class TrainConfig:
         )
 
 
+def check_together(model: ModelConfig, training: TrainConfig) -> None:
+    """Fail if settings of the model and of the training don't go together.
+
+    Raises:
+        ConfigError: saying which.
+    """
+    given = argument("num_neighbors", training.num_neighbors)
+    if training.num_neighbors and model.layers is not Layers.SAGE:
+        raise ConfigError(given, " needs ", argument("layers", Layers.SAGE), ".")
+    if training.num_neighbors and len(training.num_neighbors) != model.num_layers:
+        raise ConfigError(
+            given,
+            " doesn't go with ",
+            argument("num_layers", model.num_layers),
+            "; give one number for each layer.",
+        )
+
+
 _ENUMS: dict[str, type[StrEnum]] = {
     "node_state": NodeState,
     "layers": Layers,

@@ -64,6 +64,7 @@ def evaluate(
     if min(ks) < 1:
         raise ConfigError(f"--k is {min(ks)}; it must be 1 or more.")
     if tables.is_given:
+        options.check_settings(model_config, training)
         dataset = tables.load()
         parts = options.hold_out(dataset, split, training.seed, cold_fraction)
         ignored = tuple(ignore_column or ())

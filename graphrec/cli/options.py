@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from graphrec.config import COLD_FRACTION, SplitKind
+from graphrec.config import COLD_FRACTION, ModelConfig, SplitKind, TrainConfig, check_together
 from graphrec.console import note, say
 from graphrec.errors import ConfigError, DataError, typed
 from graphrec.formatting import counted
@@ -204,6 +204,28 @@ def _value(one: Field[Any], value: Any) -> Any:
             f"--{one.name.replace('_', '-')} is {value!r}; it must be whole numbers"
             " separated by commas, such as 15,10."
         ) from None
+
+
+def check_settings(model: ModelConfig, training: TrainConfig) -> None:
+    """Fail before tables are read if settings don't go together, or the device can't be used.
+
+    Raises:
+        ConfigError: saying which.
+    """
+    check_together(model, training)
+    check_device(training.device)
+
+
+def check_device(name: str) -> None:
+    """Fail if a device is named that can't be used.
+
+    Raises:
+        ConfigError: naming it.
+    """
+    if name != TrainConfig().device:  # the default always works, and torch is slow to load
+        from graphrec.train.trainer import find_device
+
+        find_device(name)
 
 
 def hold_out(dataset: Dataset, kind: SplitKind | None, seed: int, cold_fraction: float) -> Split:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from graphrec.cli import options
-from graphrec.config import COLD_FRACTION
+from graphrec.config import COLD_FRACTION, ModelConfig, TrainConfig
 from graphrec.console import handle_errors, note, say, show_json, show_table, study_progress
 from graphrec.errors import ConfigError
 from graphrec.formatting import duration
@@ -67,6 +67,9 @@ def ablate(
         graphrec ablate --ratings ratings.csv --movies movies.csv --output my-study
     """
     _check_folder(output)
+    options.check_settings(
+        ModelConfig(embedding_dim=embedding_dim), TrainConfig(epochs=epochs, device=device)
+    )
     dataset = tables.load()
     from graphrec.study import ablate as study_of
     from graphrec.study.experiment import RESULTS

@@ -64,6 +64,7 @@ def train(
     from graphrec.recommend.artefact import FILES
 
     check_output(output, force=force, files=FILES)
+    options.check_settings(model, training)
     dataset = tables.load()
     if split is None and dataset.given_test is None:
         split = SplitKind.NONE  # what is put to use is trained on everything

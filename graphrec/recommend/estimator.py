@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphrec.config import COLD_FRACTION, ModelConfig, TrainConfig
+from graphrec.config import COLD_FRACTION, ModelConfig, TrainConfig, check_together
 from graphrec.data.dataset import Dataset
 from graphrec.data.sources import load_dataset
 from graphrec.data.split import Split, make_split
@@ -137,11 +137,13 @@ class GraphRecommender(Recommender):
             ConfigError: if settings don't go together or with the data.
             DataError: if a table can't be used.
         """
-        from graphrec.train.trainer import fit  # loads torch
+        from graphrec.train.trainer import find_device, fit  # loads torch
 
         own = self._settings
         model = ModelConfig(**{field.name: own[field.name] for field in fields(ModelConfig)})
         train = TrainConfig(**{field.name: own[field.name] for field in fields(TrainConfig)})
+        check_together(model, train)  # before tables are read, which may take long
+        find_device(train.device)
         dataset = self._dataset(data, movies)
         if not isinstance(split, Split):
             kind, fraction = split or own["split"], own["cold_fraction"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from graphrec.config import COLD_FRACTION
+from graphrec.config import COLD_FRACTION, ModelConfig, TrainConfig
 from graphrec.errors import ConfigError, argument
 from graphrec.study.arms import Group
 
@@ -40,6 +40,8 @@ class StudySettings:
     device: str = "auto"
 
     def __post_init__(self) -> None:
+        ModelConfig(embedding_dim=self.embedding_dim)  # each checks its own
+        TrainConfig(epochs=self.epochs)
         if self.seeds < 1:
             raise ConfigError(argument("seeds"), f" is {self.seeds}; it must be 1 or more.")
 

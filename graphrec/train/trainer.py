@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from graphrec.config import Layers, ModelConfig, NodeState, TrainConfig
+from graphrec.config import ModelConfig, NodeState, TrainConfig, check_together
 from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split
 from graphrec.errors import Argument, ConfigError, argument
@@ -581,6 +581,7 @@ def check_settings(
     Raises:
         ConfigError: saying which.
     """
+    check_together(model_config, config)
     columns = [str(name) for name in dataset.metadata.columns]
     for name in ignore:
         if name not in columns:
@@ -592,16 +593,6 @@ def check_settings(
         raise ConfigError(
             argument("node_state", NodeState.METADATA),
             " needs metadata, and the movies have no columns.",
-        )
-    given = argument("num_neighbors", config.num_neighbors)
-    if config.num_neighbors and model_config.layers is not Layers.SAGE:
-        raise ConfigError(given, " needs ", argument("layers", Layers.SAGE), ".")
-    if config.num_neighbors and len(config.num_neighbors) != model_config.num_layers:
-        raise ConfigError(
-            given,
-            " doesn't go with ",
-            argument("num_layers", model_config.num_layers),
-            "; give one number for each layer.",
         )
 
 

@@ -72,6 +72,12 @@ def test_wrong_arguments(arguments: tuple[str, ...], sentence: str, tmp_path: Pa
     assert not (tmp_path / "study" / "results.json").exists()
 
 
+def test_settings_are_refused_before_tables_are_read(tmp_path: Path) -> None:
+    table = ("--ratings", "no/such.csv", "--output", tmp_path / "study")
+    assert "--epochs is 0" in run("ablate", *table, "--epochs", "0").stderr
+    assert "--device banana can't be used" in run("ablate", *table, "--device", "banana").stderr
+
+
 def test_interrupt_says_how_to_go_on(tmp_path: Path) -> None:
     small = ("--epochs", "3", "--embedding-dim", "8")
     command = [sys.executable, "-m", "graphrec", "ablate", *small, "--output"]

@@ -210,6 +210,26 @@ OPTION_CASES: dict[str, tuple[Callable[[Path], tuple[object, ...]], tuple[str, .
 }
 
 
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        (("--device", "toaster"), "--device toaster can't be used here"),
+        (("--num-neighbors", "5"), "--num-neighbors 5 needs --layers sage"),
+        (
+            ("--num-neighbors", "5,5", "--layers", "sage"),
+            "--num-neighbors 5,5 doesn't go with --num-layers 1; give one number for each layer",
+        ),
+    ],
+)
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_settings_are_refused_before_tables_are_read(
+    command: str, settings: tuple[str, ...], sentence: str, tmp_path: Path
+) -> None:
+    """Else it would be the missing table that is complained of."""
+    output = ("--output", tmp_path / "m") if command == "train" else ()
+    assert sentence in failure(command, "--ratings", "no/such.csv", *settings, *output)
+
+
 @pytest.mark.parametrize("case", OPTION_CASES)
 def test_bad_options(case: str, folder: Path) -> None:
     make, words = OPTION_CASES[case]

@@ -44,6 +44,20 @@ def test_settings_are_kept_checked_and_cloned() -> None:
         model.set_params(losses="bpr")
 
 
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"device": "toaster"}, "device='toaster' can't be used here"),
+        ({"num_neighbors": (5,)}, r"num_neighbors=\(5,\) needs layers='sage'"),
+    ],
+)
+def test_settings_are_refused_before_tables_are_read(
+    settings: dict[str, object], sentence: str
+) -> None:
+    with pytest.raises(ConfigError, match=sentence):
+        graphrec.GraphRecommender(**settings).fit("no/such.csv")
+
+
 def test_must_be_fitted_first() -> None:
     with pytest.raises(ConfigError, match="not fitted yet; call fit first"):
         graphrec.GraphRecommender().similar("Heat")

@@ -172,6 +172,8 @@ def test_missing_libraries_are_named_at_once(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_settings_are_checked() -> None:
+    with pytest.raises(ConfigError, match=r"^embedding_dim is 0"):
+        StudySettings(embedding_dim=0)
     with pytest.raises(ConfigError, match=r"^seeds is 0; it must be 1 or more\."):
         StudySettings(seeds=0)
 
