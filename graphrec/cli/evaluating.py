@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,13 +19,14 @@ from graphrec.console import (
     training_progress,
 )
 from graphrec.errors import ConfigError
-from graphrec.formatting import counted
+from graphrec.formatting import counted, listed
 
 
 @handle_errors
 @options.takes(tables=options.Tables, model_config=ModelConfig, training=TrainConfig)
 def evaluate(
     *,
+    context: typer.Context,
     tables: options.Tables,
     model_config: ModelConfig,
     training: TrainConfig,
@@ -63,6 +66,7 @@ def evaluate(
     ks = tuple(k or DEFAULT_KS)
     if min(ks) < 1:
         raise ConfigError(f"--k is {min(ks)}; it must be 1 or more.")
+    _check(context, tables, model)
     if tables.is_given:
         options.check_settings(model_config, training)
         dataset = tables.load()
@@ -71,8 +75,6 @@ def evaluate(
         with training_progress(quiet=as_json) as progress:
             fitted = fit(dataset, parts, model_config, training, ignore=ignored, callbacks=progress)
         artefact: Artefact = InMemory.of(dataset, parts, fitted)
-    elif split is not None:
-        raise ConfigError("--split needs tables to hold a test part out of: --data or --ratings.")
     else:
         artefact = Artefact.open(model)
     has_cold = artefact.manifest["split"]["kind"] == SplitKind.COLD_MOVIES
@@ -113,6 +115,26 @@ def evaluate(
         for shown in k or [20]:
             _show(f"cold @{shown}", among_cold, shown)
     hint("'graphrec ablate' measures what each part of the model adds on your tables.")
+
+
+def _check(context: typer.Context, tables: options.Tables, model: Path) -> None:
+    """Refuse options that would not be used."""
+    if tables.is_given:
+        if options.typed_among(context, "model"):
+            raise ConfigError(
+                "--model is a trained model to measure, and from tables a new one is trained; leave"
+                " out one of the two."
+            )
+        return
+    names = [
+        one.name for group in (options.Tables, ModelConfig, TrainConfig) for one in fields(group)
+    ]
+    unused = options.typed_among(context, *names, "ignore_column", "split", "cold_fraction")
+    if unused:
+        raise ConfigError(
+            f"without tables (--data or --ratings) the model in {model} is measured as it was"
+            f" trained; leave out {listed(unused)}, or name the tables."
+        )
 
 
 def _show(corner: str, metrics: dict[str, dict[str, float]], k: int) -> None:

@@ -145,6 +145,14 @@ class Tables:
         return replace(dataset, notes=tuple(map(typed, dataset.notes)))
 
 
+def typed_among(context: typer.Context, *parameters: str) -> list[str]:
+    """Those of a command's options that were typed, such as ``--seed`` or ``--no-spectral``."""
+    sources = {name: context.get_parameter_source(name) for name in parameters}
+    given = [name for name, own in sources.items() if own and own.name == "COMMANDLINE"]
+    named = (f"no-{name}" if context.params[name] is False else name for name in given)
+    return [f"--{name.replace('_', '-')}" for name in named]
+
+
 def takes(**groups: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command an option for every field of some dataclasses.
 

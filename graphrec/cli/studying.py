@@ -81,7 +81,7 @@ def ablate(
     settings = (StudySettings.quick if quick else StudySettings)(
         cold_fraction=cold_fraction,
         drop_leaky=drop_leaky,
-        ignore=tuple(ignore_column or ()),
+        ignore=dataset.metadata_names(ignore_column or ()),
         **chosen,
     )
     if not as_json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -52,6 +52,17 @@ class Dataset:
     def metadata(self) -> pd.DataFrame:
         """The movies table without the id: what features are made from."""
         return self.movies.drop(columns=[MOVIE] if self.has_titles else [MOVIE, TITLE])
+
+    def metadata_names(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Metadata columns by their names here; the title column may go by its name in the table.
+
+        >>> import dataclasses
+        >>> dataset = make_dataset(pd.DataFrame({"user_id": [7, 8], "movie_id": [1, 2]}))
+        >>> named = dataclasses.replace(dataset, columns={"title": "called"})
+        >>> named.metadata_names(["called", "genres"])
+        ('title', 'genres')
+        """
+        return tuple(TITLE if name == self.columns.get(TITLE) else name for name in names)
 
 
 def make_dataset(

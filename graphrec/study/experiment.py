@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -118,6 +118,7 @@ def ablate(
         KeyboardInterrupt: if stopped; what was measured stays in `folder`.
     """
     settings, callbacks = settings or StudySettings(), callbacks or StudyCallbacks()
+    settings = replace(settings, ignore=dataset.metadata_names(settings.ignore))
     check_libraries(settings)
     check_settings(dataset, ModelConfig(), TrainConfig(), settings.ignore)
     store = ResultsStore(None if folder is None else Path(folder), fingerprint(dataset, settings))

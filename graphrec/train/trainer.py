@@ -240,7 +240,7 @@ def fit(
     given = config or TrainConfig()
     config = given.for_users(dataset.interactions.num_users)
     config = replace(config, device=str(find_device(config.device)))
-    callbacks = callbacks or Callbacks()
+    callbacks, ignore = callbacks or Callbacks(), dataset.metadata_names(ignore)
     check_settings(dataset, model_config, config, ignore)
     experiment = Experiment.of(dataset, split, config.seed, ignore=ignore)
     final, validator = experiment.final, experiment.validator
@@ -292,7 +292,7 @@ def fit(
         model_config=model_config,
         train_config=config,
         given_config=given,
-        ignored=tuple(ignore),
+        ignored=ignore,
         spectral=settings,
         parts={part.name: part for part in parts},
         valid=valid,

@@ -180,6 +180,10 @@ OPTION_CASES: dict[str, tuple[Callable[[Path], tuple[object, ...]], tuple[str, .
         lambda f: _train(f, "--cold-fraction", 0.3),
         ("--cold-fraction needs --split cold-movies",),
     ),
+    "evaluate a fraction of no cold movies": (
+        lambda f: ("evaluate", "--data", f, "--cold-fraction", 0.3),
+        ("--cold-fraction needs --split cold-movies",),
+    ),
     "no timestamps": (
         lambda f: (
             (f / "ratings.csv").write_text("user,movie\n1,10\n1,11\n2,10\n", encoding="utf-8"),
@@ -268,11 +272,18 @@ ASKING_CASES: dict[str, tuple[tuple[object, ...], tuple[str, ...]]] = {
     ),
     "among missing": (("recommend", "--user", 1, "--among", "nope.csv"), ("does not exist",)),
     "evaluate nothing": (("evaluate", "--k", 0), ("--k is 0",)),
-    "evaluate a fraction of no cold movies": (
-        ("evaluate", "--data", "sample", "--cold-fraction", 0.3),
-        ("--cold-fraction needs --split cold-movies",),
+    "evaluate a split of no tables": (
+        ("evaluate", "--split", "random"),
+        ("without tables (--data or --ratings)", "leave out --split, or name the tables"),
     ),
-    "evaluate a split of no tables": (("evaluate", "--split", "random"), ("--split needs tables",)),
+    "evaluate a trained model by other settings": (
+        ("evaluate", "--movies", "m.csv", "--epochs", 200, "--no-spectral"),
+        ("is measured as it was trained; leave out --movies, --no-spectral and --epochs, or",),
+    ),
+    "evaluate both a model and tables": (
+        ("evaluate", "--data", "sample"),
+        ("--model is a trained model to measure, and from tables a new one is",),
+    ),
 }
 
 

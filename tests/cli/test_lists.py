@@ -211,6 +211,10 @@ def test_column_names_of_training_are_read_in_histories_and_new_movies(tmp_path:
     tables = ["--ratings", tmp_path / "r.csv", "--movies", tmp_path / "m.csv"]
     small = ["--epochs", "1", "--embedding-dim", "8", "--output", tmp_path / "model"]
     assert run("train", *tables, *given, *small).exit_code == 0
+    ignored = run(
+        "train", *tables, *given, *small, "--force", "--ignore-column", "called", "--json"
+    )
+    assert json.loads(ignored.stdout)["settings"]["ignore_columns"] == ["title"]
     (tmp_path / "h.csv").write_text("who,what\nann,1\nann,4\n", encoding="utf-8")
     (tmp_path / "new.csv").write_text("what,called,genre\n99,New,Drama\n", encoding="utf-8")
     asked = ["recommend", "--model", tmp_path / "model", "--with-movies", tmp_path / "new.csv"]
