@@ -13,6 +13,7 @@ from graphrec.config import COLD_FRACTION, ModelConfig, SplitKind, TrainConfig
 from graphrec.console import (
     handle_errors,
     hint,
+    note,
     say,
     show_json,
     show_table,
@@ -84,6 +85,11 @@ def evaluate(
     cold = artefact.movies().iloc[own.cold_movies]
     metrics = {name: report.metrics for name, report in reports.items()}
     among_cold = {name: report.metrics for name, report in cold_reports.items()}
+    lengths = ks if as_json else tuple(k or [20])
+    for length in lengths:
+        _note_if_trivial(length, data["movies"], "movies")
+        if among_cold:
+            _note_if_trivial(length, len(cold), "cold-start movies")
     if as_json:
         show_json(
             {
@@ -108,12 +114,12 @@ def evaluate(
             f" {len(cold):,}{_named(cold['title'].tolist())}."
         )
     options.say_if_simulated(data["simulated"])
-    for shown in k or [20]:
-        _show(f"@{shown}", metrics, shown)
+    for length in lengths:
+        _show(f"@{length}", metrics, length)
     if among_cold:
         say("Cold-start movies only, ranked among themselves:")
-        for shown in k or [20]:
-            _show(f"cold @{shown}", among_cold, shown)
+        for length in lengths:
+            _show(f"cold @{length}", among_cold, length)
     hint("'graphrec ablate' measures what each part of the model adds on your tables.")
 
 
@@ -141,6 +147,15 @@ def _show(corner: str, metrics: dict[str, dict[str, float]], k: int) -> None:
     names = ["ndcg", "recall", "precision", "hit_rate", "mrr", "map", "coverage"]
     rows = [[name, *(values[f"{n}@{k}"] for n in names)] for name, values in metrics.items()]
     show_table([corner, *names], rows)
+
+
+def _note_if_trivial(length: int, num_ranked: int, what: str) -> None:
+    """Say so where lists are so long that they hold every movie."""
+    if length >= num_ranked:
+        note(
+            f"a list of {length:,} holds all {num_ranked:,} {what}, so recall@{length} and"
+            f" hit_rate@{length} are 1 whatever the ranking."
+        )
 
 
 def _named(titles: list[str], most: int = 3) -> str:

@@ -255,6 +255,17 @@ def test_evaluate_with_other_lengths(model_folder: Path) -> None:
     done = run("evaluate", "--model", model_folder, "--k", 3)
     assert done.stdout.splitlines()[0].startswith("@3")
     assert len(done.stdout.splitlines()) == 5
+    assert "Note: " not in done.stderr
+
+
+def test_evaluate_says_when_lists_hold_every_movie(model_folder: Path) -> None:
+    done = run("evaluate", "--model", model_folder, "--k", 31, "--k", 32)
+    assert (
+        "Note: a list of 32 holds all 32 movies, so recall@32 and hit_rate@32 are 1" in done.stderr
+    )
+    assert "a list of 31" not in done.stderr
+    metrics = json.loads(run("evaluate", "--model", model_folder, "--k", 32, "--json").stdout)
+    assert metrics["metrics"]["recall@32"] == metrics["baselines"]["popularity"]["recall@32"] == 1
 
 
 def test_inspect(tables: Path) -> None:
@@ -354,3 +365,8 @@ def test_cold_movies_are_ranked_among_all_and_among_themselves(tmp_path: Path) -
     shown = run("evaluate", "--model", model)
     assert "cold @20" in shown.stdout
     assert "Cold-start movies only" in shown.stderr
+    assert "Note: " not in shown.stderr
+    cold = answer["counts"]["cold_movies"]
+    long = run("evaluate", "--model", model, "--k", cold).stderr
+    assert f"Note: a list of {cold} holds all {cold} cold-start movies" in long
+    assert "holds all 409 movies" not in long
