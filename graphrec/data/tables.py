@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -22,7 +23,7 @@ from graphrec.data.names import (
     find_columns,
     listed,
 )
-from graphrec.errors import DataError, argument
+from graphrec.errors import Argument, DataError, Message, argument
 
 __all__ = [
     "MOVIE",
@@ -36,6 +37,10 @@ __all__ = [
     "read_movies",
     "read_ratings",
 ]
+
+
+_RATING_NAME = re.compile(r"rat(?:e|ed|ing|ings)(?![a-z])|score|stars?|grade|vote", re.I)
+_MOST_STEPS = 101  # of a scale of ratings: 0 to 100
 
 
 def read_ratings(
@@ -109,6 +114,8 @@ def ratings_of(source: Any, options: ReadOptions, min_rating: float | None = Non
         note=note,
     )
     found = find(list(frame.columns), name)
+    if RATING not in found:
+        _note_possible_ratings(frame.drop(columns=list(found.values())), name, options)
     table = pd.DataFrame({key: frame[column] for key, column in found.items()})
     for key in (USER, MOVIE):
         table = with_ids(table, name, key, found[key], note)
@@ -198,6 +205,26 @@ def _with_metadata(
         note(f"{name}: column {column!r} was left out, since {found[column]!r} is the {column}.")
     parts = pd.DataFrame({key: frame[column] for key, column in found.items()})
     return pd.concat([parts, frame[[c for c in rest if c not in hidden]]], axis=1)
+
+
+def _note_possible_ratings(rest: pd.DataFrame, name: str, options: ReadOptions) -> None:
+    """Say which columns that are left out may hold the ratings, by their name or their values."""
+    possible = [
+        column
+        for column in rest.columns
+        if _RATING_NAME.search(column) or _is_scale(rest[column].dropna())
+    ]
+    if possible:
+        do: tuple[str | Argument, ...] = ("name it with ", COLUMN[RATING])
+        if not options.has_column_options:
+            do = (f"rename it to {options.columns.get(RATING, RATING)}",)
+        what = f"{name}: columns not recognised as ratings, left out: {listed(possible)}"
+        options.note(Message(f"{what}; if one of them holds ratings, ", *do, "."))
+
+
+def _is_scale(values: pd.Series[Any]) -> bool:
+    """Whether values may be ratings: a few numbers, each of them several times."""
+    return values.dtype.kind in "iuf" and 2 <= values.nunique() <= min(_MOST_STEPS, len(values) / 3)
 
 
 def _as_titles(titles: pd.Series[Any]) -> pd.Series[Any]:

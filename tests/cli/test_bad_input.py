@@ -354,6 +354,15 @@ REPAIRS: dict[str, tuple[str, str, str]] = {
 }
 
 
+def test_options_are_named_for_columns_that_may_be_ratings(folder: Path) -> None:
+    spoilt = GOOD_RATINGS.replace("rating,", "Rating (1-5),")
+    (folder / "ratings.csv").write_text(spoilt, encoding="utf-8")
+    for more in ((), ("--json",)):
+        done = CliRunner().invoke(app, ["data", "inspect", "--data", str(folder), *more])
+        said = " ".join((done.stdout if more else done.stderr).split())
+        assert "left out: Rating (1-5); if one of them holds ratings, name it with --rating" in said
+
+
 @pytest.mark.parametrize("case", REPAIRS)
 def test_harmless_repairs_are_counted(case: str, folder: Path) -> None:
     ratings, movies, words = REPAIRS[case]

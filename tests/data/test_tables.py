@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from graphrec.data.names import COLUMN, COLUMN_NAMES
 from graphrec.data.sources import load_dataset
 from graphrec.data.tables import join_details, read_movies, read_ratings
-from graphrec.errors import DataError, DataWarning
+from graphrec.errors import DataError, DataWarning, typed
 
 Write = Callable[..., Path]
 HALF_STARS = [step / 2 for step in range(1, 11)]
@@ -261,6 +261,24 @@ def test_min_rating_counts_what_it_drops(notes: list[str]) -> None:
 
     assert table["rating"].tolist() == [4.0, 3.5]
     assert notes == ["the ratings table: rows not rated 3.5 or more, left out: 2 of 4."]
+
+
+def test_columns_that_may_be_ratings_are_not_left_out_silently(notes: list[str]) -> None:
+    """By their name, or as a few numbers again and again; the sentence names the option."""
+    frame = ratings(
+        my_score=list("abcdefghi"), value=[1, 2, 3] * 3, session=range(9), liked_on=["x"] * 9
+    )
+
+    assert list(read_ratings(frame, note=notes.append)) == ["user_id", "movie_id"]
+    assert notes == [
+        "the ratings table: columns not recognised as ratings, left out: my_score, value; if one of"
+        " them holds ratings, name it with columns={'rating': ...}."
+    ]
+    assert typed(notes[0]).endswith("name it with --rating-column.")
+    named = {"rating": "value"}
+    assert "rating" in read_ratings(frame, columns=named, note=notes.append)
+    assert "rating" in read_ratings(frame.assign(stars=3), note=notes.append)
+    assert len(notes) == 1
 
 
 def test_min_rating_that_drops_nothing_is_silent() -> None:
