@@ -1,4 +1,4 @@
-"""Movies that nobody has watched: graphrec beside metadata-kNN, LightFM's and DropoutNet's recipes.
+"""Movies that nobody has rated: graphrec beside metadata-kNN, LightFM's and DropoutNet's recipes.
 
     python -m benchmarks.cold --data ml-latest-small [--details FILE] [--drop COLUMN ...]
                               [--seed 0 --seed 1 --seed 2] [--json FILE]

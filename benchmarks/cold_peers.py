@@ -1,4 +1,4 @@
-"""The models to beat on movies that nobody has watched: metadata-kNN, LightFM, DropoutNet.
+"""The models to beat on movies that nobody has rated: metadata-kNN, LightFM, DropoutNet.
 
 All learn from the training interactions, users x movies, and from the metadata features of all
 movies, float32 [M, F]. `TRIALS` holds four settings of each, to choose from on validation;
@@ -133,7 +133,7 @@ class Positives:
         return cls(user, movie, movie.unique(), keys, matrix.shape[1])
 
     def contain(self, user: Tensor, movies: Tensor) -> Tensor:
-        """Which of some movies [B, S] their user [B] has watched, bool [B, S]."""
+        """Which of some movies [B, S] their user [B] has rated, bool [B, S]."""
         keys = user[:, None] * self.num_movies + movies
         index = torch.searchsorted(self.keys, keys).clamp(max=len(self.keys) - 1)
         return self.keys[index] == keys
@@ -251,7 +251,7 @@ def warp_loss(model: LightFM, positives: Positives, batch: Tensor, sampled: Tens
 
     .. math:: \min(10, \ln \lfloor (W - 1) / t \rfloor) \; (1 - s_{ui} + s_{uj})
 
-    j is the first of the sampled movies [B, S] that u hasn't watched and that scores more than
+    j is the first of the sampled movies [B, S] that u hasn't rated and that scores more than
     :math:`s_{ui} - 1`, t its rank among them: the sooner one is found, the more there must be. If
     there is none, nothing is learned. (Weston, Bengio & Usunier, IJCAI 2011.)
     """

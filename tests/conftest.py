@@ -51,9 +51,9 @@ def gowalla_folder() -> Path:
 
 @pytest.fixture(scope="session")
 def checkerboard() -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Ratings and movies of a world where even users watch even movies and odd users odd ones.
+    """Ratings and movies of a world where even users rate even movies and odd users odd ones.
 
-    Every user has watched three quarters of their colour, so what they will like next is clear: the
+    Every user has rated three quarters of their colour, so what they will like next is clear: the
     rest of it. The genre tells the colour too.
     """
     rng = np.random.default_rng(0)

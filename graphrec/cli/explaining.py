@@ -149,7 +149,7 @@ def _show_users(pair: SimilarityExplanation, k: int) -> None:
     """What the users of the first movie add to the cosine, together and one by one."""
     table, both = pair.users, pair.users["both"]
     groups = [
-        ["watched both", int(both.sum()), _rounded(table["collaborative"][both].sum())],
+        ["rated both", int(both.sum()), _rounded(table["collaborative"][both].sum())],
         ["others", int((~both).sum()), _rounded(table["collaborative"][~both].sum())],
         ["own embedding", "", _rounded(pair.own)],
         ["sum", "", _rounded(pair.collaborative)],
@@ -160,7 +160,7 @@ def _show_users(pair: SimilarityExplanation, k: int) -> None:
         [str(user), "both" if common else "", _rounded(value)]
         for user, value, common in table.head(k).itertuples(index=False)
     ]
-    show_table(["user", "watched", "collaborative"], rows, right=True)
+    show_table(["user", "rated", "collaborative"], rows, right=True)
 
 
 def _others(rows: list[list[Any]]) -> list[list[Any]]:

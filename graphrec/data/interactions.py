@@ -67,7 +67,7 @@ class Interactions:
         edges = self.user[rows], self.movie[rows], rating, timestamp
         return Interactions(self.users, self.movies, *edges)
 
-    def viewers(self, movie: int) -> np.ndarray:
+    def users_of(self, movie: int) -> np.ndarray:
         """Users of a movie, int64 [V], sorted; none if it isn't among the movies."""
         return np.sort(self.user[self.movie == movie]).astype(np.int64)
 
@@ -78,7 +78,7 @@ class Interactions:
 
         Where `num_movies` exceeds the number of movies, the columns beyond are empty.
         """
-        import scipy.sparse as sp  # slow to load, and `viewers` does without
+        import scipy.sparse as sp  # slow to load, and `users_of` does without
 
         user = self.user if rows is None else self.user[rows]
         movie = self.movie if rows is None else self.movie[rows]

@@ -37,7 +37,7 @@ class Popularity:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ItemKNN:
-    r"""Movies that are watched by the same users as the user's own.
+    r"""Movies that are rated by the same users as the user's own.
 
     .. math:: s_{ui} = \sum_{j \in H_u \cap N(i)} \frac{|U_i \cap U_j|}{\sqrt{|U_i| |U_j|}}
 

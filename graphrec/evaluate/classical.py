@@ -185,7 +185,7 @@ class _ShuffledLists:
 
 
 class GloVe(nn.Module):
-    r"""Vectors whose inner products are logarithms of how many users have watched both movies.
+    r"""Vectors whose inner products are logarithms of how many users have rated both movies.
 
     .. math:: \min \sum_{i \ne j} f(X_{ij}) (w_i \cdot \tilde w_j + b_i + \tilde b_j - \ln X_{ij})^2
 

@@ -183,7 +183,7 @@ def _encode(
 def hat_functions(numbers: np.ndarray, knots: np.ndarray) -> np.ndarray:
     """Linear B-splines: each number shares a weight of 1 between its two nearest knots.
 
-    Two films of 95 and 100 minutes come out alike and both unlike one of 200, which a single
+    Two movies of 95 and 100 minutes come out alike and both unlike one of 200, which a single
     column can't express. Beyond the outer knots a number counts as the outer knot; NaN gives zeros.
 
     Args:

@@ -78,10 +78,10 @@ class ColumnAudit:
     Attributes:
         column: its name.
         kind: the kind that was found.
-        watched: correlation with the movies' number of training interactions.
+        training: correlation with the movies' number of training interactions.
         held_out: with their number of held-out interactions.
         beyond: with their number of held-out interactions, given that of training ones.
-        rated: with their mean rating, over movies of five ratings or more.
+        mean_rating: with their mean rating, over movies of five ratings or more.
         after: fraction of the movies released after the last training interaction that have a value
             other than 0; of numbers only.
         reasons: why it looks leaky, in words; empty if it doesn't.
@@ -89,10 +89,10 @@ class ColumnAudit:
 
     column: str
     kind: ColumnKind
-    watched: float = math.nan
+    training: float = math.nan
     held_out: float = math.nan
     beyond: float = math.nan
-    rated: float = math.nan
+    mean_rating: float = math.nan
     after: float = math.nan
     reasons: tuple[str, ...] = ()
 
@@ -145,7 +145,7 @@ class _Targets:
     Attributes:
         train: number of training interactions, float, [M].
         held_out: number of held-out interactions, float, [M].
-        rated: mean rating, NaN where there are few, [M].
+        mean_rating: NaN where there are few, [M].
         epoch: release time of each movie in hat functions [M, any]; zeros if not known.
         is_later: whether it was released after the last training interaction, [M].
         at_random: whether the held-out interactions were drawn at random.
@@ -153,7 +153,7 @@ class _Targets:
 
     train: np.ndarray
     held_out: np.ndarray
-    rated: np.ndarray
+    mean_rating: np.ndarray
     epoch: np.ndarray
     is_later: np.ndarray
     at_random: bool
@@ -170,7 +170,7 @@ def _targets(dataset: Dataset, split: Split | None, released: np.ndarray, seed: 
     return _Targets(
         train=degree.astype(float),
         held_out=interactions.movie_degree(held_out).astype(float),
-        rated=_mean_ratings(interactions),
+        mean_rating=_mean_ratings(interactions),
         epoch=_epoch(released),
         is_later=(released > _end(interactions, train)) & (degree == 0),  # else the date is wrong
         at_random=at_random,
@@ -248,10 +248,10 @@ def _audit(column: FittedColumn, cells: pd.Series[Any], targets: _Targets) -> Co
     values = _values(column, cells)
     correlate = correlate_numbers if values.ndim == 1 else correlate_block
     found = {
-        "watched": correlate(values, targets.train, targets.epoch),
+        "training": correlate(values, targets.train, targets.epoch),
         "held_out": correlate(values, targets.held_out, targets.epoch),
         "beyond": correlate(values, targets.held_out, targets.epoch, targets.train),
-        "rated": correlate(values, targets.rated, targets.epoch),
+        "mean_rating": correlate(values, targets.mean_rating, targets.epoch),
     }
     later = values[targets.is_later] if values.ndim == 1 else np.zeros(0)
     num_later = int((np.isfinite(later) & (later != 0)).sum())
@@ -282,24 +282,26 @@ def _reasons(
         num_later: values of movies released after the last training interaction.
         targets: what it was compared with.
     """
-    watched, held_out, beyond, rated = found.values()
+    training, held_out, beyond, mean_rating = found.values()
     is_opinion = _OPINION.search(name) is not None
     count = NAMED if is_opinion else COUNTED
     peers = "among movies of its time, " if targets.has_dates else ""
     hint = ", as its name suggests" if is_opinion else ""
     reasons = []
-    if watched.reaches(count) or held_out.reaches(count):
+    if training.reaches(count) or held_out.reaches(count):
         reasons.append(
-            f"{peers}rank correlation {watched.value:.2f} with the number of training interactions,"
-            f" {held_out.value:.2f} with the held-out ones{hint}"
+            f"{peers}rank correlation {training.value:.2f} with the number of training"
+            f" interactions, {held_out.value:.2f} with the held-out ones{hint}"
         )
     if beyond.reaches(BEYOND if targets.at_random else BEYOND_CHOSEN):
         reasons.append(
             f"{peers}rank correlation {beyond.value:.2f} with the number of held-out interactions"
             " beyond what the training ones predict"
         )
-    if rated.reaches(NAMED if is_opinion else RATED):
-        reasons.append(f"{peers}rank correlation {rated.value:.2f} with the mean rating{hint}")
+    if mean_rating.reaches(NAMED if is_opinion else RATED):
+        reasons.append(
+            f"{peers}rank correlation {mean_rating.value:.2f} with the mean rating{hint}"
+        )
     is_outcome = bool(reasons) or is_opinion or _SUCCESS.search(name) is not None
     if is_outcome and num_later >= _MIN_LATER:
         reasons.append(

@@ -31,10 +31,10 @@ def new_users(
     columns: Mapping[str, str],
     note: Note,
 ) -> Audience:
-    """New users by what they have watched.
+    """New users by what they have rated.
 
     Args:
-        history: titles or ids that one user has watched, or a table of many users' as for
+        history: titles or ids that one user has rated, or a table of many users' as for
             `read_histories`.
         ratings: one for each title or id, or None.
         movies: those of the model.
@@ -63,7 +63,7 @@ def read_histories(
     columns: Mapping[str, str],
     note: Note,
 ) -> Audience:
-    """What new users have watched.
+    """What new users have rated.
 
     An interaction counts 1; where the table has ratings, the fraction that its rating is of the
     highest. One without a rating counts as much as the mean of those with one.
@@ -116,7 +116,7 @@ def one_history(
     """One new user without an id.
 
     Args:
-        movies: internal rows of what they have watched.
+        movies: internal rows of what they have rated.
         ratings: one for each of them, or None.
         train_ratings: of the training, see `rating_weights`.
         num_movies: M.

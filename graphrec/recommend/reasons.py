@@ -168,7 +168,7 @@ def _common_users(
     if not len(interactions):
         return [""] * len(others)
     has_rated = np.zeros(interactions.num_users, dtype=bool)
-    has_rated[interactions.viewers(row)] = True
+    has_rated[interactions.users_of(row)] = True
     degree = np.bincount(interactions.movie, minlength=num_movies)
     common = np.bincount(interactions.movie[has_rated[interactions.user]], minlength=num_movies)
     expected = degree[row] * degree / max(np.count_nonzero(interactions.user_degree()), 1)

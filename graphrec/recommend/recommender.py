@@ -181,8 +181,8 @@ class Recommender:
     ) -> pd.DataFrame:
         """The movies closest to one movie.
 
-        By ``collaborative`` it is the cosine of their embeddings by ID: which users have watched
-        them, and what else those users have watched. By ``metadata`` it is the cosine of what the
+        By ``collaborative`` it is the cosine of their embeddings by ID: which users have rated
+        them, and what else those users have rated. By ``metadata`` it is the cosine of what the
         model has learned of their metadata. By ``both`` it is the mean of the two. By ``features``
         it is the cosine of the metadata as plain numbers, with nothing learned.
 
@@ -240,7 +240,7 @@ class Recommender:
 
         Args:
             users: one id or several; all users where both `users` and `history` are None.
-            history: instead of `users`, title or id, or several, that a new user has watched; or
+            history: instead of `users`, title or id, or several, that a new user has rated; or
                 a ratings table of many new users, as data frame or path.
             ratings: what the new user rated each of `history`; each counts the fraction that it
                 is of the training's highest. By default each counts fully.
@@ -281,7 +281,7 @@ class Recommender:
         Args:
             movie: title or id.
             user: id of whose score it is.
-            history, ratings: instead, what one new user has watched, as for `recommend`.
+            history, ratings: instead, what one new user has rated, as for `recommend`.
 
         Raises:
             UnknownIdError, AmbiguousTitleError: if the user or a movie isn't known.

@@ -71,11 +71,11 @@ def test_a_new_user_by_what_they_like(model_folder: Path) -> None:
     assert {row["movie_id"] for row in answer["contributions"]} == {4, 6}
 
 
-def test_a_watched_movie_is_explained_and_said_to_be(model_folder: Path) -> None:
+def test_a_rated_movie_is_explained_and_said_to_be(model_folder: Path) -> None:
     recommender = Recommender.load(model_folder)
     movie = recommender.history[[3]].indices[0]
     done = explain(model_folder, "--user", 3, "--movie-id", movie)
-    assert "who has watched it already: it would be rank" in done.stdout
+    assert "who has rated it already: it would be rank" in done.stdout
 
 
 def test_two_movies(model_folder: Path) -> None:

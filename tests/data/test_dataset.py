@@ -60,8 +60,8 @@ def test_edges_of_some_rows_and_the_users_of_a_movie() -> None:
     assert some.rating is not None
     assert some.timestamp is not None
     assert (some.rating.tolist(), some.timestamp.tolist()) == ([4.5, 3], [30, 20])
-    assert edges.viewers(1).tolist() == [0, 1]
-    assert some.viewers(0).tolist() == edges.viewers(2).tolist() == []
+    assert edges.users_of(1).tolist() == [0, 1]
+    assert some.users_of(0).tolist() == edges.users_of(2).tolist() == []
     assert edges.to_csr(num_movies=3).toarray().tolist() == [[1, 1, 0], [0, 1, 0]]
 
 

@@ -53,7 +53,7 @@ def test_constant_scorer_is_no_better_than_chance_wherever_the_hits_are() -> Non
     assert fraction.max() < 0.16
 
 
-def test_watched_movies_and_movies_not_allowed_never_appear() -> None:
+def test_rated_movies_and_movies_not_allowed_never_appear() -> None:
     rng = np.random.default_rng(0)
     scorer = EmbeddingScorer(
         torch.from_numpy(rng.normal(size=(30, 4)).astype(np.float32)),

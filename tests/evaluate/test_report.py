@@ -45,7 +45,7 @@ def test_equals_an_obvious_evaluation(small_world: tuple[Dataset, Split]) -> Non
 
 @pytest.fixture
 def with_cold_movie() -> Dataset:
-    """User 1 has watched movies 1 and 2, user 2 movie 1; movies 3 and 4 wait in the last rows."""
+    """User 1 has rated movies 1 and 2, user 2 movie 1; movies 3 and 4 wait in the last rows."""
     ratings = pd.DataFrame({"user_id": [1, 1, 2, 2, 2], "movie_id": [1, 2, 1, 3, 4]})
     return make_dataset(ratings, note=lambda _: None)
 
@@ -98,7 +98,7 @@ def test_novelty_and_popularity_by_hand(with_cold_movie: Dataset) -> None:
         held_out=np.array([3]),
         ks=(1,),
     )
-    # User 2 has watched movie 1, so movie 2 comes first: one of two users has watched it.
+    # User 2 has rated movie 1, so movie 2 comes first: one of two users has rated it.
     assert report.metrics["novelty@1"] == pytest.approx(1.0)
     assert report.metrics["popularity_share@1"] == 0.0
     assert report.metrics["coverage@1"] == pytest.approx(1 / 4)

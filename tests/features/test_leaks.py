@@ -112,7 +112,7 @@ def test_reasons_say_the_numbers(sample: Dataset) -> None:
     audit = audit_of("later", with_columns(sample, later=held_out), split)
     assert audit.held_out == pytest.approx(1)
     assert audit.beyond == pytest.approx(1)
-    assert f"{audit.watched:.2f} with the number of training interactions" in audit.reasons[0]
+    assert f"{audit.training:.2f} with the number of training interactions" in audit.reasons[0]
     assert "1.00 with the held-out ones" in audit.reasons[0]
     assert "beyond what the training ones predict" in audit.reasons[1]
 
@@ -122,7 +122,7 @@ def test_a_count_of_training_interactions_knows_nothing_beyond_them(sample: Data
     count = sample.interactions.movie_degree(split.train)
     audit = audit_of("count", with_columns(sample, count=count), split)
     assert audit.is_leaky
-    assert (audit.watched, audit.beyond) == (pytest.approx(1), 0)
+    assert (audit.training, audit.beyond) == (pytest.approx(1), 0)
 
 
 def test_a_name_counts_only_beside_figures_and_only_for_numbers(sample: Dataset) -> None:
@@ -217,15 +217,15 @@ def test_without_ratings_or_timestamps(sample: Dataset, missing: str) -> None:
     dataset = with_columns(dataset, count=dataset.interactions.movie_degree())
     assert flagged(find_leaks(dataset)) == {"count"}
     has_ratings = dataset.interactions.rating is not None
-    assert math.isnan(audit_of("budget", dataset).rated) != has_ratings
+    assert math.isnan(audit_of("budget", dataset).mean_rating) != has_ratings
 
 
 def test_unknown_and_constant_ratings(sample: Dataset) -> None:
     rating = np.full(len(sample.interactions), np.nan, dtype=np.float32)
     unknown = replace(sample, interactions=replace(sample.interactions, rating=rating))
-    assert math.isnan(audit_of("budget", unknown).rated)
+    assert math.isnan(audit_of("budget", unknown).mean_rating)
     alike = replace(sample, interactions=replace(sample.interactions, rating=np.ones_like(rating)))
-    assert audit_of("budget", alike).rated == 0
+    assert audit_of("budget", alike).mean_rating == 0
 
 
 def test_columns_that_say_nothing(sample: Dataset) -> None:
@@ -235,7 +235,7 @@ def test_columns_that_say_nothing(sample: Dataset) -> None:
     for name in ("empty", "constant", "score", "note"):
         audit = audit_of(name, dataset)
         assert not audit.is_leaky
-        assert math.isnan(audit.watched)
+        assert math.isnan(audit.training)
 
 
 def test_without_metadata(sample: Dataset) -> None:
@@ -268,7 +268,7 @@ def test_the_test_part_that_came_with_the_data(sample: Dataset) -> None:
     dataset = with_columns(given, later=sample.interactions.movie_degree(split.test))
     audit = audit_of("later", dataset)
     assert audit.held_out == pytest.approx(1)
-    assert audit.watched < 0.95
+    assert audit.training < 0.95
 
 
 def test_correlation_by_hand() -> None:

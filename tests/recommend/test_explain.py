@@ -114,7 +114,7 @@ def test_users_of_a_new_users_split_are_folded_in(make: Make) -> None:
     assert f"; {both.common} in common" in f"; {why[3]}"
 
 
-def test_movies_that_nobody_has_watched(make: Make) -> None:
+def test_movies_that_nobody_has_rated(make: Make) -> None:
     recommender = make(replace(BLEND, unrated=0.7), split="cold-movies")
     rated = np.asarray(recommender.history.sum(axis=0)) > 0
     cold = np.flatnonzero(~rated).tolist()
@@ -258,7 +258,7 @@ def test_every_edge_of_every_path_is_in_the_training_graph(make: Make) -> None:
         explained = recommender.explain(movie, user=user)
         json.dumps(explained.to_dict())
         paths = explained.paths
-        assert len(paths) > 0 or user % 2 != movie % 2  # nobody has watched both colours
+        assert len(paths) > 0 or user % 2 != movie % 2  # nobody has rated both colours
         assert paths["share"].abs().is_monotonic_decreasing
         for through, other in zip(paths["movie_id"], paths["user_id"], strict=True):
             assert {(user, through), (other, through), (other, movie)} <= known
@@ -276,13 +276,13 @@ def test_the_fraction_of_the_cosine_on_paths(make: Make) -> None:
     assert explained.paths_share == pytest.approx(explained.paths["score"].sum() / cosine, rel=1e-4)
 
 
-def test_what_has_been_watched_is_explained_all_the_same(plain: Recommender) -> None:
+def test_what_has_been_rated_is_explained_all_the_same(plain: Recommender) -> None:
     movie = int(plain.history[[7]].indices[0])
     explained = plain.explain(movie, user=7)
-    assert explained.watched
+    assert explained.rated
     assert movie in set(explained.contributions["movie_id"])
     assert "already" in explained.sentence
-    assert not plain.explain(0, user=7).watched
+    assert not plain.explain(0, user=7).rated
 
 
 def test_rank_is_the_one_in_the_list(plain: Recommender) -> None:
@@ -407,13 +407,13 @@ def test_an_id_is_no_title(
     assert pair.movie_ids == ("m2", "m5")
 
 
-def test_similarity_of_movies_that_nobody_has_watched(recommender: Recommender) -> None:
+def test_similarity_of_movies_that_nobody_has_rated(recommender: Recommender) -> None:
     new = pd.DataFrame({"movie_id": [100], "title": ["New odd"], "genres": ["Drama|War"]})
     explained = recommender.add_movies(new).explain_similarity(100, 7)
     assert explained.users.empty
     assert explained.own == pytest.approx(explained.collaborative)
     assert explained.notes == (
-        "Nobody has watched New odd: its collaborative embedding is predicted from metadata.",
+        "Nobody has rated New odd: its collaborative embedding is predicted from metadata.",
     )
     genres = explained.columns.set_index("column").loc["genres"]
     assert genres["first"] == "Drama|War"

@@ -1,4 +1,4 @@
-"""The map of the checkerboard, where the same users watch even movies, and others odd ones."""
+"""The map of the checkerboard, where the same users rate even movies, and others odd ones."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def test_similar_texts_and_vectors() -> None:
 
 
 def test_users_in_common_beside_those_expected() -> None:
-    """Movie 0 has 4 of 5 users, movie 1 has 3, of whom 2 watched both; expected are 4 * 3 / 5."""
+    """Movie 0 has 4 of 5 users, movie 1 has 3, of whom 2 rated both; expected are 4 * 3 / 5."""
     pairs = [(0, 0), (1, 0), (2, 0), (3, 0), (0, 1), (1, 1), (4, 1), (4, 2)]
     rated = _interactions(*pairs)
     movies = _column("length", [90, 92, 150, 151], list(range(80, 130, 3)))

@@ -60,7 +60,7 @@ def test_all_users_at_once_equals_one_by_one(recommender: Recommender) -> None:
     pd.testing.assert_frame_equal(same, one)
 
 
-def test_watched_movies_may_be_kept(recommender: Recommender) -> None:
+def test_rated_movies_may_be_kept(recommender: Recommender) -> None:
     table = recommender.recommend([3], k=32, filter_viewed=False)
     assert sorted(table["movie_id"]) == list(range(32))
 

@@ -56,7 +56,7 @@ def test_all_ways_under_each_other(recommender: Recommender) -> None:
 
 
 def _embeddings() -> MovieEmbeddings:
-    """Movie 0 is like 1 and 2 by ID, like 3 and 4 by metadata; nobody has watched 2."""
+    """Movie 0 is like 1 and 2 by ID, like 3 and 4 by metadata; nobody has rated 2."""
     by_id, metadata = (np.zeros((32, 2), dtype=np.float32) for _ in range(2))
     by_id[[0, 1, 2]] = metadata[[0, 3, 4]] = [1, 0]
     by_id[3:] = metadata[[1, 2, *range(5, 32)]] = [0, 1]
@@ -91,7 +91,7 @@ def test_unrated_movies_are_listed_for_an_unrated_one_or_if_asked_for(by: Simila
 
 
 def test_an_imputed_id_embedding_finds_nothing() -> None:
-    """Nobody has watched the movie itself: by ID it repeats what metadata say."""
+    """Nobody has rated the movie itself: by ID it repeats what metadata say."""
     found = closest(_embeddings(), 2, 2, Similarity.ALL)
     assert not found.columns["collaborative_only"].any()
 

@@ -193,13 +193,13 @@ RESULTS: Facts = {
         {
             "column": column,
             "kind": kind,
-            "watched": watched,
-            "held_out": watched,
-            "beyond": None if watched is None else watched / 3,
-            "rated": 0.21,
+            "training": training,
+            "held_out": training,
+            "beyond": None if training is None else training / 3,
+            "mean_rating": 0.21,
             "reasons": reasons,
         }
-        for column, kind, watched, reasons in (
+        for column, kind, training, reasons in (
             ("genres", "multi-label", 0.18, []),
             ("release_date", "date", None, []),
             ("runtime", "number", -0.07, []),

@@ -243,7 +243,7 @@ def _one_seed(results: Facts) -> None:
 
 def _unmeasured_columns(results: Facts) -> None:
     """As for a column that gives no features, and buckets of movies too alike."""
-    results["leaks"][0].update(watched=None, held_out=None, beyond=None, rated=None)
+    results["leaks"][0].update(training=None, held_out=None, beyond=None, mean_rating=None)
     for bucket in results["buckets"][:2]:
         bucket["metadata_fraction"] = None
 

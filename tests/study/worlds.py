@@ -40,9 +40,9 @@ def planted_world(taste: Taste, seed: int) -> Dataset:
         Taste.BOTH: (by_metadata + by_traits) / 2**0.5,
     }[taste]
     drawn = STRENGTH * liking + rng.gumbel(size=liking.shape)
-    watched = np.argsort(-drawn, axis=1)[:, :RATINGS]
+    rated = np.argsort(-drawn, axis=1)[:, :RATINGS]
     ratings = pd.DataFrame(
-        {"user_id": np.repeat(np.arange(NUM_USERS), RATINGS), "movie_id": watched.ravel()}
+        {"user_id": np.repeat(np.arange(NUM_USERS), RATINGS), "movie_id": rated.ravel()}
     )
     labels = ["|".join(GENRES[index] for index in np.flatnonzero(row)) for row in genres]
     movies = pd.DataFrame({"movie_id": range(NUM_MOVIES), "genres": labels})

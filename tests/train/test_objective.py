@@ -29,8 +29,8 @@ def test_in_batch_softmax_by_hand() -> None:
     users, movies = torch.eye(3, 2), torch.tensor([[1.0, 0.0], [1.0, 1.0], [0.0, 1.0], [1.0, 0.0]])
     objective = _objective(TrainConfig(temperature=0.5, logq_correction=1.0))
     loss = _loss(objective, users, movies, objective.positives.batch(torch.tensor([0, 1])))
-    # User 0 = (1, 0) has watched 0 and 1: its only negative is 2, cosine 0, weight 1.
-    # User 1 = (0, 1) has watched 0 and 2: its only negative is 1, cosine sqrt(1/2), weight 1.
+    # User 0 = (1, 0) has rated 0 and 1: its only negative is 2, cosine 0, weight 1.
+    # User 1 = (0, 1) has rated 0 and 2: its only negative is 1, cosine sqrt(1/2), weight 1.
     root = 0.5**0.5
     expected = ((0 - 1 / 0.5) + (0 - root / 0.5) + (root / 0.5 - 0) + (root / 0.5 - 1 / 0.5)) / 4
     assert loss.item() == pytest.approx(expected, abs=1e-6)
@@ -46,7 +46,7 @@ def test_candidates_count_as_often_as_they_are_sampled() -> None:
     torch.testing.assert_close(sampled.log_weight, torch.tensor([3.0**0.5, 1.0, 1.0]).log())
 
 
-def test_bpr_leaves_out_users_who_watched_everything() -> None:
+def test_bpr_leaves_out_users_who_rated_everything() -> None:
     positives = PositiveLists.from_edges(torch.tensor([[0, 0, 1], [0, 1, 0]]), 2, 2)
     config, generator = TrainConfig(loss=Loss.BPR), torch.Generator().manual_seed(0)
     objective = OBJECTIVES[Loss.BPR](config, positives, generator)

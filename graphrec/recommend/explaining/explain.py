@@ -93,7 +93,7 @@ class Explainer:
             score=float(scores[row]),
             rank=rank,
             num_ranked=num_ranked,
-            watched=row in summands.movie,
+            rated=row in summands.movie,
             contributions=self._contributions(summands.movie, by_block),
             own=float(whole.sum() - terms.sum() - popularity - unrated),
             popularity=popularity,
@@ -155,7 +155,7 @@ class Explainer:
         row: int,
     ) -> Paths:
         """Paths to a movie by the ID block; none where its users add nothing to it."""
-        users = self.known.viewers(row)
+        users = self.known.users_of(row)
         if ID not in self.model.learned or not len(users) or not self.num_layers:
             return Paths.none()
         columns, length = self.model.columns[ID], 1.0

@@ -21,16 +21,16 @@ NEW_USER = "a new user"
 class Explanation:
     """A movie's score for a user, split exactly: `total` is `score` but for rounding.
 
-    It says what the score is made of, which is association: people who watched these movies also
-    watched that one. Nothing in it is a cause.
+    It says what the score is made of, which is association: people who rated these movies also
+    rated that one. Nothing in it is a cause.
 
     Attributes:
         user_id: whom the score is for; None for a new user.
         movie_id, title: what is scored.
         score: as the model ranks by it.
-        rank: among the movies that the user has not watched, from 1.
+        rank: among the movies that the user has not rated, from 1.
         num_ranked: how many those are, this one included.
-        watched: whether the user has watched it already.
+        rated: whether the user has rated it already.
         contributions: what each movie of the history adds: ``movie_id``, ``title``,
             ``collaborative`` (ID and spectral part), ``metadata``, ``total``; largest first.
             Without ``metadata`` or ``collaborative`` where the model has no such part.
@@ -38,7 +38,7 @@ class Explanation:
         popularity: what the movie's popularity adds.
         unrated: what is added to every movie without interactions.
         paths: ``movie_id``, ``title``, ``user_id``, ``score``, ``share``: movies of the history,
-            other users who have watched them and the scored movie, what the pair adds to the score
+            other users who have rated them and the scored movie, what the pair adds to the score
             and its fraction of what the ID part adds; largest first. The rest of that comes from
             pairs without an edge, and from own embeddings.
         notes: sentences about what is special here.
@@ -50,7 +50,7 @@ class Explanation:
     score: float
     rank: int
     num_ranked: int
-    watched: bool
+    rated: bool
     contributions: pd.DataFrame
     own: float
     popularity: float
@@ -90,11 +90,10 @@ class Explanation:
     def sentence(self) -> str:
         """The score in words."""
         user = NEW_USER if self.user_id is None else f"user {self.user_id}"
-        seen = ", who has watched it already" if self.watched else ""
-        rank = "it would be rank" if self.watched else "rank"
+        seen = ", who has rated it already: it would be" if self.rated else ":"
         return (
-            f"{self.title} scores {self.score:.4f} for {user}{seen}: {rank} {self.rank:,} of"
-            f" {self.num_ranked:,} movies{', itself and those' * self.watched} not watched yet."
+            f"{self.title} scores {self.score:.4f} for {user}{seen} rank {self.rank:,} of"
+            f" {self.num_ranked:,} among the movies not rated yet."
         )
 
     @property
@@ -133,7 +132,7 @@ class SimilarityExplanation:
         movie_ids, titles: of both.
         collaborative: cosine of their ID embeddings; NaN where the model has no ID part.
         users: what each user of the first adds to it: ``user_id``, ``collaborative``, ``both``
-            (whether they have watched the second too); largest first.
+            (whether they have rated the second, too); largest first.
         own: what the first movie's own state adds, which comes from no user.
         num_ratings: of each in the training graph.
         common: how many users they have in common.

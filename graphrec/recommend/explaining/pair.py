@@ -36,7 +36,7 @@ def collaborative_side(
         messages: of the ID part; None without one.
         known: the interactions of the graph.
     """
-    first, second = (known.viewers(row) for row in rows)
+    first, second = (known.users_of(row) for row in rows)
     both, num_users = np.isin(first, second), int((known.user_degree() > 0).sum())
     left, right = (movie[row].astype(np.float64) for row in rows)
     length = max(float(np.linalg.norm(left) * np.linalg.norm(right)), 1e-12)

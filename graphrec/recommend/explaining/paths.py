@@ -44,7 +44,7 @@ def paths_between(
 
     With :math:`z_u = o_u + \sum_j a_j` over the history and :math:`z_i = o_i + \sum_v b_v`
     over the movie's users, :math:`z_u \cdot z_i` has one term :math:`a_j \cdot b_v` for every
-    pair. Where v has watched j as well it is a path of the graph.
+    pair. Where v has rated j as well, it is a path of the graph.
 
     Args:
         known: the interactions that the graph is made of, users x movies.

@@ -32,17 +32,17 @@ def on_score(
         yield "This user has no embedding of their own: all comes from their history."
     if is_unrated and is_imputed:
         yield (
-            "Nobody has watched this movie: its collaborative embedding and its popularity are"
+            "Nobody has rated this movie: its collaborative embedding and its popularity are"
             " predicted from metadata."
         )
     elif is_unrated:
-        yield "Nobody has watched this movie, so it has no collaborative embedding."
+        yield "Nobody has rated this movie, so it has no collaborative embedding."
     elif not by_id:
         yield "There are no paths: this model has no ID embeddings."
     elif not num_layers:
         yield "There are no paths: this model has no layers."
     elif not num_paths:
-        yield "There are no paths: no other user has watched this movie and one of the history."
+        yield "There are no paths: no other user has rated this movie and one of the history."
     elif is_folded_in:
         yield "The first edge of each path is this user's own history, not the training graph."
 
@@ -70,4 +70,4 @@ def on_pair(
             if is_imputed
             else "it has no collaborative embedding"
         )
-        yield f"Nobody has watched {title}: {rest}."
+        yield f"Nobody has rated {title}: {rest}."
