@@ -58,7 +58,7 @@ class SplitKind(StrEnum):
 
 
 class NodeState(StrEnum):
-    """Which embeddings a movie has: a trainable one by ID, one from its metadata, or both."""
+    """Which embeddings a movie has: one learned by ID, one learned from its metadata, or both."""
 
     ID_METADATA = "id+metadata"
     ID = "id"
@@ -166,17 +166,22 @@ def setting(
 class ModelConfig:
     """The model: what `graphrec.nn.HybridModel` is made of."""
 
-    node_state: NodeState = setting(NodeState.ID_METADATA, "Embeddings that movies have.")
+    node_state: NodeState = setting(NodeState.ID_METADATA, "Embeddings of each movie.")
     embedding_dim: int = setting(64, "Columns of each learned embedding.", low=1)
     layers: Layers = setting(Layers.LIGHTGCN, "Layers that propagate embeddings.")
     num_layers: int = setting(1, "Number of layers; 0 is matrix factorisation.", low=0, high=4)
-    spectral: bool = setting(True, "Add a closed-form spectral part to the score.")
+    spectral: bool = setting(True, "Add a spectral part, in closed form, to the score.")
     spectral_dim: int = setting(
-        1024, "Singular vectors of the spectral part at most; validation chooses.", low=2
+        1024, "Maximum number of singular vectors of the spectral part; validation chooses.", low=2
     )
-    init_std: float = setting(0.01, "Standard deviation of initial embeddings.", low=0, above=True)
+    init_std: float = setting(
+        0.01, "Standard deviation of the initial embeddings.", low=0, above=True
+    )
     metadata_scale: float = setting(
-        0.3, "Factor of the features; a larger one trains their map faster.", low=0, above=True
+        0.3,
+        "Factor by which features are multiplied; the larger, the faster their map is learned.",
+        low=0,
+        above=True,
     )
 
     def __post_init__(self) -> None:
@@ -193,32 +198,43 @@ class TrainConfig:
     """
 
     loss: Loss = setting(Loss.SOFTMAX, "Loss to minimise.")
-    negatives: Negatives = setting(Negatives.IN_BATCH, "Source of the softmax loss's negatives.")
-    num_negatives: int = setting(2048, "Negatives per batch for the softmax loss.", low=1)
+    negatives: Negatives = setting(
+        Negatives.IN_BATCH, "Where negatives of the softmax loss come from."
+    )
+    num_negatives: int = setting(2048, "Negatives of the softmax loss per batch.", low=1)
     temperature: float = setting(0.12, "Temperature of the softmax loss.", low=0, above=True)
     logq_correction: float = setting(
         0.5,
-        "logQ correction of in-batch negatives: 0 none, 1 full.",
+        "Strength of the logQ correction of in-batch negatives, from 0 (none) to 1 (full).",
         low=0,
         high=1,
     )
     learning_rate: float = setting(2e-3, "Learning rate of Adam.", low=0, above=True)
-    batch_size: int | None = setting(None, "Users per step; by default from the data.", low=1)
-    epochs: int = setting(200, "Passes over all users at most.", low=1)
+    batch_size: int | None = setting(
+        None, "Users per step; by default a sixteenth of them, at least 64.", low=1
+    )
+    epochs: int = setting(200, "Maximum number of passes over all users.", low=1)
     validate_every: int | None = setting(
-        None, "Epochs between validations; by default from the data.", low=1
+        None, "Epochs between validations; by default as many as take 100 steps.", low=1
     )
     patience: int | None = setting(
-        None, "Epochs without a better validation before the end; by default from the data.", low=1
+        None,
+        "Epochs without a better validation before training stops; by default as many as take 400"
+        " steps.",
+        low=1,
     )
     num_neighbors: tuple[int, ...] = setting(
-        (), "Neighbors to sample per layer for --layers sage, such as 15,10; -1 for all.", low=-1
+        (),
+        "Neighbors to sample in each layer of --layers sage, such as 15,10; -1 for all.",
+        low=-1,
     )
     scoring: Scoring | None = setting(
-        None, "Score of two embeddings; by default cosine for softmax, dot for BPR."
+        None, "How two embeddings make a score; by default cosine for softmax, dot for BPR."
     )
     seed: int = setting(0, "Seed of everything random.", low=0, high=2**32 - 1)
-    device: str = setting("auto", "Device as torch names it; auto takes a GPU if there is one.")
+    device: str = setting(
+        "auto", "Device as torch names it, such as cpu or cuda; auto is a GPU if there is one."
+    )
 
     def __post_init__(self) -> None:
         _check(self)

@@ -29,26 +29,29 @@ def similar(
     ] = None,
     new: Annotated[
         Path | None,
-        typer.Option(help="JSON file of a new movie to compare instead: title, genres, ..."),
+        typer.Option(help="JSON file of a new movie to compare: its title, genres, ..."),
     ] = None,
-    k: Annotated[int, typer.Option(help="Number of movies.")] = 10,
+    k: Annotated[int, typer.Option(help="Number of movies to list.")] = 10,
     by: Annotated[
         Similarity,
         typer.Option(
-            help="What to compare: collaborative, who rated the movies (ID embeddings); metadata,"
-            " as learned; both, the mean of these two; features, the metadata as plain numbers; or"
-            " all, side by side."
+            help="What to compare. Collaborative: who rated the movies (ID embeddings); metadata:"
+            " embeddings learned from it; both: the mean of these two; features: metadata as plain"
+            " numbers, nothing learned; all: a list of each, side by side."
         ),
     ] = Similarity.BOTH,
     include_unrated: Annotated[
-        bool, typer.Option(help="List movies without ratings beside a rated one, too.")
+        bool,
+        typer.Option(
+            "--include-unrated", help="Also list movies without ratings as similar to a rated one."
+        ),
     ] = False,
     model: options.ModelDir = options.DEFAULT_MODEL,
     as_json: options.AsJson = False,
 ) -> None:
     """List the movies most similar to one movie, and why.
 
-    Movies are compared by who rated them, by their metadata, or by both.
+    Movies are compared by who rated them, by their metadata, or by both (--by).
 
     Examples:
 

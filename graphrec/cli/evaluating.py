@@ -34,7 +34,7 @@ def evaluate(
     model: options.ModelDir = options.DEFAULT_MODEL,
     split: Annotated[
         SplitKind | None,
-        typer.Option(help="Test part of the tables; random unless they have their own."),
+        typer.Option(help="Test part to hold out; by default random, or the data's own."),
     ] = None,
     cold_fraction: options.ColdFraction = COLD_FRACTION,
     ignore_column: options.Ignore = None,
@@ -43,12 +43,12 @@ def evaluate(
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Measure the quality of recommendations, beside simple baselines.
+    """Measure how good recommendations are, beside simple baselines.
 
-    With tables, a part of their interactions is held out as the test part, and a model is trained
-    on the rest with the settings of 'graphrec train'; nothing is written. Without tables, the model
-    of a folder is measured on the test part that it was trained without. For every user of the test
-    part all movies are ranked, but those of the user's history.
+    With tables (--data or --ratings), a test part of the interactions is held out, a model is
+    trained on the rest, and nothing is written. Without tables, a model that was trained with
+    --split is measured on the test part that was held out then. All movies are ranked for every
+    user of the test part, except those of the user's history.
 
     Examples:
 

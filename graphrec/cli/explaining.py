@@ -21,27 +21,32 @@ if TYPE_CHECKING:
 def explain(
     *,
     movie: Annotated[
-        list[str] | None, typer.Option(help="Title of the movie; twice to compare two movies.")
+        list[str] | None,
+        typer.Option(help="Title of a movie; give two to explain how similar they are."),
     ] = None,
     movie_id: Annotated[
-        list[str] | None, typer.Option(help="Id of the movie, instead of its title.")
+        list[str] | None, typer.Option(help="Id of a movie, instead of its title.")
     ] = None,
     user: Annotated[
         str | None, typer.Option(help="Id of the user whose score is explained.")
     ] = None,
     likes: options.Likes = None,
     with_movies: options.WithMovies = None,
-    k: Annotated[int, typer.Option(help="Rows of each table; --json has all.")] = 10,
+    k: Annotated[
+        int, typer.Option(help="Maximum number of rows in each table; --json has all.")
+    ] = 10,
     paths: Annotated[
-        int, typer.Option(help="Movies to show paths through, 0 for none; --json has all.")
+        int,
+        typer.Option(help="Maximum number of movies to show paths through; --json has all."),
     ] = 5,
     model: options.ModelDir = options.DEFAULT_MODEL,
     as_json: options.AsJson = False,
 ) -> None:
-    """Split a score, or a similarity of two movies, into an exact sum.
+    """Explain a score, or how similar two movies are, as a sum.
 
-    A score is split into what each movie of the user's history adds, collaboratively and by
-    metadata, and the rest. This shows associations in the ratings, not causes.
+    A user's score of a movie is the sum of what each movie of the user's history adds
+    (collaborative and by metadata), the user's own embedding, and popularity. It shows
+    associations in the ratings, not causes.
 
     Examples:
 

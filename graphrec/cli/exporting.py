@@ -22,15 +22,15 @@ def export(
         typer.Option(
             "--output",
             "-o",
-            help="File, .parquet, .npz or .graphml; or a folder, for TensorBoard's projector.",
+            help="A .parquet, .npz or .graphml file; or a folder, for TensorBoard's projector.",
         ),
     ],
     part: Annotated[
         ExportPart | None,
         typer.Option(
-            help="Vectors to write: collaborative, metadata or both, whose inner products are"
-            " cosines; or scores, whose inner products of user and movie are the model's scores."
-            " Both by default."
+            help="Vectors to write. Inner products are cosines (collaborative, metadata), the mean"
+            " of these two cosines (both, the default), or the model's scores of users and movies"
+            " (scores)."
         ),
     ] = None,
     force: options.Force = False,
@@ -39,8 +39,7 @@ def export(
 ) -> None:
     """Write the embeddings, or the graph, for other programs.
 
-    Vectors have length 1, so an inner product of two is their cosine. With --part both it is the
-    mean of two cosines: the collaborative one, and the one by metadata.
+    The ending of --output decides the format: .graphml is the graph, all others hold embeddings.
 
     Examples:
 

@@ -17,9 +17,10 @@ def inspect(
     tables: options.Tables,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show how the data are read: counts, the kind of each column, and problems.
+    """Show what is found in the tables: counts, column kinds, problems.
 
-    Problems are missing values and columns that look computed from the interactions.
+    Problems are missing values, and columns that look computed from the interactions. Without
+    tables it shows the embedded sample.
 
     Examples:
 

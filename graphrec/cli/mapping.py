@@ -18,19 +18,25 @@ from graphrec.formatting import size
 def map_movies(
     *,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="File: a .html page, .png picture or .csv table.")
+        Path,
+        typer.Option(
+            "--output", "-o", help="File to write: a .html page, a .png picture or a .csv table."
+        ),
     ] = Path("map.html"),
     by: Annotated[
         Part | None,
-        typer.Option(help="Layout of a picture, and the first one of a page; both by default."),
+        typer.Option(help="Layout of a picture, or the one a page starts with; both by default."),
     ] = None,
     color: Annotated[
         str | None,
-        typer.Option(help="Column of the movies table, or 'interactions'; genres by default."),
+        typer.Option(
+            help="Column of the movies table that gives the colours, or 'interactions' for their"
+            " number; genres by default."
+        ),
     ] = None,
     method: Annotated[
         Projection,
-        typer.Option(help="Projection: PCA, or UMAP, which needs pip install 'graphrec[umap]'."),
+        typer.Option(help="Projection; umap needs pip install 'graphrec[umap]'."),
     ] = Projection.PCA,
     seed: Annotated[int, typer.Option(help="Seed of UMAP.")] = 0,
     force: options.Force = False,
@@ -38,10 +44,10 @@ def map_movies(
     model: options.ModelDir = options.DEFAULT_MODEL,
     as_json: options.AsJson = False,
 ) -> None:
-    """Draw a map of all movies: similar movies are near each other.
+    """Draw a map of all movies, similar ones near each other.
 
-    The page works without a network: zoom, search, and switch between the collaborative layout,
-    the one by metadata, and both.
+    The page needs no network. One can zoom, search, and switch between three layouts:
+    collaborative, by metadata, and both.
 
     Examples:
 
@@ -74,6 +80,6 @@ def map_movies(
         return
     column = drawn.colouring.column
     coloured = "" if output.suffix == ".csv" else f", coloured by {column}"
-    say(f"{len(drawn):,} movies on {output} ({size(num_bytes)}){coloured}.")
+    say(f"Map of {len(drawn):,} movies written to {output} ({size(num_bytes)}){coloured}.")
     for note in drawn.notes(drawn.start):
         say(note)

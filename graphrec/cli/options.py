@@ -31,21 +31,23 @@ Ignore = Annotated[
     list[str] | None,
     typer.Option(
         "--ignore-column",
-        help="Leave out a metadata column; may be repeated.",
+        help="Metadata column to leave out; may be repeated.",
         rich_help_panel=_TABLES,
     ),
 ]
 ColdFraction = Annotated[
     float,
-    typer.Option(help="Fraction of the movies that a cold-movies split holds out entirely."),
+    typer.Option(help="Fraction of the rated movies held out entirely by --split cold-movies."),
 ]
 WithMovies = Annotated[
     Path | None,
-    typer.Option(help="Table of new movies to add, by their metadata; no training needed."),
+    typer.Option(
+        help="Table of new movies with their metadata; the model needs no training for them."
+    ),
 ]
 Likes = Annotated[
     list[str] | None,
-    typer.Option(help="Title that a new user likes; may be repeated. No training needed."),
+    typer.Option(help="Title of a movie that a new user likes; may be repeated."),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace the output if it exists already.")]
 DEFAULT_MODEL = Path("graphrec-model")
@@ -58,8 +60,8 @@ class Tables:
     data: Annotated[
         str | None,
         typer.Option(
-            help="Folder, or one of sample, ml-latest-small, ml-1m, ml-20m, ml-25m, ml-32m; the"
-            " sample if neither this nor --ratings is given.",
+            help="Folder of tables, or one of sample, ml-1m, ml-20m, ml-25m, ml-32m,"
+            " ml-latest-small.",
             rich_help_panel=_TABLES,
         ),
     ] = None
@@ -68,7 +70,8 @@ class Tables:
         typer.Option(help="Table of ratings or other interactions.", rich_help_panel=_TABLES),
     ] = None
     movies: Annotated[
-        Path | None, typer.Option(help="Table of movies.", rich_help_panel=_TABLES)
+        Path | None,
+        typer.Option(help="Table of movies and their metadata.", rich_help_panel=_TABLES),
     ] = None
     details: Annotated[
         Path | None,
@@ -77,7 +80,7 @@ class Tables:
     min_rating: Annotated[
         float | None,
         typer.Option(
-            help="Leave out lower ratings; by default each is an interaction.",
+            help="Lowest rating that counts as an interaction; by default every rating does.",
             rich_help_panel=_TABLES,
         ),
     ] = None
@@ -86,19 +89,19 @@ class Tables:
         typer.Option(help="Encoding of text files, if not UTF-8.", rich_help_panel=_TABLES),
     ] = None
     user_column: Annotated[
-        str | None, typer.Option(help="Name of the user id column.", rich_help_panel=_TABLES)
+        str | None, typer.Option(help="Name of the column of user ids.", rich_help_panel=_TABLES)
     ] = None
     movie_column: Annotated[
-        str | None, typer.Option(help="Name of the movie id column.", rich_help_panel=_TABLES)
+        str | None, typer.Option(help="Name of the column of movie ids.", rich_help_panel=_TABLES)
     ] = None
     rating_column: Annotated[
-        str | None, typer.Option(help="Name of the rating column.", rich_help_panel=_TABLES)
+        str | None, typer.Option(help="Name of the column of ratings.", rich_help_panel=_TABLES)
     ] = None
     timestamp_column: Annotated[
-        str | None, typer.Option(help="Name of the time column.", rich_help_panel=_TABLES)
+        str | None, typer.Option(help="Name of the column of times.", rich_help_panel=_TABLES)
     ] = None
     title_column: Annotated[
-        str | None, typer.Option(help="Name of the title column.", rich_help_panel=_TABLES)
+        str | None, typer.Option(help="Name of the column of titles.", rich_help_panel=_TABLES)
     ] = None
 
     @property

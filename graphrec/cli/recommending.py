@@ -25,31 +25,35 @@ if TYPE_CHECKING:
 def recommend(
     *,
     user: Annotated[list[str] | None, typer.Option(help="Id of a user; may be repeated.")] = None,
-    users: Annotated[str | None, typer.Option(help="'all', to recommend to every user.")] = None,
+    users: Annotated[str | None, typer.Option(help="'all' recommends to every user.")] = None,
     likes: options.Likes = None,
     history: Annotated[
         Path | None,
-        typer.Option(help="Ratings table of new users, who need no training."),
+        typer.Option(help="Table of ratings of new users; the model needs no training for them."),
     ] = None,
     with_movies: options.WithMovies = None,
     k: Annotated[int, typer.Option(help="Number of movies for each user.")] = 20,
     among: Annotated[
-        Path | None, typer.Option(help="Table or list of movie ids; only these are recommended.")
+        Path | None, typer.Option(help="Table or list of the only movie ids to recommend.")
     ] = None,
     include_seen: Annotated[
-        bool, typer.Option(help="Keep movies that the user has watched.")
+        bool,
+        typer.Option("--include-seen", help="Also recommend movies of the user's own history."),
     ] = False,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="File for ids, ranks and scores, .csv or .parquet."),
+        typer.Option(
+            "--output", "-o", help="File to write, .csv or .parquet: ids, ranks and scores."
+        ),
     ] = None,
     force: options.Force = False,
     model: options.ModelDir = options.DEFAULT_MODEL,
     as_json: options.AsJson = False,
 ) -> None:
-    """Recommend movies to users of the data, or to new users.
+    """Recommend movies to users in the data, or to new users.
 
-    A new user is described by movies they like, or by a table of ratings.
+    A new user is described by movies that they like (--likes), or by a table of ratings
+    (--history).
 
     Examples:
 

@@ -28,43 +28,57 @@ def ablate(
     *,
     tables: options.Tables,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder of the report; kept to go on from.")
+        Path,
+        typer.Option(
+            "--output", "-o", help="Folder of the report and of what has been measured so far."
+        ),
     ] = DEFAULT_STUDY,
     seeds: Annotated[
-        int | None, typer.Option(help="Splits and trainings; 3, or 1 with --quick.")
+        int | None,
+        typer.Option(help="Number of repetitions, each with its own split; 3, or 1 with --quick."),
     ] = None,
     quick: Annotated[
         bool,
-        typer.Option("--quick", help="A first look: one seed, no tuning, no baselines."),
+        typer.Option("--quick", help="First look: one seed, no tuning, no baselines."),
     ] = False,
     drop_leaky: Annotated[
         bool,
         typer.Option(
-            "--drop-leaky", help="Leave out columns that look computed from the interactions."
+            "--drop-leaky",
+            help="Leave out metadata columns that look computed from the interactions.",
         ),
     ] = False,
-    cold_fraction: options.ColdFraction = COLD_FRACTION,
+    cold_fraction: Annotated[
+        float,
+        typer.Option(help="Fraction of the rated movies to hold out entirely (cold-start movies)."),
+    ] = COLD_FRACTION,
     ignore_column: options.Ignore = None,
     embedding_dim: Annotated[
-        int, typer.Option(help="Columns of each learned part.", rich_help_panel=_SETTINGS)
+        int, typer.Option(help="Columns of each learned embedding.", rich_help_panel=_SETTINGS)
     ] = 64,
     epochs: Annotated[
-        int, typer.Option(help="Epochs of each training at most.", rich_help_panel=_SETTINGS)
+        int,
+        typer.Option(
+            help="Maximum number of passes over all users in each training.",
+            rich_help_panel=_SETTINGS,
+        ),
     ] = 200,
-    device: Annotated[str, typer.Option(help="cpu, cuda, ...", rich_help_panel=_SETTINGS)] = "auto",
+    device: Annotated[
+        str, typer.Option(help="Device as torch names it.", rich_help_panel=_SETTINGS)
+    ] = "auto",
     as_json: options.AsJson = False,
 ) -> None:
-    """Find out what ID embeddings are worth beside metadata.
+    """Measure what ID embeddings are worth beside metadata.
 
-    On your own tables: only metadata, only ID embeddings and both together, beside controls and
-    classical methods, on movies with many ratings, few, and none. A
-    study that was stopped goes on where it stopped.
+    Models of metadata alone, ID embeddings alone and both together are compared with each other,
+    with controls and with classical methods, on movies with many ratings, few, and none. A study
+    that was stopped goes on where it stopped. Without tables the embedded sample is used.
 
     Examples:
 
         graphrec ablate --quick
 
-        graphrec ablate --ratings ratings.csv --movies movies.csv --output my-study
+        graphrec ablate --ratings ratings.csv --movies movies.csv
     """
     _check_folder(output)
     options.check_settings(

@@ -36,7 +36,7 @@ def train(
     split: Annotated[
         SplitKind | None,
         typer.Option(
-            help="Test part to hold out for 'graphrec evaluate'; none unless the data have their"
+            help="Test part to hold out for 'graphrec evaluate'; by default none, or the data's"
             " own."
         ),
     ] = None,
@@ -50,8 +50,10 @@ def train(
 ) -> None:
     """Train a model on ratings and movies, and write it to a folder.
 
-    Validation chooses, then the model is trained on all ratings. 'graphrec evaluate' measures it.
-    Without tables it trains on the embedded sample: real movies, simulated users.
+    A validation part of the ratings decides when to stop and how the parts of the score are
+    weighted; then the model is trained again on all ratings. 'graphrec evaluate' measures how good
+    such a model is. Without tables, the model is trained on the embedded sample of real movies and
+    simulated users.
 
     Examples:
 

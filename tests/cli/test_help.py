@@ -28,11 +28,14 @@ def _graphrec(*arguments: str, **environment: str) -> str:
     return done.stdout
 
 
-def test_commands_are_described_in_whole_sentences(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
-    done = CliRunner().invoke(app, ["--help"])
-    commands = done.stdout.split("Commands:")[1].strip().splitlines()
-    assert {line.split()[0] for line in commands} >= {"train", "similar", "recommend", "evaluate"}
+@pytest.mark.parametrize(
+    ("group", "names"),
+    [((), {"train", "similar", "recommend", "evaluate"}), (("data",), {"inspect"})],
+)
+def test_commands_are_described_in_whole_sentences(group: tuple[str, ...], names: set[str]) -> None:
+    shown = _graphrec(*group, "--help", COLUMNS="80")
+    commands = shown.split("Commands:")[1].strip().splitlines()
+    assert {line.split()[0] for line in commands} >= names
     assert not [line for line in commands if line.endswith("...")]
 
 

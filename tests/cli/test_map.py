@@ -18,7 +18,7 @@ def test_a_page_by_default(
     done = run("map", "--model", model_folder)
     assert done.exit_code == 0, done.output
     assert done.stdout == ""
-    assert "32 movies on map.html" in done.stderr
+    assert "Map of 32 movies written to map.html" in done.stderr
     assert "coloured by genres" in done.stderr
     assert "The plane (PCA) shows" in done.stderr
     assert (tmp_path / "map.html").read_text(encoding="utf-8").startswith("<!doctype html>")
