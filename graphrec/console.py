@@ -45,7 +45,7 @@ def handle_errors(command: Command) -> Command:
         except GraphrecError as error:
             fail(error.typed)
         except UnicodeError:
-            fail("the arguments are not valid UTF-8 text.")
+            fail("an argument is not valid UTF-8 text.")
         except BrokenPipeError:  # such as by head
             raise
         except OSError as error:
@@ -169,7 +169,7 @@ def training_progress(quiet: bool) -> Iterator[Callbacks | None]:
         BarColumn(bar_width=10),
         TextColumn("{task.fields[loss]}{task.fields[valid]}"),
         TimeRemainingColumn(compact=True),
-        TextColumn("left at most"),
+        TextColumn("left, at most"),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=None, loss="", valid="")

@@ -64,7 +64,7 @@ def similar(
         graphrec similar --new movie.json
     """
     if sum(given is not None for given in (title, movie_id, new)) != 1:
-        raise ConfigError("name one movie: by its title in quotes, by --movie-id, or by --new.")
+        raise ConfigError("name one movie: its title in quotes, --movie-id ID or --new FILE.")
     recommender = recommender_of(model, new)
     if recommender.num_new > 1:
         raise ConfigError(f"{new} has {recommender.num_new} movies; --new takes one.")
@@ -85,14 +85,14 @@ def similar(
     say(f"Most similar to {recommender.lookup.show(row)}:")
     by_id = by not in (Similarity.METADATA, Similarity.FEATURES)
     if by_id and recommender.embeddings.is_imputed(row):
-        note("Nobody has rated it: its ID embedding is predicted from metadata.")
+        note("this movie has no ratings, so its ID embedding is predicted from metadata.")
     if by is Similarity.ALL:
         show_each_way(table)
         return
     has_both = Similarity.COLLABORATIVE in table and Similarity.METADATA in table
     show_movies(table, has_titles=recommender.has_titles)
     if by is Similarity.BOTH and has_both:
-        hint("--by all shows the list of each kind of similarity, side by side.")
+        hint("add --by all to see the list of each kind of similarity, side by side.")
 
 
 def _row_of(recommender: Recommender, title: str | None, movie_id: str | None) -> int:

@@ -120,7 +120,7 @@ def evaluate(
         say("Cold-start movies only, ranked among themselves:")
         for length in lengths:
             _show(f"cold @{length}", among_cold, length)
-    hint("'graphrec ablate' measures what each part of the model adds on your tables.")
+    hint("'graphrec ablate' with the same tables measures what each part of the model adds.")
 
 
 def _check(context: typer.Context, tables: options.Tables, model: Path) -> None:

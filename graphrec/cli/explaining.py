@@ -76,8 +76,8 @@ def _check(num_movies: int, user: str | None, likes: list[str] | None) -> None:
     """Fail if it isn't clear what to explain."""
     if num_movies not in (1, 2):
         raise ConfigError(
-            "explain takes one movie and a user, or two movies to compare, each by --movie TITLE or"
-            f" --movie-id ID, not {num_movies or 'none'}."
+            "name one movie and a user, or two movies to compare, each with --movie TITLE or"
+            f" --movie-id ID; you named {num_movies or 'none'}."
         )
     if user is not None and likes:
         raise ConfigError("name the user with either --user ID or --likes TITLE, not both.")

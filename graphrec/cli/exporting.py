@@ -57,7 +57,7 @@ def export(
     is_graph = output.suffix == exporting.GRAPH
     if is_graph and part is not None:
         raise ConfigError(
-            "--part is about vectors, and a .graphml file holds the graph; leave --part out."
+            "--part chooses vectors, but a .graphml file holds the graph; leave --part out."
         )
     exporting.check_export(output, force=force)
     wanted = part or ExportPart.BOTH

@@ -58,11 +58,11 @@ def _shown(fact: object) -> str:
 
 
 def _show_leaks(reasons: dict[str, str]) -> None:
-    """The columns that look leaky, why, and what to do."""
+    """The columns that look computed from the interactions, why, and what to do."""
     if not reasons:
         return
     typer.echo()
     for column, reason in reasons.items():
-        typer.echo(f"Looks leaky: {column}: {reason}.")
+        typer.echo(f"Possible leak, column {column}: {reason}.")
     options = " ".join(f"--ignore-column {shlex.quote(column)}" for column in reasons)
-    typer.echo(f"If these were computed from the interactions, train without them: {options}")
+    typer.echo(f"If computed from the interactions, train without: {options}")

@@ -41,7 +41,8 @@ def show_each_way(table: pd.DataFrame) -> None:
     show_table(["", *(f"  {way}" for way in lists)], list(ranks))
     if table["collaborative_only"].any():
         others = set(lists) - {Similarity.COLLABORATIVE, Similarity.BOTH}
-        typer.echo(f"{ONLY} in the collaborative list, but not by {' or '.join(sorted(others))}.")
+        names = " or ".join(sorted(others))
+        typer.echo(f"{ONLY} in the collaborative list, but not in the list by {names}.")
     if len(lists) > 1:
         typer.echo()
         common = overlap(table)

@@ -127,7 +127,7 @@ class Tables:
         data = self.data
         if data is None and self.ratings is None:
             if self.movies or self.details:
-                raise DataError("--movies and --details need --ratings or --data too.")
+                raise DataError("--movies and --details need --ratings or --data, too.")
             data = SAMPLE
         columns = {
             "user_id": self.user_column,

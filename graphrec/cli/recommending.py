@@ -70,10 +70,10 @@ def recommend(
             "name the users with one of --user ID, --users all, --likes TITLE or --history FILE."
         )
     if users not in (None, "all"):
-        raise ConfigError(f"--users takes 'all', not {users!r}; use --user ID, once for each.")
+        raise ConfigError(f"--users takes 'all', not {users!r}; use --user ID once for each user.")
     if output is not None:
         if output.suffix not in (".csv", ".parquet"):
-            raise ConfigError(f"--output {output}: the file must end in .csv or .parquet.")
+            raise ConfigError(f"--output {output}: the name must end in .csv or .parquet.")
         check_output(output, force=force)
     if users and output is None and not as_json:
         raise ConfigError("--users all needs --output FILE (.csv or .parquet), or --json.")
@@ -102,7 +102,7 @@ def _write_or_show(
     elif as_json:
         show_json(table.to_dict("records"))
     elif table.empty:
-        say("There is nothing to recommend: the history holds every movie that is allowed.")
+        say("There is nothing to recommend: the history already holds every allowed movie.")
     else:
         show_movies(table, has_titles=has_titles)
 

@@ -102,8 +102,8 @@ def ablate(
         options.introduce(dataset)
         if (output / RESULTS).exists() and is_new(output, fingerprint(dataset, settings)):
             note(
-                f"{output} holds the report of another study, which this one will replace;"
-                " what that one measured is kept."
+                f"{output} holds the report of another study, which this report will replace;"
+                " what was measured for it is kept."
             )
     with _stoppable(output), study_progress(settings.seeds, quiet=as_json) as callbacks:
         study = study_of(dataset, settings, folder=output, callbacks=callbacks)
@@ -119,7 +119,7 @@ def _check_folder(folder: Path) -> None:
     from graphrec.study.store import FOLDER
 
     if folder.exists() and not folder.is_dir():
-        raise ConfigError(f"{folder} is a file; --output needs a folder.")
+        raise ConfigError(f"{folder} is a file; --output must be a folder.")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / FOLDER).is_dir():
         raise ConfigError(f"{folder} holds other files; give --output a new or empty folder.")
 
@@ -146,7 +146,7 @@ def _show(study: Study, report: Path) -> None:
     ]
     show_table([results["metric"], *results["subsets"], "time"], rows, right=True)
     if not study.num_measured:
-        note("nothing was measured anew; all of it was there from an earlier run.")
+        note("everything had been measured by an earlier run.")
     for sentence in results["notes"]:
         note(sentence)
     typer.echo()

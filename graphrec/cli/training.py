@@ -109,7 +109,7 @@ def _say_estimate(
     num_parts = len(model.node_state.parts) if has_metadata else 1
     expected = estimate(*counts, model, training, num_parts=num_parts)
     say(
-        f"Training takes about {duration(expected.seconds)} on two cores and"
+        f"Training takes about {duration(expected.seconds)} on two cores, and"
         f" {size(expected.memory)} of memory."
     )
 

@@ -148,8 +148,8 @@ def _align(
     unknown = ~rated.isin(movies[MOVIE])
     if unknown.all():
         raise DataError(
-            "the ratings and the movies table share no movie id (such as"
-            f" {rated.iloc[0]} there and {movies[MOVIE].iloc[0]} here); check ",
+            "the ratings and the movies table share no movie id (ratings have"
+            f" {rated.iloc[0]}, for example, and movies {movies[MOVIE].iloc[0]}); check ",
             COLUMN[MOVIE],
             ".",
         )

@@ -180,7 +180,7 @@ def join_details(
     movies = movies.assign(**{MOVIE: like_ids(movies[MOVIE], details[MOVIE])})
     shared = [column for column in details.columns if column in movies.columns and column != MOVIE]
     if shared:
-        note(f"{name}: the movies table has {listed(shared)} already; that one was kept.")
+        note(f"{name}: columns that the movies table has already, left out: {listed(shared)}.")
         details = details.drop(columns=shared)
     unknown = ~details[MOVIE].isin(movies[MOVIE])
     if unknown.all():

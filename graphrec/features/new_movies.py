@@ -44,10 +44,12 @@ def check_new_metadata(
     fitted = {column.name: column for column in encoder.columns}
     missing = [column.name for column in encoder.used if column.name not in metadata]
     if missing:
-        note(f"{name}: it has no {_named(missing)}, which training had; taken as missing.")
+        note(
+            f"{name}: columns that only the training data have, read as missing: {_named(missing)}."
+        )
     extra = [c for c in metadata.columns if c not in fitted and c != "title"]
     if extra:
-        note(f"{name}: training had no {_named(extra)}; left out.")
+        note(f"{name}: columns that training has not seen, left out: {_named(extra)}.")
     for column in encoder.used:
         if column.name in metadata:
             _check_column(column, metadata[column.name].reset_index(drop=True), name, note)
@@ -63,11 +65,14 @@ def _check_column(column: FittedColumn, cells: pd.Series[Any], name: str, note: 
             cell = str(cells.iloc[wrong[0]])
             raise DataError(
                 f"{name}: column {column.name!r} holds {_HOLDS[kind]}, and {cell!r} in row"
-                f" {wrong[0] + 1} is not one; leave a cell empty where the value is missing."
+                f" {wrong[0] + 1} is not one; if the value is missing, leave the cell empty."
             )
     if kind in _LABELS:
         separator, fitted = column.finding.separator, set(column.labels)
         labels = (to_labels(value, separator) for value in values.dropna())
         new = sorted({label for several in labels for label in several} - fitted)
         if new:
-            note(f"{name}: training had no {column.name} {_named(new)}; ignored.")
+            note(
+                f"{name}: values of {column.name} that training has not seen, left out:"
+                f" {_named(new)}."
+            )

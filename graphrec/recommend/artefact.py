@@ -78,7 +78,7 @@ class Artefact:
         except (OSError, ValueError) as error:
             raise ArtefactError(f"{folder / MANIFEST} is damaged: {error}. Train again.") from error
         if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-            raise ArtefactError(f"{folder} is not a graphrec model: {MANIFEST} is of another kind.")
+            raise ArtefactError(f"{folder} is not a graphrec model: {MANIFEST} is not graphrec's.")
         if not isinstance(manifest.get("format_version"), int):
             raise ArtefactError(f"{folder / MANIFEST} is damaged: it is incomplete. Train again.")
         if (own := manifest["format_version"]) != FORMAT_VERSION:

@@ -159,7 +159,7 @@ class GraphRecommender(Recommender):
     def _dataset(data: Any, movies: Any) -> Dataset:
         if isinstance(data, Dataset):
             if movies is not None:
-                raise ConfigError("a Dataset has its movies already; give them with ratings only.")
+                raise ConfigError("a Dataset has its movies already; leave out the movies table.")
             return data
         return load_dataset(ratings=data, movies=movies)
 
@@ -176,7 +176,7 @@ class GraphRecommender(Recommender):
         """
         if not isinstance(self.artefact, InMemory):
             raise ConfigError(
-                f"this model is saved already, in {self.artefact.folder}; copy that folder."
+                f"this model is saved already in {self.artefact.folder}; copy that folder."
             )
         own = self.artefact
         save_model(folder, own.trained_on, own.split, own.fitted, force=force)
@@ -244,7 +244,7 @@ class GraphRecommender(Recommender):
         interactions, split = self._interactions
         if not len(split.test):
             raise ConfigError(
-                f"nothing was held out by split {split.kind}; fit with another one to evaluate."
+                f"split='{split.kind}' held nothing out to evaluate on; fit with another split."
             )
         known, held_out = split.shown, split.test
         return evaluate_ranking(self.scorer(), interactions, known=known, held_out=held_out, ks=ks)

@@ -57,14 +57,14 @@ def read_new_movies(
     if movies[MOVIE].dtype.kind in "iu" and table[MOVIE].dtype.kind not in "iu":
         raise DataError(
             f"{name}: ids of the model's movies are whole numbers, and {table[MOVIE].iloc[0]!r} is"
-            " none; give new ones whole numbers too."
+            " not one; give new movies whole numbers, too."
         )
     taken = table[MOVIE].isin(movies[MOVIE])
     if taken.any():
         movie_id = table.loc[taken, MOVIE].iloc[0]
         title = movies.loc[movies[MOVIE] == movie_id, TITLE].iloc[0]
         raise DataError(
-            f"{name}: the model has a movie of id {movie_id} already, {title};"
+            f"{name}: the model has a movie with id {movie_id} already, {title};"
             " give the new one another id, or leave it out."
         )
     if TITLE not in table:
@@ -72,7 +72,7 @@ def read_new_movies(
     untitled = table[TITLE].isna().to_numpy()
     if has_titles and untitled.any():
         raise DataError(
-            f"{name}: the movie of id {table[MOVIE].to_numpy()[untitled][0]} has no title; every"
+            f"{name}: the movie with id {table[MOVIE].to_numpy()[untitled][0]} has no title; every"
             " new movie needs one."
         )
     table[TITLE] = table[TITLE].where(~untitled, table[MOVIE].map(str))

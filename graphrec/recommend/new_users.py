@@ -52,7 +52,7 @@ def new_users(
         given = None if ratings is None else several(ratings)
         return one_history(rows, given, train_ratings, len(movies))
     if ratings is not None:
-        raise ConfigError("a table of histories has its ratings in a column.")
+        raise ConfigError("ratings of a table of histories must be a column of that table.")
     return read_histories(history, movies, train_ratings, columns, note)
 
 
@@ -130,7 +130,8 @@ def one_history(
     if ratings is not None:
         if len(ratings) != len(movies):
             raise ConfigError(
-                f"there are {len(ratings)} ratings for {len(movies)} movies of the history."
+                f"there are {len(ratings)} ratings for {counted(len(movies), 'movie')} of the"
+                " history; give one rating for each."
             )
         weights = rating_weights(ratings, train_ratings)
     history = history_matrix(np.zeros_like(movies), movies, weights, (1, num_movies))
@@ -152,7 +153,7 @@ def rating_weights(ratings: ArrayLike, train_ratings: np.ndarray | None) -> np.n
     highest = 0.0 if train_ratings is None else float(np.nanmax(train_ratings, initial=0))
     highest = highest or float(ratings.max(initial=0))
     if highest <= 0 or not ratings.any():
-        raise DataError("all ratings are 0; a history needs one above.")
+        raise DataError("all ratings are 0; a history needs at least one above 0.")
     return np.minimum(ratings / highest, 1.0)
 
 

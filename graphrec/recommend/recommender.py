@@ -288,7 +288,7 @@ class Recommender:
             ConfigError, DataError: if the arguments don't go together, or can't be used.
         """
         if (user is None) == (history is None):
-            raise ConfigError("say for whom to explain, in one way: by a user or by a history.")
+            raise ConfigError("name either a user or a history, to explain the score for.")
         who = self._audience(None if user is None else [user], history, ratings, warn)
         return self._explainer.score(who, self.find(movie))
 
@@ -331,7 +331,7 @@ class Recommender:
         """The users who are meant."""
         if history is None:
             if ratings is not None:
-                raise ConfigError("ratings go with a history.")
+                raise ConfigError("ratings need a history; give both or neither.")
             everyone = np.arange(len(self.user_ids))
             rows = everyone if users is None else self.user_ids.to_internal(several(users))
             return Audience(self.user_ids.to_external(rows), self.history[rows], rows)

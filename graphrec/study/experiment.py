@@ -127,7 +127,7 @@ def ablate(
     arms, notes = choose_arms(settings.groups, leaky, settings.drop_leaky), list[str]()
     if dataset.interactions.num_movies > EASE_MAX_MOVIES:
         arms = [arm for arm in arms if arm.method is not Classical.EASE]
-        notes.append(f"EASE was left out: it takes {EASE_MAX_MOVIES:,} movies at most.")
+        notes.append(f"EASE was left out, since it can have at most {EASE_MAX_MOVIES:,} movies.")
     subsets, total, num_measured = [], settings.seeds * len(arms), 0
     for seed in range(settings.seeds):
         split = make_split(

@@ -67,8 +67,8 @@ class Runner:
     def __post_init__(self) -> None:
         if not self.experiment(Features.OWN).final.features.shape[1]:
             raise ConfigError(
-                "there is no metadata to compare with: the movies have no usable columns."
-                " 'graphrec data inspect' says why."
+                "there is no metadata to compare with, since the movies have no usable columns;"
+                " 'graphrec data inspect' shows why."
             )
 
     @property

@@ -83,8 +83,8 @@ def find_subsets(interactions: Interactions, split: Split) -> dict[str, Subset]:
             found[name] = Subset(movies, inside, users)
     if "warm" not in found:
         raise ConfigError(
-            f"the data are too small to study: lists of {K} need {MIN_MOVIES} movies with"
-            f" ratings and {MIN_USERS} users with held-out ones."
+            f"the data are too small to study: lists of {K} need at least {MIN_MOVIES} movies"
+            f" with ratings, and {MIN_USERS} users with held-out ratings."
         )
     return found
 

@@ -37,14 +37,14 @@ def test_second_run_measures_nothing_again(folder: Path) -> None:
     assert results["settings"]["seeds"] == 1
     assert "5/5" not in done.stderr
     again = run("ablate", *QUICK, "--output", folder)
-    assert "nothing was measured anew" in again.stderr
+    assert "everything had been measured by an earlier run" in again.stderr
     assert "another study" not in again.stderr
 
 
 def test_says_that_another_study_is_replaced(folder: Path) -> None:
     done = run("ablate", *QUICK, "--ignore-column", "runtime", "--output", folder)
-    assert "holds the report of another study, which this one will replace" in done.stderr
-    assert "nothing was measured anew" not in done.stderr
+    assert "holds the report of another study, which this report will replace" in done.stderr
+    assert "everything had been measured by an earlier run" not in done.stderr
 
 
 def test_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:

@@ -287,7 +287,7 @@ def test_inspect_says_what_looks_leaky(tmp_path: Path) -> None:
     movies = pd.DataFrame({"movie_id": range(60), "seen by": range(1, 61), "even": [0, 1] * 30})
     movies.to_csv(tmp_path / "movies.csv", index=False)
     done = run("data", "inspect", "--data", tmp_path)
-    assert "Looks leaky: seen by: rank correlation" in done.stdout
+    assert "Possible leak, column seen by: rank correlation" in done.stdout
     assert "Looks leaky: even" not in done.stdout
     assert done.stdout.rstrip().endswith("--ignore-column 'seen by'")
     facts = json.loads(run("data", "inspect", "--data", tmp_path, "--json").stdout)

@@ -110,7 +110,7 @@ WRONG = {
     "no movie": (["--user", 3], "or two movies to compare"),
     "three movies": (
         ["--movie-id", 1, "--movie-id", 2, "--movie-id", 3],
-        "or --movie-id ID, not 3",
+        "or --movie-id ID; you named 3",
     ),
     "no user": (["--movie-id", 1], "name the user with --user ID or --likes TITLE"),
     "two kinds of user": (["--movie-id", 1, "--user", 3, "--likes", "odd story 3"], "not both"),

@@ -67,7 +67,7 @@ def test_what_only_the_collaborative_list_holds_is_marked(
     _, first, second, legend, *_ = capsys.readouterr().out.splitlines()
     assert first.split() == ["1", "*", "Heat", "Heat", "Heat"]
     assert "*" not in second
-    assert legend == "* in the collaborative list, but not by features or metadata."
+    assert legend == "* in the collaborative list, but not in the list by features or metadata."
 
 
 class _Terminal(io.StringIO):

@@ -138,8 +138,8 @@ def test_tables_that_share_no_movie() -> None:
     with pytest.raises(DataError) as caught:
         make_dataset(RATINGS, movies)
     assert str(caught.value) == (
-        "the ratings and the movies table share no movie id (such as 20 there and tt10 here); check"
-        " columns={'movie_id': ...}."
+        "the ratings and the movies table share no movie id (ratings have 20, for example, and"
+        " movies tt10); check columns={'movie_id': ...}."
     )
 
 

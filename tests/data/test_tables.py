@@ -480,7 +480,7 @@ def test_details_join_by_id(notes: list[str]) -> None:
     assert table["genres"].tolist() == ["a", "b"]
     np.testing.assert_array_equal(table["runtime"], [np.nan, 170])
     assert notes == [
-        "d.csv: the movies table has genres already; that one was kept.",
+        "d.csv: columns that the movies table has already, left out: genres.",
         "d.csv: rows of movies that no other table has, left out: 1.",
     ]
 

@@ -119,5 +119,5 @@ def test_popularity_of_movies_without_interactions() -> None:
 def test_columns_that_make_no_colours(movies: pd.DataFrame) -> None:
     with pytest.raises(ConfigError, match=r"no column 'genre' to colour by; take one of title,"):
         colour_by(movies, "genre", COUNTS)
-    with pytest.raises(ConfigError, match=r"'same' can't be coloured by \(one value only\)"):
+    with pytest.raises(ConfigError, match=r"'same' can't give colours \(one value only\)"):
         colour_by(movies, "same", COUNTS)

@@ -293,11 +293,11 @@ def test_rank_is_the_one_in_the_list(plain: Recommender) -> None:
 
 
 def test_wrong_questions(plain: Recommender) -> None:
-    with pytest.raises(ConfigError, match="for whom"):
+    with pytest.raises(ConfigError, match="name either a user or a history"):
         plain.explain(1)
-    with pytest.raises(ConfigError, match="in one way"):
+    with pytest.raises(ConfigError, match="either a user or a history"):
         plain.explain(1, user=1, history=[2])
-    with pytest.raises(ConfigError, match="ratings go with a history"):
+    with pytest.raises(ConfigError, match="ratings need a history"):
         plain.explain(1, user=1, ratings=[2])
     with pytest.raises(ConfigError, match="at least one movie"):
         plain.explain(1, history=[])
@@ -306,7 +306,7 @@ def test_wrong_questions(plain: Recommender) -> None:
     with pytest.raises(UnknownIdError, match="no movie is called 'xyzzy'"):
         plain.explain("xyzzy", user=1)
     histories = pd.DataFrame({"user_id": [1, 2], "movie_id": [1, 2]})
-    with pytest.raises(ConfigError, match="these are 2 users; explain"):
+    with pytest.raises(ConfigError, match="the history is of 2 users; explain"):
         plain.explain(1, history=histories)
     with pytest.raises(ConfigError, match=r"both are Even story 4 \(1990\)"):
         plain.explain_similarity(4, "even story 4")
@@ -413,7 +413,7 @@ def test_similarity_of_movies_that_nobody_has_rated(recommender: Recommender) ->
     assert explained.users.empty
     assert explained.own == pytest.approx(explained.collaborative)
     assert explained.notes == (
-        "Nobody has rated New odd: its collaborative embedding is predicted from metadata.",
+        "Nobody has rated New odd, so its collaborative embedding is predicted from metadata.",
     )
     genres = explained.columns.set_index("column").loc["genres"]
     assert genres["first"] == "Drama|War"

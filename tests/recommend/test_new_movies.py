@@ -69,19 +69,24 @@ def test_what_training_has_never_seen_is_counted(recommender: Recommender) -> No
     notes: list[str] = []
     new = _new(genres=["Drama|Opera", "Mime"], colour=["red", "blue"])
     recommender.add_movies(new, note=notes.append)
-    assert any("training had no colour; left out" in note for note in notes)
-    assert any("training had no genres Mime, Opera; ignored" in note for note in notes)
+    assert any("that training has not seen, left out: colour" in note for note in notes)
+    assert any(
+        "values of genres that training has not seen, left out: Mime, Opera" in note
+        for note in notes
+    )
     notes.clear()
     recommender.add_movies(new[["movie_id", "title"]], note=notes.append)
-    assert notes == ["the new movies: it has no genres, which training had; taken as missing."]
+    assert notes == [
+        "the new movies: columns that only the training data have, read as missing: genres."
+    ]
 
 
 @pytest.mark.parametrize(
     ("columns", "sentence"),
     [
-        ({"title": ["Odd", None]}, "the movie of id 101 has no title; every new movie needs one"),
-        ({"movie_id": [7, 101]}, r"has a movie of id 7 already, Odd story 7 \(1990\)"),
-        ({"movie_id": ["abc", "d"]}, "'abc' is none; give new ones whole numbers"),
+        ({"title": ["Odd", None]}, "the movie with id 101 has no title; every new movie needs one"),
+        ({"movie_id": [7, 101]}, r"has a movie with id 7 already, Odd story 7 \(1990\)"),
+        ({"movie_id": ["abc", "d"]}, "'abc' is not one; give new movies whole numbers"),
     ],
 )
 def test_bad_new_movies(

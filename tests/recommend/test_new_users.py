@@ -31,9 +31,9 @@ def test_ratings_weigh_interactions(recommender: Recommender) -> None:
 
 
 def test_bad_histories(recommender: Recommender) -> None:
-    with pytest.raises(ConfigError, match="2 ratings for 1 movies"):
+    with pytest.raises(ConfigError, match="2 ratings for 1 movie of the"):
         recommender.recommend(history=[1], ratings=[4, 5])
-    with pytest.raises(ConfigError, match="ratings go with a history"):
+    with pytest.raises(ConfigError, match="ratings need a history"):
         recommender.recommend([1], ratings=[4])
     with pytest.raises(DataError, match="all ratings are 0"):
         recommender.recommend(history=[1], ratings=[0])
@@ -44,7 +44,7 @@ def test_bad_histories(recommender: Recommender) -> None:
     table = pd.DataFrame({"user_id": [1, 2], "movie_id": [900, 901]})
     with pytest.raises(DataError, match="none of its movies is in the model"):
         recommender.recommend(history=table)
-    with pytest.raises(ConfigError, match="has its ratings in a column"):
+    with pytest.raises(ConfigError, match="must be a column of that table"):
         recommender.recommend(history=table, ratings=[1, 2])
     table = pd.DataFrame({"user_id": [1, 2, 1], "movie_id": [1, 901, 902]})
     with pytest.warns(DataWarning, match="interactions .* left out: 2, and 1 user without"):

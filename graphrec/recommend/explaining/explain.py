@@ -70,7 +70,8 @@ class Explainer:
         """
         if who.history.shape[0] != 1:
             raise ConfigError(
-                f"these are {who.history.shape[0]:,} users; explain a score of one at a time."
+                f"the history is of {who.history.shape[0]:,} users; explain the score of one user"
+                " at a time."
             )
         user = None if who.users is None else int(who.users[0])
         messages = self.messages  # raises for layers that aren't linear, whoever the user is

@@ -114,7 +114,8 @@ class Explanation:
         return cast(dict[str, Any], to_jsonable(everything))
 
     def __repr__(self) -> str:
-        return f"<Explanation: {self.sentence} Sum of {len(self.contributions):,} movies and more.>"
+        history = counted(len(self.contributions), "movie")
+        return f"<Explanation: {self.sentence} The history has {history}.>"
 
     def _repr_html_(self) -> str:
         rest = html_table([*self.rest.items(), ("sum of all", self.total)])

@@ -27,22 +27,22 @@ def on_score(
         num_paths: from the user to the movie.
     """
     if not history:
-        yield "This user has no history: they get the mean of all users' embeddings."
+        yield "This user has no history, so their embedding is the mean of all users' embeddings."
     elif is_folded_in:
-        yield "This user has no embedding of their own: all comes from their history."
+        yield "This user has no embedding of their own, so the score comes from their history."
     if is_unrated and is_imputed:
         yield (
-            "Nobody has rated this movie: its collaborative embedding and its popularity are"
+            "Nobody has rated this movie, so its collaborative embedding and its popularity are"
             " predicted from metadata."
         )
     elif is_unrated:
         yield "Nobody has rated this movie, so it has no collaborative embedding."
     elif not by_id:
-        yield "There are no paths: this model has no ID embeddings."
+        yield "There are no paths, since this model has no ID embeddings."
     elif not num_layers:
-        yield "There are no paths: this model has no layers."
+        yield "There are no paths, since this model has no layers."
     elif not num_paths:
-        yield "There are no paths: no other user has rated this movie and one of the history."
+        yield "There are no paths, since no other user has rated this movie and one of the history."
     elif is_folded_in:
         yield "The first edge of each path is this user's own history, not the training graph."
 
@@ -61,7 +61,7 @@ def on_pair(
     if not by_id:
         yield "This model has no ID embeddings, so there is no collaborative similarity."
     elif not num_layers:
-        yield "This model has no layers: an ID embedding is the movie's own, not its users'."
+        yield "This model has no layers, so users add nothing to a movie's ID embedding."
     if not has_features:
         yield "This model has no metadata to compare."
     for title, is_imputed in unrated:
@@ -70,4 +70,4 @@ def on_pair(
             if is_imputed
             else "it has no collaborative embedding"
         )
-        yield f"Nobody has rated {title}: {rest}."
+        yield f"Nobody has rated {title}, so {rest}."

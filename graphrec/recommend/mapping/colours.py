@@ -107,8 +107,8 @@ def colour_by(movies: pd.DataFrame, column: str, interactions: np.ndarray) -> Co
         is_year = finding.kind in _YEARS
         return _by_number(column, _numbers(values, finding), texts, is_year=is_year)
     raise ConfigError(
-        f"{column!r} can't be coloured by ({finding.reason}); take a column of labels, categories,"
-        f" numbers or dates, or {INTERACTIONS}."
+        f"column {column!r} can't give colours ({finding.reason}); take a column of labels,"
+        f" categories, numbers or dates, or {INTERACTIONS}."
     )
 
 
@@ -165,7 +165,7 @@ def _by_number(column: str, numbers: np.ndarray, texts: list[str], *, is_year: b
     """Colours by quantiles, so that outliers don't take most of the scale."""
     is_known = np.isfinite(numbers)
     if not is_known.any():
-        raise ConfigError(f"{column!r} holds no numbers to colour by.")
+        raise ConfigError(f"column {column!r} holds no numbers to colour by.")
     own = numbers[is_known]
     is_wide = np.ptp(own) >= 10 * NUM_STEPS  # fractions then don't matter
     is_whole = bool(is_year or is_wide or (own % 1 == 0).all())
