@@ -76,7 +76,10 @@ _MAIN_ARMS = (
     Arm(Group.ARMS, BY_ID, "movies and users have ID embeddings", NodeState.ID),
     Arm(Group.ARMS, HYBRID, "both parts, weighted on validation", _BOTH),
 )
-_SHUFFLED, _RANDOM = "every movie has another one's metadata", "random numbers instead of metadata"
+_SHUFFLED, _RANDOM = (
+    "each movie has the metadata of another one",
+    "random numbers instead of metadata",
+)
 _CLASSICAL: dict[Classical | Simple, str] = {
     Classical.ITEM_KNN: "the one-hot history, neighbors by co-occurrence",
     Classical.EASE: "the one-hot history, a linear model in closed form",

@@ -109,7 +109,7 @@ def learning_curve(results: Results) -> Plot | None:
             axes.plot(mean, color=FAINT, lw=1, marker=".", ms=3, zorder=1)
     axes.set_ylim(0, axes.get_ylim()[1] * 1.08)
     axes.set_xlim(-0.5, len(buckets) - 0.5)
-    axes.set_ylabel(f"{results['metric']}, each column among its own movies")
+    axes.set_ylabel(f"{results['metric']}, each column ranks its own movies")
     axes.yaxis.grid(color=HAIR, lw=0.8)
     _name_buckets(axes, buckets)
     for arm, end, height in zip(arms, ends, spread(ends, axes.get_ylim()[1] * 0.052), strict=True):
@@ -237,7 +237,7 @@ def differences_chart(results: Results) -> Plot | None:
     axes.set_ylim(len(pairs) - 0.4, -0.6)
     axes.set_yticks(rank - 0.16, [first for first, _ in pairs], weight="bold", color=INK, size=9)
     axes.set_yticks(rank + 0.2, [f"against {second}" for _, second in pairs], minor=True, size=8.5)
-    title = f"difference in {results['metric']}, right of the line the first is higher"
+    title = f"difference in {results['metric']}; right of the line, the first is higher"
     for word, colour in _VERDICTS.items():
         axes.plot([], [], "o", color=colour, mfc="white" if word == "tie" else colour, label=word)
     figure.legend(title=title, title_fontsize=9, loc="outside lower center", ncols=3, frameon=False)
@@ -310,7 +310,7 @@ def cost_chart(results: Results) -> Plot | None:
     axes.minorticks_off()
     axes.grid(color=HAIR, lw=0.8)
     axes.set_axisbelow(True)
-    axes.set_xlabel("kept of each user (mean, logarithmic): a vector, or the history")
+    axes.set_xlabel("memory kept per user (mean, logarithmic): a vector, or the history")
     axes.set_ylabel(f"{results['metric']} on warm movies")
     figure.draw_without_rendering()  # puts the axes where they will be
     _name_points(axes, points)

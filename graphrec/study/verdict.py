@@ -18,8 +18,8 @@ _MOVIES = {
 _FINDINGS = {(True, True): "both", (True, False): "ids needed", (False, True): "metadata suffices"}
 _HEADLINES = {
     "both": "Both are needed: the ID embedding and the metadata each add what the other lacks.",
-    "ids needed": "IDs needed: beside the ID embedding no gain of the metadata can be shown.",
-    "metadata suffices": "Metadata suffices: no gain of an ID embedding can be shown.",
+    "ids needed": "IDs are needed: beside the ID embedding, the metadata shows no gain.",
+    "metadata suffices": "Metadata suffices: beside it, an ID embedding shows no gain.",
     "neither": "Neither half shows a gain over the other in these data.",
 }
 
@@ -147,15 +147,15 @@ def find_crossing(results: Json) -> Json | None:
     if first > last + 1:
         few = f"up to {last} ratings" if last else "no ratings"
         sentence = (
-            f"The metadata beats the ID embedding on movies with {few}, the ID embedding the"
-            f" metadata on those with {first} or more; too few movies lie between to say where"
+            f"The metadata beats the ID embedding on movies with {few}, and the ID embedding beats"
+            f" the metadata on those with {first} or more; too few movies lie between to say where"
             " the order changes."
         )
         return {"ratings": None, "sentence": sentence}
-    doubt = f" (beyond doubt from {clear_from} on)" if clear_from > first else ""
+    clearly = f" (clearly from {clear_from} on)" if clear_from > first else ""
     sentence = (
-        f"From about {first} ratings on, the ID embedding beats the metadata; below that the"
-        f" metadata beats it{doubt}."
+        f"From about {first} ratings on, the ID embedding beats the metadata{clearly}; below that,"
+        " the metadata beats it."
     )
     return {"ratings": first, "sentence": sentence}
 
@@ -171,8 +171,9 @@ def fractions_sentence(results: Mapping[str, Any]) -> str | None:
         return None
     (few, at_few), *_, (many, at_many) = found
     return (
-        f"In the scores of both together metadata make {at_few:.0%} of the differences between"
-        f" movies with {few} ratings, and {at_many:.0%} with {many}; the rest is collaborative."
+        f"In the scores of both together, metadata accounts for {at_few:.0%} of the differences"
+        f" between movies with {few} ratings, and for {at_many:.0%} with {many} ratings; the rest"
+        " is collaborative."
     )
 
 
@@ -180,7 +181,7 @@ def _propagation(outcomes: Outcomes) -> str | None:
     word = _outcome(outcomes, HYBRID, f"{HYBRID}, 0 layers", "warm")
     effects = {"better": "helps both together", "worse": "hurts both together"}
     effect = effects.get(word or "", "makes no clear difference")
-    return word and f"LightGCN's propagation, against none, {effect} on movies with ratings."
+    return word and f"Propagation by LightGCN {effect} on movies with ratings, compared with none."
 
 
 def _controls(outcomes: Outcomes) -> str | None:
@@ -195,7 +196,7 @@ def _controls(outcomes: Outcomes) -> str | None:
             f"Beware: a control shows a gain ({'; '.join(gains)}), so differences of that size mean"
             " little here."
         )
-    return "Shuffled and random metadata show no gain, as it must be." if found else None
+    return "Shuffled and random metadata show no gain, as it should be." if found else None
 
 
 def _geometry(geometry: Json) -> str | None:
@@ -203,10 +204,10 @@ def _geometry(geometry: Json) -> str | None:
         return None
     unexplained = 1 - max(0.0, geometry["r_squared_well_rated"])
     return (
-        f"Of where movies with more than {geometry['well_rated']:.0f} ratings lie in the learned"
-        f" space, a linear map of the metadata can't explain {unexplained:.0%}; of a movie's"
-        f" {geometry['neighbors']:.0f} nearest movies by ID embedding, {geometry['overlap']:.1%}"
-        f" are also nearest by metadata ({geometry['overlap_chance']:.1%} would be by chance)."
+        f"A linear map of the metadata can't explain {unexplained:.0%} of where movies with more"
+        f" than {geometry['well_rated']:.0f} ratings lie in the learned space;"
+        f" {geometry['overlap']:.1%} of a movie's {geometry['neighbors']:.0f} nearest movies by ID"
+        f" embedding are also nearest by metadata ({geometry['overlap_chance']:.1%} by chance)."
     )
 
 
@@ -214,18 +215,19 @@ def _leaks(results: Json, outcomes: Outcomes) -> str | None:
     leaky = [audit["column"] for audit in results["leaks"] if audit["reasons"]]
     if not leaky:
         return None
-    names, looks = ", ".join(leaky), "it looks" if len(leaky) == 1 else "they look"
+    names = ", ".join(leaky)
+    looks, them = ("it looks", "it") if len(leaky) == 1 else ("they look", "them")
     is_dropped, gain = results["settings"]["drop_leaky"], ""
     checked = f"{HYBRID}, {'with' if is_dropped else 'without'} leaks"
     if _outcome(outcomes, HYBRID, checked, "cold") in ("better", "worse"):
         means = [_mean(results, arm, "cold") for arm in (HYBRID, checked)]
         without, with_them = means if is_dropped else means[::-1]
-        gain = f" With them, new movies would be ranked {with_them / without - 1:.0%} better."
+        gain = f" With {them}, new movies would be ranked {with_them / without - 1:.0%} better."
     if is_dropped:
-        return f"Left out, since {looks} computed from interactions: {names}.{gain}"
+        return f"Left out, since {looks} computed from the interactions: {names}.{gain}"
     return (
-        f"Beware of {names}: {looks} computed from interactions; --drop-leaky leaves that out."
-        f"{gain}"
+        f"Beware of {names}: {looks} computed from the interactions; --drop-leaky leaves {them}"
+        f" out.{gain}"
     )
 
 

@@ -160,7 +160,7 @@ def test_crossing(curve: str, ratings: int | None) -> None:
     assert (None if crossing is None else crossing["ratings"]) == ratings
     if curve == "wwTTb":
         assert crossing is not None
-        assert "beyond doubt from 11 on" in crossing["sentence"]
+        assert "clearly from 11 on" in crossing["sentence"]
 
 
 def test_crossing_in_a_gap_is_not_located() -> None:
@@ -170,7 +170,10 @@ def test_crossing_in_a_gap_is_not_located() -> None:
     ]
     crossing = find_crossing(results)
     assert crossing is not None
-    assert "with no ratings, the ID embedding the metadata on those with 11" in crossing["sentence"]
+    assert (
+        "with no ratings, and the ID embedding beats the metadata on those with 11"
+        in crossing["sentence"]
+    )
     assert "too few movies lie between" in crossing["sentence"]
 
 
