@@ -163,7 +163,7 @@ def test_model_without_metadata(recommender: Recommender, tmp_path: Path) -> Non
     assert drawn.facts == ("",) * 32
     notes = drawn.notes(Part.COLLABORATIVE)
     assert "rotated to match" not in " ".join(notes)
-    assert "Not shown: 1 movies without interactions or metadata." in notes
+    assert "Not shown: 1 movie without interactions or metadata." in notes
     assert drawn.colouring.note == "Each range has about as many movies."
     assert notes[-1].endswith("the users are simulated.")
     for ending in ("html", "png", "csv"):

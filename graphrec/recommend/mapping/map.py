@@ -14,6 +14,7 @@ import pandas as pd
 from graphrec.config import Part, Projection, choice
 from graphrec.data.tables import MOVIE, TITLE
 from graphrec.errors import ConfigError, argument
+from graphrec.formatting import counted
 from graphrec.output import atomic_write, check_output
 from graphrec.recommend.lookup import TitleLookup, spoken
 from graphrec.recommend.mapping.colours import Colouring, colour_by, default_column, labels_in_words
@@ -123,7 +124,7 @@ class MovieMap:
         missing = int(np.isnan(self.layouts[part][:, 0]).sum())
         notes = [f"Near each other: {_MEANS[part]}.", f"{plane}{rotated}"]
         if missing:
-            notes.append(f"Not shown: {missing:,} movies without interactions or metadata.")
+            notes.append(f"Not shown: {counted(missing, 'movie')} without interactions or metadata.")
         if self.simulated:
             notes.append("The movies and their metadata are real, the users are simulated.")
         return notes

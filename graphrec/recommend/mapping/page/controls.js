@@ -2,7 +2,8 @@
 
 const by = (id) => document.getElementById(id);
 const number = new Intl.NumberFormat("en");
-const interactionsOf = (row) => (isUnrated(row) ? data.unratedName : `${number.format(interactions[row])} interactions`);
+const counted = (value) => `${number.format(value)} interaction${value === 1 ? "" : "s"}`;
+const interactionsOf = (row) => (isUnrated(row) ? data.unratedName : counted(interactions[row]));
 
 function element(name, text = "", attributes = {}) {
   const made = document.createElement(name);
