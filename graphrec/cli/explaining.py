@@ -122,7 +122,9 @@ def _show_paths(explanation: Explanation, number: int) -> None:
     )
     rows = [
         [title, _first_few(users), _rounded(score)]
-        for _, title, users, score, _share in explanation.through[:number].itertuples(index=False)
+        for _, title, users, score, _fraction in explanation.through[:number].itertuples(
+            index=False
+        )
     ]
     show_table(["through", "users", "adds"], rows)
 

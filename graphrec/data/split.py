@@ -29,10 +29,10 @@ class Split:
     """Row indices into `Interactions`, int64, disjoint, together all rows.
 
     `train` makes the graph and the loss; `valid` decides when to stop and how to rank; `test` is
-    looked at once, by `graphrec evaluate`. Validation is held out the way the test part is: the
-    latest interactions before the latest, all interactions of some movies before all of others.
-    Where nobody knows how the test part came about (``given``), or there is none, it is drawn at
-    random, as for a random split.
+    looked at once, by `graphrec evaluate`. Validation is held out of the rest as the test part was
+    held out of all: the latest interactions, or all interactions of some movies. Where it isn't
+    known how the test part was drawn (``given``), or there is none, validation is drawn at random,
+    as for a random split.
 
     `valid_history` and `test_history` are the interactions that new users provide: the model is not
     trained on them, but folds them in. Only a new-users split has such rows.

@@ -68,7 +68,7 @@ def evaluate_ranking(
     allowed: np.ndarray | None = None,
     seed: int = 0,
 ) -> Report:
-    """Rank all movies, but a user's known ones, for every user with held-out interactions.
+    """Rank all movies except the known ones, for every user with held-out interactions.
 
     Args:
         scorer: what to evaluate.
@@ -137,5 +137,5 @@ def _beyond_accuracy(
     return {
         f"coverage@{k}": len(np.unique(shown)) / len(degree),
         f"novelty@{k}": float(surprise[shown].mean()),
-        f"popularity_share@{k}": float(popular[shown].mean()),
+        f"popular_fraction@{k}": float(popular[shown].mean()),
     }

@@ -37,7 +37,7 @@ _LEARNED = ("artefact", "movies", "movie_ids", "_before")
 
 
 class GraphRecommender(Recommender):
-    """A recommender in memory, with scikit-learn's manners.
+    """A recommender in memory, with the interface of a scikit-learn estimator.
 
     Settings go into the constructor, `fit` returns the recommender itself, what was learned ends in
     ``_``, and `get_params` and `set_params` work, so ``sklearn.base.clone`` does too.
@@ -91,7 +91,7 @@ class GraphRecommender(Recommender):
         return "artefact" in self.__dict__
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """All settings by name; `deep` changes nothing, as scikit-learn passes it."""
+        """All settings by name; `deep` is there because scikit-learn passes it."""
         del deep
         return dict(self._settings)
 

@@ -65,8 +65,8 @@ def read_histories(
 ) -> Audience:
     """What new users have rated.
 
-    An interaction counts 1; where the table has ratings, the fraction that its rating is of the
-    highest. One without a rating counts as much as the mean of those with one.
+    An interaction has weight 1 or, where the table has ratings, its rating divided by the highest
+    in training. One without a rating has the mean weight of those with one.
 
     Args:
         source: path or data frame, as for `graphrec.read_ratings`.
@@ -139,7 +139,7 @@ def one_history(
 
 
 def rating_weights(ratings: ArrayLike, train_ratings: np.ndarray | None) -> np.ndarray:
-    """Weights of interactions by rating: its fraction of the highest in training, 1 at most.
+    """Weights of interactions: the rating divided by the highest in training, at most 1.
 
     Raises:
         DataError: if a rating is negative or not a number, or all are 0.

@@ -79,10 +79,10 @@ class Recommender:
         return model_card(str(self.artefact.folder), self.artefact.manifest, movie, self.num_new)
 
     def add_movies(self, movies: Any, *, note: Note = warn) -> Recommender:
-        """The same model with movies without interactions, known by their metadata alone.
+        """The same model with more movies, which are known by their metadata alone.
 
-        Their features are made by the statistics that training saved; nothing is trained. They are
-        ranked among all others, see `graphrec.nn.hybrid`. The saved model stays as it is.
+        Their features are made with the statistics that training saved; nothing is trained. They
+        are ranked among all others, see `graphrec.nn.hybrid`. The saved model stays as it is.
 
         Args:
             movies: a movies table, as path or data frame, or a JSON file of one movie or several.
@@ -192,7 +192,6 @@ class Recommender:
             movie_id: the id, instead of `movie`, where a title could look the same.
             by: what to compare, a `Similarity` or its name; where the model has only one of the
                 two learned parts, ``both`` is that one.
-
             include_unrated: whether movies without ratings may be listed for a rated one, as they
                 are for a movie without ratings.
 
@@ -233,7 +232,7 @@ class Recommender:
         among: Iterable[Any] | None = None,
         note: Note = warn,
     ) -> pd.DataFrame:
-        """The best movies for users of the tables, or for new users with a history.
+        """The best movies for users of the tables, or for new users by their history.
 
         A new user needs no training: they are folded in by their history, see
         `graphrec.nn.hybrid`.
@@ -242,8 +241,8 @@ class Recommender:
             users: one id or several; all users where both `users` and `history` are None.
             history: instead of `users`, title or id, or several, that a new user has rated; or
                 a ratings table of many new users, as data frame or path.
-            ratings: what the new user rated each of `history`; each counts the fraction that it
-                is of the training's highest. By default each counts fully.
+            ratings: the new user's, one for each of `history`: an interaction is weighted by its
+                rating, divided by the highest in training. Without ratings its weight is 1.
             k: how many for each; fewer where fewer are left.
             filter_viewed: leave out the user's history.
             among: ids of the only movies that may be recommended.

@@ -55,7 +55,7 @@ def test_score_as_json_is_everything(model_folder: Path) -> None:
     parts = [row["total"] for row in answer["contributions"]]
     parts += [answer[name] for name in ("own", "popularity", "unrated")]
     assert sum(parts) == pytest.approx(answer["sum"])
-    assert {"movie_id", "title", "user_id", "score", "share"} == set(answer["paths"][0])
+    assert {"movie_id", "title", "user_id", "score", "fraction"} == set(answer["paths"][0])
     assert done.stderr == ""
 
 

@@ -130,7 +130,7 @@ def test_new_users_provide_four_fifths_and_are_not_trained_on() -> None:
     assert len(split.test_history) == 320
 
 
-def test_shares_of_a_random_split() -> None:
+def test_fractions_of_a_random_split() -> None:
     dataset = grid(40, 50)
 
     split = make_split(dataset, SplitKind.RANDOM, seed=3)

@@ -100,7 +100,7 @@ def test_novelty_and_popularity_by_hand(with_cold_movie: Dataset) -> None:
     )
     # User 2 has rated movie 1, so movie 2 comes first: one of two users has rated it.
     assert report.metrics["novelty@1"] == pytest.approx(1.0)
-    assert report.metrics["popularity_share@1"] == 0.0
+    assert report.metrics["popular_fraction@1"] == 0.0
     assert report.metrics["coverage@1"] == pytest.approx(1 / 4)
 
 

@@ -259,7 +259,7 @@ def test_every_edge_of_every_path_is_in_the_training_graph(make: Make) -> None:
         json.dumps(explained.to_dict())
         paths = explained.paths
         assert len(paths) > 0 or user % 2 != movie % 2  # nobody has rated both colours
-        assert paths["share"].abs().is_monotonic_decreasing
+        assert paths["fraction"].abs().is_monotonic_decreasing
         for through, other in zip(paths["movie_id"], paths["user_id"], strict=True):
             assert {(user, through), (other, through), (other, movie)} <= known
             assert through != movie
@@ -272,8 +272,10 @@ def test_the_fraction_of_the_cosine_on_paths(make: Make) -> None:
     user, movie = own.user[7].numpy(), own.movie[4].numpy()
     cosine = float(user @ movie / np.linalg.norm(user) / np.linalg.norm(movie))
     explained = recommender.explain(4, user=7)
-    np.testing.assert_allclose(explained.paths["share"] * cosine, explained.paths["score"])
-    assert explained.paths_share == pytest.approx(explained.paths["score"].sum() / cosine, rel=1e-4)
+    np.testing.assert_allclose(explained.paths["fraction"] * cosine, explained.paths["score"])
+    assert explained.paths_fraction == pytest.approx(
+        explained.paths["score"].sum() / cosine, rel=1e-4
+    )
 
 
 def test_what_has_been_rated_is_explained_all_the_same(plain: Recommender) -> None:

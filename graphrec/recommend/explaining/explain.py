@@ -179,7 +179,7 @@ class Explainer:
                 TITLE: self.movies[TITLE].to_numpy()[rows],
                 USER: self.known.users.ids[paths.user[largest]],
                 "score": product,
-                "share": product / (whole or 1.0),
+                "fraction": product / (whole or 1.0),
             }
         )
 

@@ -37,7 +37,7 @@ class Explanation:
         own: what the user's own embedding adds, which comes from no movie of the history.
         popularity: what the movie's popularity adds.
         unrated: what is added to every movie without interactions.
-        paths: ``movie_id``, ``title``, ``user_id``, ``score``, ``share``: movies of the history,
+        paths: ``movie_id``, ``title``, ``user_id``, ``score``, ``fraction``: movies of the history,
             other users who have rated them and the scored movie, what the pair adds to the score
             and its fraction of what the ID part adds; largest first. The rest of that comes from
             pairs without an edge, and from own embeddings.
@@ -65,23 +65,23 @@ class Explanation:
         return history + self.own + self.popularity + self.unrated
 
     @property
-    def paths_share(self) -> float:
+    def paths_fraction(self) -> float:
         """The fraction of what the ID part adds that is on paths."""
-        return float(self.paths["share"].sum())
+        return float(self.paths["fraction"].sum())
 
     @property
     def through(self) -> pd.DataFrame:
         """The paths through each movie of the history together, the largest amount first.
 
         Columns ``movie_id``, ``title``, ``users`` (ids, those that add most first), ``score`` and
-        ``share``.
+        ``fraction``.
         """
         groups = self.paths.groupby(MOVIE, sort=False)
         together = groups.agg(
             title=(TITLE, "first"),
             users=(USER, list),
             score=("score", "sum"),
-            share=("share", "sum"),
+            fraction=("fraction", "sum"),
         )
         largest = together["score"].abs().sort_values(ascending=False, kind="stable").index
         return together.loc[largest].reset_index()
@@ -110,7 +110,7 @@ class Explanation:
         """Everything as plain values."""
         values = {name: getattr(self, name) for name in self.__slots__}
         tables = {name: values[name].to_dict("records") for name in ("contributions", "paths")}
-        everything = values | {"sum": self.total, "paths_share": self.paths_share} | tables
+        everything = values | {"sum": self.total, "paths_fraction": self.paths_fraction} | tables
         return cast(dict[str, Any], to_jsonable(everything))
 
     def __repr__(self) -> str:

@@ -124,7 +124,9 @@ class MovieMap:
         missing = int(np.isnan(self.layouts[part][:, 0]).sum())
         notes = [f"Near each other: {_MEANS[part]}.", f"{plane}{rotated}"]
         if missing:
-            notes.append(f"Not shown: {counted(missing, 'movie')} without interactions or metadata.")
+            notes.append(
+                f"Not shown: {counted(missing, 'movie')} without interactions or metadata."
+            )
         if self.simulated:
             notes.append("The movies and their metadata are real, the users are simulated.")
         return notes
