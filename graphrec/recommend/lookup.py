@@ -26,9 +26,10 @@ from typing import Any
 
 import pandas as pd
 
+from graphrec.data.files import Note
 from graphrec.data.ids import IdMap
 from graphrec.data.tables import MOVIE, TITLE
-from graphrec.errors import AmbiguousTitleError, UnknownIdError
+from graphrec.errors import AmbiguousTitleError, DataError, UnknownIdError
 from graphrec.formatting import shorten
 from graphrec.recommend.titles import (
     BREAK,
@@ -353,7 +354,8 @@ class TitleLookup:
         self, title: str, queries: Sequence[_Query]
     ) -> AmbiguousTitleError | UnknownIdError:
         if hinted := self._hinted(queries):
-            start = f"{title!r} is only a part of a title; name one in full or by its id"
+            of_what = "a title" if len(hinted) == 1 else f"{len(hinted)} titles"
+            start = f"{title!r} is only a part of {of_what}; name one in full or by its id"
             return self._ambiguous(start, hinted)
         from rapidfuzz import fuzz, process
 
@@ -472,8 +474,8 @@ class ById:
     movie_id: Any
 
 
-def find_movie(movie: Any, lookup: TitleLookup, ids: IdMap, *, has_titles: bool = True) -> int:
-    """The internal row of a movie given by title or by id.
+def find_movie(movie: Any, lookup: TitleLookup, ids: IdMap, *, has_titles: bool = True) -> Match:
+    """A movie given by title or by id.
 
     Text is a title, or an id where ids are text and no title is exactly the same.
 
@@ -482,10 +484,10 @@ def find_movie(movie: Any, lookup: TitleLookup, ids: IdMap, *, has_titles: bool 
         UnknownIdError: if no movie has it.
     """
     if not isinstance(movie, str):
-        return _row_of(movie.movie_id if isinstance(movie, ById) else movie, ids)
-    by_id: int | None = None
+        return _by_id(movie.movie_id if isinstance(movie, ById) else movie, ids)
+    by_id: Match | None = None
     with suppress(UnknownIdError):
-        by_id = _row_of(movie.strip(), ids)
+        by_id = _by_id(movie.strip(), ids)
     try:
         match = lookup.find(movie)
     except (UnknownIdError, AmbiguousTitleError) as error:
@@ -497,8 +499,41 @@ def find_movie(movie: Any, lookup: TitleLookup, ids: IdMap, *, has_titles: bool 
             f"{movie!r} is not known: this model's movies have no titles, only ids,"
             f" {ids.examples()}."
         ) from None
-    return match.row if match.is_exact or by_id is None else by_id
+    return match if match.is_exact or by_id is None else by_id
 
 
-def _row_of(movie_id: Any, ids: IdMap) -> int:
-    return int(ids.to_internal([movie_id])[0])
+def find_several(
+    movies: Iterable[Any], find: Callable[[Any], int], *, strict: bool, note: Note
+) -> dict[int, int]:
+    """The internal rows of several movies, by their place among `movies`.
+
+    Those that can't be found are left out and named in a note, if any other can.
+
+    Args:
+        movies: titles or ids.
+        find: the internal row of one.
+        strict: whether one that can't be found is an error.
+        note: called with a sentence for each that is left out.
+
+    Raises:
+        AmbiguousTitleError, UnknownIdError: for the first that can't be found, if `strict` or if
+            none can.
+    """
+    rows: dict[int, int] = {}
+    lost: list[DataError] = []
+    for place, movie in enumerate(movies):
+        try:
+            rows[place] = find(movie)
+        except (AmbiguousTitleError, UnknownIdError) as error:
+            if strict:
+                raise
+            lost.append(error)
+    if lost and not rows:
+        raise lost[0]
+    for reason in lost:
+        note(f"left out: {reason}")
+    return rows
+
+
+def _by_id(movie_id: Any, ids: IdMap) -> Match:
+    return Match(int(ids.to_internal([movie_id])[0]), is_exact=True)

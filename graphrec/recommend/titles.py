@@ -60,6 +60,10 @@ _NUMBERS = {
 }
 _POWERS = {"hundred": 100, "thousand": 1000}
 _PART = frozenset({"part", "pt", "episode", "ep", "volume", "vol", "chapter"})
+NUMBERS = {word: str(value) for word, value in _NUMBERS.items()} | LETTER_NUMBERS
+"""Words and Roman numerals as digits, for the search of the map's page."""
+SKIPPED = _LITTLE | _PART
+"""Words that tell nothing there."""
 _IN_3D = "threed"
 _SPECIAL = frozenset({*_NUMBERS, *_POWERS, *LETTER_NUMBERS, *_PART, _IN_3D, "vs", "versus"})
 
