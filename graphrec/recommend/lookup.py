@@ -210,9 +210,10 @@ class TitleLookup:
         letters, numbers = _apart(query.significant)
         spellings = self._spellings.get(numbers, {})
         for spelling, edits in _similar(letters, spellings).items():
-            for name, row, more in spellings[spelling]:
-                if _is_misspelling(query.significant, name, edits):
-                    yield row, 2 * edits + more
+            for key in spellings[spelling]:
+                if _is_misspelling(query.significant, key.split(), edits):
+                    yield from ((row, 2 * edits) for row in self._short.get(key, ()))
+                    yield from ((row, 2 * edits + 1) for row in self._parts.get(key, ()))
         same = {word: {word: 0} for word in query.significant}
         yield from ((row, 2) for row, _ in self._holding(query, same))
 
@@ -303,15 +304,12 @@ class TitleLookup:
         return found
 
     @cached_property
-    def _spellings(self) -> dict[tuple[str, ...], dict[str, list[tuple[list[str], int, bool]]]]:
-        """Words and movies of names by their numbers and their letters, and whether it's a part."""
-        found: dict[tuple[str, ...], dict[str, list[tuple[list[str], int, bool]]]] = {}
-        for keys, is_part in ((self._short, False), (self._parts, True)):
-            for key, rows in keys.items():
-                name = key.split()
-                letters, numbers = _apart(name)
-                same = found.setdefault(numbers, {}).setdefault(letters, [])
-                same += [(name, row, is_part) for row in rows]
+    def _spellings(self) -> dict[tuple[str, ...], dict[str, list[str]]]:
+        """Keys of `_short` and `_parts` by their numbers and their letters."""
+        found: dict[tuple[str, ...], dict[str, list[str]]] = {}
+        for key in {**self._short, **self._parts}:
+            letters, numbers = _apart(key.split())
+            found.setdefault(numbers, {}).setdefault(letters, []).append(key)
         return found
 
     @cached_property
@@ -325,7 +323,7 @@ class TitleLookup:
 
     @cached_property
     def _most_words(self) -> int:
-        return max(len(name) for name, _ in self._named_movies)
+        return max((len(name) for name, _ in self._named_movies), default=0)
 
     @cached_property
     def _initials(self) -> dict[str, set[tuple[str, ...]]]:
@@ -403,8 +401,8 @@ def _grouped(pairs: Iterable[tuple[str, int]]) -> dict[str, list[int]]:
 
 def _apart(name: Sequence[str]) -> tuple[str, tuple[str, ...]]:
     """The letters of a name without spaces, and its numbers."""
-    letters = "".join(word for word in name if not word.isdigit())
-    return letters, tuple(word for word in name if word.isdigit())
+    numbers = tuple(filter(str.isdigit, name))
+    return "".join(word for word in name if word not in numbers), numbers
 
 
 def _similar(word: str, words: Iterable[str]) -> dict[str, int]:
