@@ -80,7 +80,7 @@ def measure(model: Recommender, number: int, rng: np.random.Generator) -> dict[s
     longer.model.movie_vectors()
     added = time.perf_counter()
     audience = new_users(
-        histories, None, longer.movies, None, find=longer.find, columns={}, note=warn
+        histories, None, longer.movies, None, find=longer.row_of, columns={}, strict=True, note=warn
     )
     longer.model.user_vectors(audience.history)
     folded = time.perf_counter()

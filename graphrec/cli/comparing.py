@@ -98,7 +98,7 @@ def similar(
 def _row_of(recommender: Recommender, title: str | None, movie_id: str | None) -> int:
     """The row of the named movie; without a name, of the last movie, which is the new one."""
     if title is not None:
-        return recommender.find(title)
+        return recommender.match(title).row
     if movie_id is None:
         return len(recommender.movies) - 1
     wanted = recommender.movie_ids.parse(movie_id)

@@ -31,6 +31,7 @@ def explain(
         str | None, typer.Option(help="Id of the user whose score is explained.")
     ] = None,
     likes: options.Likes = None,
+    strict: options.Strict = False,
     with_movies: options.WithMovies = None,
     k: Annotated[
         int, typer.Option(help="Maximum number of rows in each table; --json has all.")
@@ -57,6 +58,8 @@ def explain(
         graphrec explain --movie "Alien" --movie "Aliens" --json
     """
     _check(len(movie or []) + len(movie_id or []), user, likes)
+    if strict and not likes:
+        raise ConfigError("--strict needs --likes TITLE.")
     if k < 1:
         raise ConfigError(f"--k is {k}; it must be 1 or more.")
     if paths < 0:
@@ -67,7 +70,7 @@ def explain(
         pair = recommender.explain_similarity(*meant)
         return show_json(pair.to_dict()) if as_json else _show_pair(pair, k)
     user_id = None if user is None else recommender.user_ids.parse(user)
-    liked = movies_liked(recommender, likes) if likes else None
+    liked = movies_liked(recommender, likes, strict=strict) if likes else None
     score = recommender.explain(meant[0], user=user_id, history=liked)
     return show_json(score.to_dict()) if as_json else _show_score(score, k, paths)
 

@@ -27,16 +27,23 @@ def movies_named(
     """The movies of some titles and some ids, all by id."""
     from graphrec.recommend.lookup import ById
 
-    found = [recommender.find(title) for title in titles]
+    found = [recommender.match(title).row for title in titles]
     if ids:
         typed = [recommender.movie_ids.parse(one) for one in ids]
         found += recommender.movie_ids.to_internal(typed).tolist()
     return [ById(one) for one in recommender.movie_ids.to_external(found).tolist()]
 
 
-def movies_liked(recommender: Recommender, titles: Sequence[str]) -> list[ById]:
-    """The movies that a new user likes; says which movies the titles were understood as."""
-    liked = list(dict.fromkeys(movies_named(recommender, titles)))
-    shown = (recommender.lookup.show(recommender.find(movie)) for movie in liked)
-    say(f"For a new user who likes {', '.join(shown)}:")
-    return liked
+def movies_liked(recommender: Recommender, titles: Sequence[str], *, strict: bool) -> list[ById]:
+    """The movies that a new user likes; says which movies the titles were understood as.
+
+    Titles that can't be found are left out, unless `strict`.
+    """
+    from graphrec.recommend.lookup import ById, find_several
+
+    found = find_several(
+        titles, lambda title: recommender.match(title).row, strict=strict, note=note
+    )
+    liked = list(dict.fromkeys(found.values()))
+    say(f"For a new user who likes {', '.join(map(recommender.lookup.show, liked))}:")
+    return [ById(one) for one in recommender.movie_ids.to_external(liked).tolist()]

@@ -49,6 +49,13 @@ Likes = Annotated[
     list[str] | None,
     typer.Option(help="Title of a movie that a new user likes; may be repeated."),
 ]
+Strict = Annotated[
+    bool,
+    typer.Option(
+        "--strict",
+        help="Stop at a movie that isn't known, instead of leaving it out.",
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace the output if it exists already.")]
 DEFAULT_MODEL = Path("graphrec-model")
 

@@ -40,6 +40,7 @@ def recommend(
         bool,
         typer.Option("--include-seen", help="Also recommend movies of the user's own history."),
     ] = False,
+    strict: options.Strict = False,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -77,13 +78,16 @@ def recommend(
         check_output(output, force=force)
     if users and output is None and not as_json:
         raise ConfigError("--users all needs --output FILE (.csv or .parquet), or --json.")
+    if strict and not (likes or history):
+        raise ConfigError("--strict needs --likes TITLE or --history FILE.")
     recommender = recommender_of(model, with_movies)
     table = recommender.recommend(
         [recommender.user_ids.parse(one) for one in dict.fromkeys(user)] if user else None,
-        history=movies_liked(recommender, likes) if likes else history,
+        history=movies_liked(recommender, likes, strict=strict) if likes else history,
         k=k,
         filter_viewed=not include_seen,
         among=None if among is None else _movie_ids(among, recommender),
+        strict=strict,
         note=note,
     )
     _write_or_show(table, output, as_json, has_titles=recommender.has_titles)

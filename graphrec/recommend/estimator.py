@@ -60,6 +60,7 @@ class GraphRecommender(Recommender):
 
         model = graphrec.GraphRecommender(embedding_dim=64, seed=0)
         model.fit("ratings.csv", "movies.csv")
+        model.find("heat")  # the movie that a title means
         model.similar("Heat")
         model.recommend([42])
         model.recommend(history=["Heat", "Alien"])
@@ -228,7 +229,7 @@ class GraphRecommender(Recommender):
             UnknownIdError, AmbiguousTitleError: if one of them isn't known.
         """
         (row,) = self.user_ids.to_internal([user])
-        return float(self.user_vectors_[row] @ self.movie_vectors_[self.find(movie)])
+        return float(self.user_vectors_[row] @ self.movie_vectors_[self.row_of(movie)])
 
     def evaluate(self, ks: tuple[int, ...] = (5, 10, 20, 50)) -> Report:
         """Rank all movies for the users of the test part, which `fit` has not looked at.

@@ -16,6 +16,7 @@ from graphrec.data.tables import MOVIE, RATING, USER, as_known_ids, ratings_of
 from graphrec.errors import ConfigError, DataError
 from graphrec.formatting import counted
 from graphrec.recommend.lists import Audience, several
+from graphrec.recommend.lookup import find_several
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -29,6 +30,7 @@ def new_users(
     *,
     find: Callable[[Any], int],
     columns: Mapping[str, str],
+    strict: bool,
     note: Note,
 ) -> Audience:
     """New users by what they have rated.
@@ -41,19 +43,27 @@ def new_users(
         train_ratings: of the training, see `rating_weights`.
         find: the internal row of a title or id.
         columns: names of columns that training was given.
-        note: called with what could not be used of a table.
+        strict: whether a movie that isn't known is an error; else it is left out.
+        note: called with what could not be used.
 
     Raises:
         ConfigError: if ratings come with a table, or aren't one for each movie.
-        DataError: if a rating or the table can't be used.
+        DataError: if a rating or the table can't be used, or no movie is known.
     """
     if not (isinstance(history, Path) or hasattr(history, "columns")):  # a frame of any library
-        rows = np.array([find(movie) for movie in several(history)], dtype=np.int64)
-        given = None if ratings is None else several(ratings)
-        return one_history(rows, given, train_ratings, len(movies))
+        named, given = several(history), None if ratings is None else several(ratings)
+        if given is not None and len(given) != len(named):
+            raise ConfigError(
+                f"there are {len(given)} ratings for {counted(len(named), 'movie')} of the"
+                " history; give one rating for each."
+            )
+        rows = find_several(named, find, strict=strict, note=note)
+        kept = None if given is None else [given[place] for place in rows]
+        found = np.array(list(rows.values()), dtype=np.int64)
+        return one_history(found, kept, train_ratings, len(movies))
     if ratings is not None:
         raise ConfigError("ratings of a table of histories must be a column of that table.")
-    return read_histories(history, movies, train_ratings, columns, note)
+    return read_histories(history, movies, train_ratings, columns, strict=strict, note=note)
 
 
 def read_histories(
@@ -61,6 +71,8 @@ def read_histories(
     movies: pd.DataFrame,
     train_ratings: np.ndarray | None,
     columns: Mapping[str, str],
+    *,
+    strict: bool,
     note: Note,
 ) -> Audience:
     """What new users have rated.
@@ -73,10 +85,11 @@ def read_histories(
         movies: those of the model.
         train_ratings: of the training, see `rating_weights`.
         columns: names of columns that training was given; `source` needn't have them.
+        strict: whether a movie that the model doesn't have is an error; else it is left out.
         note: called with the number of movies that the model doesn't have.
 
     Raises:
-        DataError: if no movie is known, or a rating is negative.
+        DataError: if no movie is known, or one isn't and `strict`, or a rating is negative.
     """
     name = Path(source).name if isinstance(source, (str, Path)) else "the histories"
     options = ReadOptions(
@@ -87,6 +100,12 @@ def read_histories(
     known = table[MOVIE].isin(movies[MOVIE])
     if not known.any():
         raise DataError(f"{name}: none of its movies is in the model.")
+    if strict and not known.all():
+        unknown = table.loc[~known, MOVIE]
+        raise DataError(
+            f"{name}: movies that are not in the model: {unknown.nunique():,}, such as"
+            f" {unknown.tolist()[0]!r}."
+        )
     if not known.all():
         lost = table[USER].nunique() - table.loc[known, USER].nunique()
         also = f", and {counted(lost, 'user')} without any other" if lost else ""
@@ -122,17 +141,12 @@ def one_history(
         num_movies: M.
 
     Raises:
-        ConfigError: if there is no movie, or not one rating for each.
+        ConfigError: if there is no movie.
     """
     if not len(movies):
         raise ConfigError("a history needs at least one movie.")
     weights = np.ones(len(movies))
     if ratings is not None:
-        if len(ratings) != len(movies):
-            raise ConfigError(
-                f"there are {len(ratings)} ratings for {counted(len(movies), 'movie')} of the"
-                " history; give one rating for each."
-            )
         weights = rating_weights(ratings, train_ratings)
     history = history_matrix(np.zeros_like(movies), movies, weights, (1, num_movies))
     return Audience(None, history)

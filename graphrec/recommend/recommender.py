@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +17,12 @@ from graphrec.data.interactions import Interactions
 from graphrec.data.split import Split
 from graphrec.data.tables import MOVIE, TITLE, USER
 from graphrec.errors import ConfigError
+from graphrec.formatting import to_jsonable
 from graphrec.recommend.artefact import Artefact
 from graphrec.recommend.card import model_card
 from graphrec.recommend.explaining.explanation import Explanation, SimilarityExplanation
 from graphrec.recommend.lists import Audience, check_k, lists_of, movie_table, several
-from graphrec.recommend.lookup import ById, TitleLookup, find_movie
+from graphrec.recommend.lookup import ById, Match, TitleLookup, find_movie
 from graphrec.recommend.new_movies import read_new_movies
 from graphrec.recommend.new_users import new_users
 from graphrec.recommend.reasons import reasons
@@ -43,11 +44,16 @@ class Recommender:
     Example::
 
         recommender = graphrec.Recommender.load("graphrec-model")
+        recommender.find("toy story 2")  # a movie, as its row of recommender.movies
         recommender.similar("Toy Story", k=5)
         recommender.recommend([42], k=10)
         recommender.recommend(history=["Heat", "Alien"])
         recommender.explain("Alien", user=42)
         recommender.add_movies("new_movies.csv").recommend([42])
+
+    Titles needn't be exact, see `graphrec.recommend.lookup`. A title that could mean several movies
+    is an error that lists them, and where one had to be guessed, from a misspelling or a part of
+    it, a `DataWarning` says which movie was taken. Tables tell it in their ``attrs``.
     """
 
     def __init__(self, artefact: Artefact, *, before: Recommender | None = None, new: Any = None):
@@ -159,16 +165,32 @@ class Recommender:
             return self._before._interactions
         return self.artefact.interactions(self.user_ids, self.movie_ids)
 
-    def find(self, movie: Any) -> int:
-        """The internal row of a movie given by title or by id.
+    def find(self, movie: Any) -> pd.Series[Any]:
+        """The movie that a title or an id means: its row of `movies`.
 
         Text is a title, or an id where ids are text and no title is exactly the same.
 
         Raises:
-            AmbiguousTitleError: if several movies have that title.
-            UnknownIdError: if no movie has it.
+            AmbiguousTitleError: if several movies are meant; `choices` holds them.
+            UnknownIdError: if none is; names the nearest.
         """
+        return self.movies.iloc[self.match(movie).row]
+
+    def match(self, movie: Any) -> Match:
+        """The same as a row number, and whether the title was exact."""
         return find_movie(movie, self.lookup, self.movie_ids, has_titles=self.has_titles)
+
+    def row_of(self, movie: Any, note: Note = warn) -> int:
+        """The same as a row number alone; calls `note` where the title had to be guessed."""
+        match = self.match(movie)
+        if not match.is_exact:
+            note(f"{movie!r} is taken as {self.lookup.show(match.row)}.")
+        return match.row
+
+    def _identity(self, row: int) -> dict[str, Any]:
+        """A movie's id and title, for a table's `attrs`."""
+        named: dict[str, Any] = to_jsonable(self.movies[[MOVIE, TITLE]].iloc[row].to_dict())
+        return named
 
     def similar(
         self,
@@ -201,6 +223,7 @@ class Recommender:
             `graphrec.recommend.reasons`); closest first. By ``all`` the k closest in each way under
             each other: ``by``, ``rank`` from 1, ``movie_id``, ``title``, ``score``, and
             ``collaborative_only``, whether no list by metadata or features holds that movie.
+            ``attrs["movie"]`` is the movie that was taken, by ``movie_id`` and ``title``.
 
         Raises:
             UnknownIdError, AmbiguousTitleError: if the movie isn't known or several are meant.
@@ -211,11 +234,12 @@ class Recommender:
         by = choice(Similarity, by, "by")
         if (movie is None) == (movie_id is None):
             raise ConfigError("name one movie: by title or by id.")
-        row = self.find(movie if movie_id is None else ById(movie_id))
+        row = self.row_of(movie if movie_id is None else ById(movie_id))
         found = closest(self.embeddings, row, k, by, include_unrated=include_unrated)
         table = movie_table(self.movies, self.num_new, found.rows, found.score).assign(
             **found.columns
         )
+        table.attrs["movie"] = self._identity(row)
         if by is Similarity.ALL:
             return table[["by", "rank", *table.columns.drop(["by", "rank"])]]
         metadata = self.artefact.encoder(), self.movies, self.embeddings.features
@@ -230,6 +254,7 @@ class Recommender:
         k: int = 20,
         filter_viewed: bool = True,
         among: Iterable[Any] | None = None,
+        strict: bool = False,
         note: Note = warn,
     ) -> pd.DataFrame:
         """The best movies for users of the tables, or for new users by their history.
@@ -246,11 +271,15 @@ class Recommender:
             k: how many for each; fewer where fewer are left.
             filter_viewed: leave out the user's history.
             among: ids of the only movies that may be recommended.
-            note: called with what could not be used of a table of histories.
+            strict: whether a movie of the history that can't be found is an error; by default it is
+                left out if there are others.
+            note: called with what could not be used of a history, and titles that were guessed.
 
         Returns:
             Columns ``user_id`` (not for one new user), ``movie_id``, ``title``, ``rank`` from 1,
-            ``score``, and ``new`` where movies were added; users in the order given.
+            ``score``, and ``new`` where movies were added; users in the order given. For one new
+            user ``attrs["history"]`` lists the movies that were taken, each by ``movie_id`` and
+            ``title``.
 
         Raises:
             UnknownIdError: if a user or movie isn't in the tables.
@@ -261,7 +290,7 @@ class Recommender:
         if among is not None:
             rows = self.movie_ids.to_internal(list(among))
             allowed = np.isin(np.arange(len(self.movies)), rows)
-        audience = self._audience(users, history, ratings, note)
+        audience = self._audience(users, history, ratings, note, strict)
         hidden = audience.history if filter_viewed else None
         num_users = audience.history.shape[0]
         movies, scores, ranks = lists_of(self._scorer(audience), num_users, k, hidden, allowed)
@@ -270,17 +299,25 @@ class Recommender:
         table.insert(2, "rank", ranks[listed])
         if audience.ids is not None:
             table.insert(0, USER, np.repeat(audience.ids, listed.sum(axis=1)))
+        else:
+            table.attrs["history"] = [self._identity(int(row)) for row in audience.history.indices]
         return table
 
     def explain(
-        self, movie: Any, *, user: Any = None, history: Any = None, ratings: Any = None
+        self,
+        movie: Any,
+        *,
+        user: Any = None,
+        history: Any = None,
+        ratings: Any = None,
+        strict: bool = False,
     ) -> Explanation:
         """A movie's score as the exact sum of what each movie of the history adds, and the rest.
 
         Args:
             movie: title or id.
             user: id of whose score it is.
-            history, ratings: instead, what one new user has rated, as for `recommend`.
+            history, ratings, strict: instead, what one new user has rated, as for `recommend`.
 
         Raises:
             UnknownIdError, AmbiguousTitleError: if the user or a movie isn't known.
@@ -288,8 +325,9 @@ class Recommender:
         """
         if (user is None) == (history is None):
             raise ConfigError("name either a user or a history, to explain the score for.")
-        who = self._audience(None if user is None else [user], history, ratings, warn)
-        return self._explainer.score(who, self.find(movie))
+        users = None if user is None else [user]
+        who = self._audience(users, history, ratings, warn, strict)
+        return self._explainer.score(who, self.row_of(movie))
 
     def explain_similarity(self, first: Any, second: Any) -> SimilarityExplanation:
         """How similar two movies are, as exact sums over users and over metadata columns.
@@ -301,7 +339,7 @@ class Recommender:
             UnknownIdError, AmbiguousTitleError: if a movie isn't known.
             ConfigError: if both are the same.
         """
-        return self._explainer.similarity(self.find(first), self.find(second))
+        return self._explainer.similarity(self.row_of(first), self.row_of(second))
 
     def map(self, **options: Any) -> MovieMap:
         """The movies on a plane; options as for `graphrec.recommend.mapping.map.make_map`."""
@@ -326,7 +364,9 @@ class Recommender:
         is_new = audience.users is None
         return ModelScorer(self.model, audience.history, audience.users, new=is_new)
 
-    def _audience(self, users: Any, history: Any, ratings: Any, note: Note) -> Audience:
+    def _audience(
+        self, users: Any, history: Any, ratings: Any, note: Note, strict: bool = False
+    ) -> Audience:
         """The users who are meant."""
         if history is None:
             if ratings is not None:
@@ -342,7 +382,8 @@ class Recommender:
             ratings,
             self.movies,
             train_ratings,
-            find=self.find,
+            find=partial(self.row_of, note=note),
             columns=self.artefact.columns(),
+            strict=strict,
             note=note,
         )

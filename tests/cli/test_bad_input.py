@@ -245,7 +245,7 @@ def test_bad_options(case: str, folder: Path) -> None:
 
 ASKING_CASES: dict[str, tuple[tuple[object, ...], tuple[str, ...]]] = {
     "unknown title": (("similar", "xyzzy"), ("no movie is called 'xyzzy'", "nearest titles")),
-    "title of many": (("similar", "story"), ("could be", "by its id")),
+    "title of many": (("similar", "story"), ("is only a part of 32 titles", "by its id")),
     "no title": (("similar",), ("name one movie",)),
     "title and id": (("similar", "odd story 1", "--movie-id", 1), ("name one movie",)),
     "unknown movie id": (("similar", "--movie-id", 999), ("movie 999 is not in the data",)),
@@ -265,6 +265,11 @@ ASKING_CASES: dict[str, tuple[tuple[object, ...], tuple[str, ...]]] = {
     "all users on the screen": (("recommend", "--users", "all"), ("needs --output FILE",)),
     "some users": (("recommend", "--users", "some"), ("--users takes 'all'",)),
     "unknown liked title": (("recommend", "--likes", "xyzzy"), ("no movie is called 'xyzzy'",)),
+    "one of several liked titles": (
+        ("recommend", "--likes", "odd story 1", "--likes", "xyzzy", "--strict"),
+        ("no movie is called 'xyzzy'",),
+    ),
+    "strict without movies": (("recommend", "--user", 1, "--strict"), ("--strict needs --likes",)),
     "output ending": (("recommend", "--user", 1, "--output", "r.xlsx"), (".csv or .parquet",)),
     "output nowhere": (
         ("recommend", "--user", 1, "--output", "/nonexistent/r.csv"),

@@ -135,6 +135,24 @@ def test_recommend_to_one_several_and_new_users(model_folder: Path) -> None:
     assert all(row["movie_id"] % 2 == 0 for row in json.loads(new.stdout))
 
 
+def test_liked_movies_that_are_not_known_are_left_out_and_named(
+    model_folder: Path, tmp_path: Path
+) -> None:
+    asked = ("recommend", "--k", 3, "--model", model_folder, "--json")
+    alone = run(*asked, "--likes", "even story 4")
+    some = run(*asked, "--likes", "xyzzy", "--likes", "evne story 4", "--likes", "story")
+    assert some.stdout == alone.stdout
+    assert "Note: left out: no movie is called 'xyzzy'." in some.stderr
+    assert "Note: left out: 'story' is only a part of 32 titles" in some.stderr
+    assert "For a new user who likes Even story 4 (1990):" in some.stderr
+    table = tmp_path / "history.csv"
+    table.write_text("user,movie\nann,4\nann,900\n", encoding="utf-8")
+    assert json.loads(run(*asked, "--history", table).stdout)
+    strict = run(*asked, "--history", table, "--strict")
+    assert strict.exit_code == 2
+    assert "history.csv: movies that are not in the model: 1, such as 900." in strict.stderr
+
+
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_recommend_to_all_into_a_file(model_folder: Path, tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"recs.{ending}"

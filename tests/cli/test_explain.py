@@ -122,7 +122,8 @@ WRONG = {
     "unknown user": (["--movie-id", 1, "--user", 4711], "user 4711 is not in the data"),
     "user id is a word": (["--movie-id", 1, "--user", "ann"], "users are whole numbers"),
     "unknown movie": (["--movie", "xyzzy", "--user", 3], "no movie is called 'xyzzy'"),
-    "ambiguous movie": (["--movie", "odd story", "--user", 3], "could be 16 movies"),
+    "ambiguous movie": (["--movie", "odd story", "--user", 3], "is only a part of 16 titles"),
+    "strict without likes": (["--movie-id", 1, "--user", 3, "--strict"], "--strict needs --likes"),
     "unknown like": (["--movie-id", 1, "--likes", "xyzzy"], "no movie is called 'xyzzy'"),
     "no rows": (["--movie-id", 1, "--user", 3, "--k", 0], "--k is 0; it must be 1 or more"),
     "fewer than no paths": (

@@ -131,6 +131,12 @@ def test_search_finds_a_movie_and_shows_those_closest(page: Page) -> None:
     expect(page.locator("#card")).to_be_hidden()
 
 
+@pytest.mark.parametrize("typed", ["even story four", "The Even Story: Part IV", "evenstory 4"])
+def test_search_reads_numbers_as_titles_are_read(page: Page, typed: str) -> None:
+    find(page, typed)
+    assert page.locator("#card h2").inner_text() == "Even story 4 (1990)"
+
+
 def test_search_for_nothing_says_so(page: Page) -> None:
     find(page, "xyzzy")
     expect(page.locator("#found")).to_have_text("No movie found.")

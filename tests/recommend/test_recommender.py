@@ -12,7 +12,13 @@ from graphrec import Recommender
 from graphrec.config import Similarity
 from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split
-from graphrec.errors import ConfigError, UnknownIdError
+from graphrec.errors import (
+    AmbiguousTitleError,
+    ConfigError,
+    DataError,
+    DataWarning,
+    UnknownIdError,
+)
 
 Tables = tuple[pd.DataFrame, pd.DataFrame]
 
@@ -77,6 +83,60 @@ def test_new_user_by_titles_and_ids(recommender: Recommender) -> None:
     assert list(table.columns) == ["movie_id", "title", "rank", "score"]
     assert (table["movie_id"] % 2 == 1).all()
     assert not set(table["movie_id"]) & {1, 3, 5}
+
+
+def test_find_returns_the_movie(recommender: Recommender) -> None:
+    found = recommender.find("EVEN story four")
+    assert found["title"] == "Even story 4 (1990)"
+    pd.testing.assert_series_equal(found, recommender.movies.iloc[4])
+    pd.testing.assert_series_equal(found, recommender.find(4))
+    with pytest.raises(AmbiguousTitleError, match="is only a part of 16 titles") as caught:
+        recommender.find("even story")
+    assert len(caught.value.choices) == 16
+
+
+def test_tables_tell_which_movies_were_taken(recommender: Recommender) -> None:
+    four = {"movie_id": 4, "title": "Even story 4 (1990)"}
+    assert recommender.similar("even story 4").attrs == {"movie": four}
+    assert recommender.similar(movie_id=4, by="all").attrs == {"movie": four}
+    table = recommender.recommend(history=["even story 4", 2])
+    two = {"movie_id": 2, "title": "Even story 2 (1990)"}
+    assert table.attrs == {"history": [two, four]}
+    assert recommender.recommend([3]).attrs == {}
+
+
+def test_a_movie_that_had_to_be_guessed_is_named(recommender: Recommender) -> None:
+    taken = pytest.warns(DataWarning, match=r"^'evne story 4' is taken as Even story 4 \(1990\)\.$")
+    with taken:
+        recommender.similar("evne story 4")
+    with taken:
+        recommender.recommend(history="evne story 4")
+    with taken:
+        recommender.explain("evne story 4", user=3)
+    with taken:
+        recommender.explain_similarity("even story 2", "evne story 4")
+
+
+def test_movies_of_a_history_that_are_not_known_are_left_out(recommender: Recommender) -> None:
+    notes: list[str] = []
+    history, ratings = ["xyzzy", "odd story 1", 900, 2], [5, 4, 5, 1]
+    table = recommender.recommend(history=history, ratings=ratings, note=notes.append)
+    same = recommender.recommend(history=[1, 2], ratings=[4, 1])
+    pd.testing.assert_frame_equal(table, same)
+    first, second = notes
+    assert first.startswith("left out: no movie is called 'xyzzy'. The nearest titles: ")
+    assert second.startswith("left out: movie 900 is not in the data")
+    with pytest.raises(UnknownIdError, match="no movie is called 'xyzzy'"):
+        recommender.recommend(history=history, strict=True)
+    with pytest.raises(UnknownIdError, match="no movie is called 'xyzzy'"):
+        recommender.explain(4, history=history, strict=True)
+    with pytest.raises(UnknownIdError, match="no movie is called 'xyzzy'"):
+        recommender.recommend(history=["xyzzy", 900])
+    with pytest.raises(ConfigError, match="3 ratings for 4 movies"):
+        recommender.recommend(history=history, ratings=[5, 4, 5])
+    frame = pd.DataFrame({"user_id": [1, 1], "movie_id": [1, 901]})
+    with pytest.raises(DataError, match="not in the model: 1, such as 901"):
+        recommender.recommend(history=frame, strict=True)
 
 
 def test_one_id_or_title_needs_no_list(recommender: Recommender) -> None:

@@ -16,9 +16,10 @@ from graphrec.data.tables import MOVIE, TITLE
 from graphrec.errors import ConfigError, argument
 from graphrec.formatting import counted
 from graphrec.output import atomic_write, check_output
-from graphrec.recommend.lookup import TitleLookup, spoken
+from graphrec.recommend.lookup import TitleLookup
 from graphrec.recommend.mapping.colours import Colouring, colour_by, default_column, labels_in_words
 from graphrec.recommend.mapping.projection import align, project
+from graphrec.recommend.titles import spoken
 from graphrec.recommend.vectors import MovieEmbeddings, unit_parts
 
 ENDINGS = (".html", ".png", ".csv")

@@ -17,6 +17,7 @@ import numpy as np
 from graphrec.config import Part
 from graphrec.formatting import to_jsonable
 from graphrec.recommend.mapping.colours import OTHER, RAMP
+from graphrec.recommend.titles import NUMBERS, SKIPPED
 from graphrec.recommend.vectors import nearest
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ def _contents(drawn: MovieMap, part: Part) -> dict[str, Any]:
         "counts": f"{len(drawn):,} movies",
         "hasTitles": drawn.has_titles,
         "titles": drawn.title,
+        "numbers": NUMBERS,
+        "skippedWords": sorted(SKIPPED),
         "interactions": _packed(drawn.interactions, "<u4"),
         "facts": list(facts),
         "fact": _packed([facts[fact] for fact in drawn.facts], "<u4"),

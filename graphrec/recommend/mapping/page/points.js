@@ -94,24 +94,40 @@ class Grid {
   }
 }
 
-// Text without case and accents, for the search.
-const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
-const article = /^(the|an?) /;
+// The search lists movies with all words typed, each of which may be unfinished. It reads titles and what is typed as
+// graphrec.recommend.titles does: without case, accents and articles, numbers as digits, "part" before them left out.
+const skipped = new Set(data.skippedWords);
+const numbers = new Map(Object.entries(data.numbers));
+const asDigits = (word, index) => (index === 0 && word.length === 1 ? word : (numbers.get(word) ?? word)); // X-Men
+
+function wordsOf(text) {
+  const plain = text.normalize("NFKD").replace(/\p{M}|['’]/gu, "").toLowerCase();
+  const joined = plain.replace(/(\p{L})\.(?=\p{L}\b)|(\d)(?:,(?=\d{3})|(?:st|nd|rd|th)\b)/gu, "$1$2"); // S.W.A.T., 6th
+  const words = joined.match(/\d+|\p{L}+/gu) ?? [];
+  const kept = words.filter((word) => !skipped.has(word));
+  return kept.length ? kept : words;
+}
+
 let searched = null;
 
 function search(text, most) {
-  const words = plain(text).split(/\s+/).filter(Boolean);
-  if (!words.length) return [];
-  searched ??= data.titles.map(plain);
-  const typed = words.join(" ");
-  const ranked = [[], [], [], []]; // the title, its start, the start of a word, any part
+  const typed = wordsOf(text);
+  const start = typed.map(asDigits).join("");
+  if (!start) return [];
+  searched ??= data.titles.map((title) => {
+    const words = wordsOf(title);
+    const name = wordsOf(title.replace(/ \([^()]*\)/g, "")).map(asDigits).join("");
+    return { words, digits: new Set([...words, ...words.map(asDigits)]), name };
+  });
+  const ranked = [[], [], [], []]; // the title, its start, whole words of it, their starts
   for (const row of popularFirst) {
-    const title = searched[row];
-    if (!words.every((word) => title.includes(word))) continue;
-    const bare = title.replace(article, "");
-    const isTitle = bare.replace(/ \([^()]*\)/g, "") === typed.replace(article, "");
-    const starts = title.startsWith(typed) || bare.startsWith(typed);
-    ranked[isTitle ? 0 : starts ? 1 : title.includes(` ${words[0]}`) ? 2 : 3].push(row);
+    const { words, digits, name } = searched[row];
+    const holds = (word, index) => digits.has(asDigits(word, index));
+    const begins = (word, index) => holds(word, index) || words.some((own) => own.startsWith(word));
+    if (name === start) ranked[0].push(row);
+    else if (name.startsWith(start)) ranked[1].push(row);
+    else if (typed.every(holds)) ranked[2].push(row);
+    else if (typed.every(begins)) ranked[3].push(row);
   }
   return ranked.flat().slice(0, most);
 }
