@@ -174,6 +174,7 @@ class ModelConfig:
     spectral_dim: int = setting(
         1024, "Maximum number of singular vectors of the spectral part; validation chooses.", low=2
     )
+    paths: bool = setting(True, "Add 3-hop paths over other users to the score, in closed form.")
     init_std: float = setting(
         0.01, "Standard deviation of the initial embeddings.", low=0, above=True
     )

@@ -124,11 +124,15 @@ def _say_choices(fitted: Fitted) -> None:
             f"{name} embeddings: {counted(last, 'epoch')} in {duration(part.seconds)},"
             f" best epoch {part.best.number:,}; stopped: {part.stopped}."
         )
-    if fitted.spectral is not None:
-        own = fitted.spectral
+    if (own := fitted.closed_form.spectral_settings) is not None:
         say(
             f"spectral part: {counted(own.dim, 'singular vector')}; exponents"
             f" {own.user_exponent:g} for users and {own.movie_exponent:g} for movies."
+        )
+    if (paths := fitted.closed_form.paths_settings) is not None:
+        say(
+            f"3-hop paths: exponents {paths.history_exponent:g} for the history,"
+            f" {paths.user_exponent:g} for users and {paths.movie_exponent:g} for movies."
         )
     weights = {name: getattr(fitted.model.blend, name) for name in fitted.model.blocks}
     say(

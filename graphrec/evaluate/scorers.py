@@ -10,7 +10,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from graphrec.nn.hybrid import HybridModel
+from graphrec.nn.hybrid import PATHS, HybridModel
 
 
 class ModelScorer:
@@ -44,15 +44,25 @@ class ModelScorer:
 
     def score(self, users: np.ndarray) -> Tensor:
         """Scores of all movies for some of the N users, float32 [len(users), M]."""
-        return self._vectors(users) @ self._movies.T
+        scores = self._vectors(users) @ self._movies.T
+        return scores.add_(self._paths(users)) if self.model.blend.paths else scores
 
-    def score_blocks(self, users: np.ndarray) -> dict[str, Tensor]:
-        """The same by block (`graphrec.nn.hybrid.BLOCKS`), whose sum is the score."""
+    def score_blocks(self, users: np.ndarray, *, paths: bool = True) -> dict[str, Tensor]:
+        """The same by block (`graphrec.nn.hybrid.BLOCKS`) and by `PATHS`; their sum is the score.
+
+        Args:
+            users: as for `score`.
+            paths: whether `PATHS` is wanted, which costs most.
+        """
         own = self._vectors(users)
-        return {
+        blocks = {
             name: own[:, columns] @ self._movies[:, columns].T
             for name, columns in self.model.columns.items()
         }
+        return {**blocks, PATHS: self._paths(users)} if paths else blocks
+
+    def _paths(self, users: np.ndarray) -> Tensor:
+        return self.model.blend.paths * self.model.paths.scores(self.history[users])
 
     def _vectors(self, users: np.ndarray) -> Tensor:
         which = None if self._users is None else self._users[users]

@@ -70,17 +70,27 @@ class KernelRidge:
         """The same vectors [M, D] with those of movies without interactions as predicted."""
         if not len(self.movie) or not vectors.shape[1]:
             return vectors
+        imputed = vectors.copy()
+        imputed[self.movie] = self._predict(vectors[self.landmark].astype(np.float64))
+        return imputed
+
+    def shares(self) -> np.ndarray:
+        """How much of each landmark's vector each predicted movie gets, float32 [N, L]."""
+        return self._predict(np.eye(len(self.landmark))).astype(np.float32)
+
+    def _predict(self, vectors: np.ndarray) -> np.ndarray:
+        """Vectors [N, D] of the movies that are predicted, from those of the landmarks [L, D]."""
         from scipy.linalg import cho_solve
 
-        imputed = vectors.copy()
-        weighted = cho_solve((self.factor, True), vectors[self.landmark].astype(np.float64))
+        if not len(self.movie):
+            return vectors[:0]
+        weighted = cho_solve((self.factor, True), vectors)
         landmarks = self.features[self.landmark]
-        for start in range(0, len(self.movie), _BLOCK):
-            rows = self.movie[start : start + _BLOCK]
-            imputed[rows] = (
-                np.exp(-_distances(self.features[rows], landmarks) / self.scale) @ weighted
-            )
-        return imputed
+        blocks = [
+            np.exp(-_distances(self.features[rows], landmarks) / self.scale) @ weighted
+            for rows in np.split(self.movie, range(_BLOCK, len(self.movie), _BLOCK))
+        ]
+        return np.concatenate(blocks)
 
 
 def _distances(left: np.ndarray, right: np.ndarray) -> np.ndarray:

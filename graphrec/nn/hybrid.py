@@ -1,9 +1,9 @@
 r"""The model: what a user's and a movie's vectors are, and so what a score is.
 
-.. math:: s(u, i) = \langle x_u, y_i \rangle
+.. math:: s(u, i) = \langle x_u, y_i \rangle + a_6 \, p(u, i)
 
 The two vectors are made of blocks of columns that stand side by side, so a score is the sum of the
-blocks' inner products:
+blocks' inner products, and of p, which is linear in the user's history:
 
 ======================  ====================================================  =====================
 block                   user :math:`x_u`                                      movie :math:`y_i`
@@ -20,15 +20,19 @@ block                   user :math:`x_u`                                      mo
   without interactions get the mean of the others'.
 - :math:`v` likewise from the movies' metadata, through a linear map.
 - :math:`s` are singular vectors of the interaction matrix, in closed form (`Spectral`).
+- :math:`p` counts 3-hop paths from the user's movies over other users to the movie
+  (`LinkPropagation`). As an inner product it would have a column for every user.
 - :math:`d_i` counts a movie's interactions. Softmax on cosines with popular movies as negatives
   learns what a user likes beyond what everybody does; this puts the latter back.
 - :math:`a` is the `Blend`, chosen on validation.
 
 **Movies without interactions** (cold-start) have :math:`v_i` from their own metadata; if the model
-has that block, their :math:`z_i`, :math:`s_i` and :math:`\ln d_i` are imputed: predicted from
-metadata by the movies that have interactions (`graphrec.nn.coldstart`). Else they are 0.
+has that block, their :math:`z_i`, :math:`s_i`, :math:`\ln d_i` and :math:`p(u, i)` are
+imputed: predicted from metadata by the movies that have interactions (`graphrec.nn.coldstart`).
+Else they are 0.
 
-**New users** are folded in without training: :math:`s_u` is a sum over the history already, and
+**New users** are folded in without training: :math:`s_u` and :math:`p` are sums over the history
+already, and
 
 .. math:: z_u = \frac{1}{\sqrt{\sum_i w_i}}
                 \sum_{i \in H_u} w_i \frac{d_i}{d_i + \kappa} \frac{z_i}{\|z_i\|} B
@@ -38,7 +42,7 @@ regression, over the training users, of their embeddings on their histories. For
 the same without the factor in d: metadata need no interactions to be trusted.
 
 Each vector of a user is the sum of one summand per movie of the history and of a rest
-(`HybridModel.user_summands`), so every score splits exactly.
+(`HybridModel.user_summands`), as p is (`LinkPropagation.summands`), so every score splits exactly.
 """
 
 from __future__ import annotations
@@ -55,6 +59,7 @@ from torch.nn import functional
 
 from graphrec.config import NodeState
 from graphrec.nn.coldstart import KernelRidge, predict_log_degree
+from graphrec.nn.paths import LinkPropagation
 from graphrec.nn.propagation import Adjacency
 from graphrec.nn.spectral import Spectral
 from graphrec.nn.towers import Tower
@@ -63,8 +68,9 @@ if TYPE_CHECKING:
     import scipy.sparse as sp
 
 ID, METADATA, SPECTRAL = NodeState.ID.value, NodeState.METADATA.value, "spectral"
-POPULARITY, UNRATED = "popularity", "unrated"
+POPULARITY, UNRATED, PATHS = "popularity", "unrated", "paths"
 BLOCKS = (ID, METADATA, SPECTRAL, POPULARITY, UNRATED)
+"""Those of the vectors; `PATHS` stands beside them."""
 
 PENALTY = 0.03
 """Of the ridge regression that folds in, relative to the mean variance of its inputs."""
@@ -84,6 +90,7 @@ class Blend:
     spectral: float = 0.0
     popularity: float = 0.0
     unrated: float = 0.0
+    paths: float = 0.0
 
     def __repr__(self) -> str:
         weights = ", ".join(f"{name}={weight:.3g}" for name, weight in asdict(self).items())
@@ -243,9 +250,9 @@ def _fit_fold_in(matrix: sp.csr_array, users: Tensor, movies: Tensor, trust: Ten
 class HybridModel(nn.Module):
     """The model, see the module's docstring for its maths.
 
-    Everything that is asked of a model comes from `user_vectors` and `movie_vectors`: validation,
-    evaluation, recommendations, explanations, exports, new users and new movies. It is saved and
-    loaded as its ``state_dict`` and `settings`.
+    Everything that is asked of a model comes from `user_vectors`, `movie_vectors` and `paths`:
+    validation, evaluation, recommendations, explanations, exports, new users and new movies. It is
+    saved and loaded as its ``state_dict`` and `settings`.
 
     Args:
         learned: by part, ``id`` or ``metadata`` or both.
@@ -255,6 +262,7 @@ class HybridModel(nn.Module):
         log_degree: their logarithm, predicted where there are none, [M].
         blend: the weight of each block.
         cosine: whether ID and metadata embeddings are compared by cosine, else by inner product.
+        paths: without interactions by default.
     """
 
     features: Tensor
@@ -271,10 +279,12 @@ class HybridModel(nn.Module):
         log_degree: Tensor,
         blend: Blend | None = None,
         cosine: bool = True,
+        paths: LinkPropagation | None = None,
     ) -> None:
         super().__init__()
         self.learned: Any = nn.ModuleDict(dict(learned))
         self.spectral = spectral
+        self.paths = LinkPropagation.empty(len(degree)) if paths is None else paths
         self.register_buffer("features", features)
         self.register_buffer("degree", degree.float())
         self.register_buffer("log_degree", log_degree)
@@ -290,13 +300,14 @@ class HybridModel(nn.Module):
         degree: np.ndarray,
         blend: Blend | None = None,
         cosine: bool = True,
+        paths: LinkPropagation | None = None,
     ) -> HybridModel:
         """A model of parts that were made on the same interactions.
 
         With a metadata part, the other blocks of movies without interactions are imputed.
 
         Args:
-            learned, spectral, blend, cosine: as for the class.
+            learned, spectral, blend, cosine, paths: as for the class.
             features: [M, F].
             degree: interactions of each movie, [M].
         """
@@ -311,6 +322,7 @@ class HybridModel(nn.Module):
             ),
             blend=blend,
             cosine=cosine,
+            paths=paths,
         )
         return model.impute() if use_metadata else model
 
@@ -334,8 +346,9 @@ class HybridModel(nn.Module):
 
     @property
     def blocks(self) -> tuple[str, ...]:
-        """The blocks that the model has a part for."""
-        return tuple(name for name, own in self.columns.items() if own.stop > own.start)
+        """What the model has a part for: blocks of the vectors, and `PATHS`."""
+        names = [name for name, own in self.columns.items() if own.stop > own.start]
+        return tuple(names if self.paths.is_empty else [*names, PATHS])
 
     def extra_repr(self) -> str:
         return f"{self.num_movies:,} movies, {self.blend}, cosine={self.cosine}"
@@ -420,7 +433,7 @@ class HybridModel(nn.Module):
 
     @torch.no_grad()
     def impute(self, start: int = 0) -> HybridModel:
-        """The same with ID and spectral vectors of unrated movies predicted from metadata.
+        """The same with ID and spectral vectors, and paths, of unrated movies predicted.
 
         Args:
             start: the first movie that may be predicted; those before it are left alone.
@@ -433,7 +446,8 @@ class HybridModel(nn.Module):
         weight = self.spectral.history_weight.clone()
         weight[torch.from_numpy(ridge.movie)] = 0  # a prediction says nothing of who rates it
         movie = torch.from_numpy(ridge.impute(self.spectral.movie.numpy()))
-        return self._replace(learned, Spectral(movie, weight, self.spectral.filter))
+        spectral = Spectral(movie, weight, self.spectral.filter)
+        return self._replace(learned, spectral, paths=self.paths.impute(ridge))
 
     @torch.no_grad()
     def add_movies(self, features: np.ndarray) -> HybridModel:
@@ -461,6 +475,7 @@ class HybridModel(nn.Module):
             features=every,
             degree=degree,
             log_degree=torch.cat([self.log_degree, torch.from_numpy(predicted)]),
+            paths=self.paths.add_movies(number),
         )
         return longer.impute(self.num_movies) if METADATA in learned else longer
 
@@ -473,6 +488,7 @@ class HybridModel(nn.Module):
             "log_degree": self.log_degree,
             "blend": self.blend,
             "cosine": self.cosine,
+            "paths": self.paths,
         }
         return HybridModel(learned, spectral, **(own | changes))
 
@@ -493,10 +509,14 @@ class HybridModel(nn.Module):
             own = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
             if own:
                 learned[part] = LearnedVectors(**own, half_trust=half_trust)
-        names = ("movie", "history_weight", "filter")
+        spectral, paths = (
+            {k.removeprefix(own): v for k, v in state.items() if k.startswith(own)}
+            for own in ("spectral.", "paths.")
+        )
         return cls(
             learned,
-            Spectral(*(state[f"spectral.{name}"] for name in names)),
+            Spectral(**spectral),
+            paths=LinkPropagation(**paths),
             features=state["features"],
             degree=state["degree"],
             log_degree=state["log_degree"],

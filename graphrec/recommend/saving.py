@@ -182,7 +182,13 @@ def _manifest(
             },
         },
         "score": fitted.model.settings(),
-        "spectral": None if fitted.spectral is None else asdict(fitted.spectral),
+        **{
+            name: None if chosen is None else asdict(chosen)
+            for name, chosen in (
+                ("spectral", fitted.closed_form.spectral_settings),
+                ("paths", fitted.closed_form.paths_settings),
+            )
+        },
         "metrics": {"valid": {"ndcg@20": fitted.valid}},
         "versions": {
             "python": platform.python_version(),

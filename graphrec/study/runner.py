@@ -16,12 +16,12 @@ from graphrec.evaluate.baselines import ItemKNN, Popularity, metadata_knn
 from graphrec.evaluate.classical import EASE, TRIALS, Classical, fit_classical
 from graphrec.evaluate.ranking import Scorer
 from graphrec.evaluate.scorers import EmbeddingScorer, ModelScorer
-from graphrec.nn.spectral import Spectral
 from graphrec.study.arms import Arm, Features, Simple
 from graphrec.study.geometry import describe_geometry, metadata_fractions
 from graphrec.study.meter import Meter
 from graphrec.study.settings import TEMPERATURES, StudySettings
 from graphrec.study.subsets import by_ratings
+from graphrec.train.closed_form import ClosedForm
 from graphrec.train.data import Change
 from graphrec.train.trainer import (
     Callbacks,
@@ -31,7 +31,7 @@ from graphrec.train.trainer import (
     find_device,
     train_part,
 )
-from graphrec.train.validation import choose_blend, choose_spectral
+from graphrec.train.validation import choose_blend
 
 Facts = dict[str, Any]
 _DEFAULT_TRIAL = 1
@@ -112,23 +112,22 @@ class Runner:
         trained = [self._part(part, arm.layers, arm.features) for part in method.parts]
         parts, experiment = [part for part, _ in trained], self.experiment(arm.features)
         final, chosen = experiment.final, {}
-        spectral = Spectral.empty(final.num_movies)
+        closed = ClosedForm.empty(final.num_movies)
         with Meter() as blending:
             if arm.spectral:
-                dim = ModelConfig().spectral_dim
-                settings, spectral = choose_spectral(experiment.validator, dim, self.seed)
-                chosen = {"spectral": asdict(settings)}
-            on_train = combine(parts, spectral, experiment.train, on_train=True)
+                closed = ClosedForm.choose(experiment.validator, ModelConfig(), self.seed)
+                settings = {"spectral": closed.spectral_settings, "paths": closed.paths_settings}
+                chosen = {name: asdict(own) for name, own in settings.items() if own is not None}
+            on_train = combine(parts, closed, experiment.train, on_train=True)
             candidates = parts[0].popularity_candidates
             blend, _ = choose_blend(experiment.validator, on_train, candidates)
-            if arm.spectral:
-                spectral = Spectral.fit(final.matrix, settings, self.seed)
-            model = combine(parts, spectral, final, blend=blend)
+            closed = closed.fit(final.matrix, self.seed)
+            model = combine(parts, closed, final, blend=blend)
         scorer = ModelScorer(model, final.full_history)
         parameters = sum(p.numel() for part in parts for p in part.tower.parameters())
         facts: Facts = {
-            "parameters": parameters + spectral.movie.numel(),
-            "bytes_per_user": 4.0 * (sum(part.final.dim for part in parts) + spectral.dim),
+            "parameters": parameters + closed.spectral.movie.numel(),
+            "bytes_per_user": 4.0 * (sum(part.final.dim for part in parts) + closed.spectral.dim),
             "seconds": sum(part.seconds for part in parts) + blending.seconds,
             "memory": max(meter.memory for meter in (blending, *(meter for _, meter in trained))),
             "chosen": {

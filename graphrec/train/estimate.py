@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from graphrec.config import Loss, ModelConfig, TrainConfig
 from graphrec.nn.spectral import MAX_FLOATS
-from graphrec.train.validation import COARSE_DIM
+from graphrec.train.closed_form import COARSE_DIM
 
 # Fitted to runs on two cores of a server, see benchmarks/RESULTS.md; bytes and operations a second.
 GATHER, SWEEP, MULTIPLY, SPARSE = 40e9, 12e9, 60e9, 2e9

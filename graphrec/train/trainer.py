@@ -25,16 +25,12 @@ from graphrec.graph import RATES
 from graphrec.nn.hybrid import POPULARITY, Blend, HybridModel, LearnedVectors
 from graphrec.nn.neighbors import NeighborSampler
 from graphrec.nn.sampling import PositiveLists, UserBatches
-from graphrec.nn.spectral import Spectral, SpectralSettings
+from graphrec.nn.spectral import Spectral
 from graphrec.nn.towers import Tower
+from graphrec.train.closed_form import ClosedForm
 from graphrec.train.data import Change, TrainingData
 from graphrec.train.objective import OBJECTIVES
-from graphrec.train.validation import (
-    QUICK_USERS,
-    Validator,
-    choose_blend,
-    choose_spectral,
-)
+from graphrec.train.validation import QUICK_USERS, Validator, choose_blend
 
 INTERRUPTED = "interrupted"
 EPOCHS_WITHOUT_VALIDATION = 50
@@ -173,7 +169,7 @@ class Fitted:
         model_config, train_config: the settings it was made with, the latter filled in.
         given_config: the latter as it was given.
         ignored: metadata columns that were left out.
-        spectral: the settings of the spectral part; None without one.
+        closed_form: its parts in closed form, and their settings.
         parts: the trained towers by name, ``id``, ``metadata`` or both.
         valid: validation NDCG@20 of the model made of the training part; NaN without a validation
             part.
@@ -188,7 +184,7 @@ class Fitted:
     train_config: TrainConfig
     given_config: TrainConfig = field(repr=False)
     ignored: tuple[str, ...]
-    spectral: SpectralSettings | None
+    closed_form: ClosedForm = field(repr=False)
     parts: dict[str, TrainedPart] = field(repr=False)
     valid: float
     stopped: str
@@ -249,12 +245,9 @@ def fit(
             argument("node_state", NodeState.METADATA),
             " needs metadata, and no column gives a feature.",
         )
-    settings: SpectralSettings | None = None
-    if model_config.spectral:
-        callbacks.on_stage("spectral part", None)
-        settings, spectral = choose_spectral(validator, model_config.spectral_dim, config.seed)
-    else:
-        spectral = Spectral.empty(final.num_movies)
+    if model_config.spectral or model_config.paths:
+        callbacks.on_stage("closed-form parts", None)
+    closed = ClosedForm.choose(validator, model_config, config.seed)
     wanted = model_config.node_state.parts
     if not final.features.shape[1]:
         wanted = tuple(part for part in wanted if part is NodeState.ID) or wanted
@@ -270,21 +263,21 @@ def fit(
             break
     stopped = next((part.stopped for part in parts if part.interrupted), parts[0].stopped)
     try:
-        model = combine(parts, spectral, experiment.train, on_train=True)
+        model = combine(parts, closed, experiment.train, on_train=True)
         blend, valid = choose_blend(validator, model, parts[0].popularity_candidates)
     except KeyboardInterrupt:  # what there is without a choice
-        stopped, parts, settings = INTERRUPTED, parts[:1], None
-        spectral, valid = Spectral.empty(final.num_movies), parts[0].best.valid
+        stopped, parts = INTERRUPTED, parts[:1]
+        closed, valid = ClosedForm.empty(final.num_movies), parts[0].best.valid
         blend = Blend(popularity=parts[0].best.popularity)
-    if settings is not None and validator.can_score:
+    if validator.can_score:
         try:
-            spectral = Spectral.fit(final.matrix, settings, config.seed)
-        except KeyboardInterrupt:  # keep the one of the training part
+            closed = closed.fit(final.matrix, config.seed)
+        except KeyboardInterrupt:  # keep those of the training part
             stopped = INTERRUPTED
     try:
-        model = combine(parts, spectral, final, blend=blend)
+        model = combine(parts, closed, final, blend=blend)
     except KeyboardInterrupt:  # it takes a moment, and nothing is worth losing for that
-        stopped, model = INTERRUPTED, combine(parts, spectral, final, blend=blend)
+        stopped, model = INTERRUPTED, combine(parts, closed, final, blend=blend)
     return Fitted(
         model=model,
         history=final.full_history,
@@ -293,7 +286,7 @@ def fit(
         train_config=config,
         given_config=given,
         ignored=ignore,
-        spectral=settings,
+        closed_form=closed,
         parts={part.name: part for part in parts},
         valid=valid,
         stopped=stopped,
@@ -303,7 +296,7 @@ def fit(
 
 def combine(
     parts: Sequence[TrainedPart],
-    spectral: Spectral,
+    closed: ClosedForm,
     data: TrainingData,
     *,
     on_train: bool = False,
@@ -313,18 +306,19 @@ def combine(
 
     Args:
         parts: by ID, by metadata, or both in this order.
-        spectral: of the same data; without columns if there is none.
+        closed: of the same data.
         data: that they were made of.
         on_train: whether that is the training part alone.
         blend: the weight of each.
     """
     return HybridModel.assemble(
         {part.name: part.on_train if on_train else part.final for part in parts},
-        spectral,
+        closed.spectral,
         features=data.features,
         degree=data.degree,
         blend=blend,
         cosine=parts[0].config.cosine,
+        paths=closed.paths,
     )
 
 
@@ -544,7 +538,7 @@ class Trainer:
             scorer = ModelScorer(model, validator.history)
 
             def score(users: np.ndarray) -> Iterator[Tensor]:
-                blocks = scorer.score_blocks(users)
+                blocks = scorer.score_blocks(users, paths=False)
                 own, added = blocks[self.part.value], blocks[POPULARITY]
                 return (own + weight * added for weight in weights)
 

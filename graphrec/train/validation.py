@@ -1,11 +1,10 @@
-"""What validation measures, and what it chooses: the spectral part, and the blend of all parts."""
+"""What validation measures, and the blend of all parts that it chooses."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -18,26 +17,22 @@ from graphrec.evaluate.metrics import ndcg_at_k
 from graphrec.evaluate.ranking import RankedBlock, Scorer, rank_all
 from graphrec.evaluate.report import hits
 from graphrec.evaluate.scorers import ModelScorer
-from graphrec.nn.hybrid import BLOCKS, ID, METADATA, Blend, HybridModel
-from graphrec.nn.spectral import Decomposition, Spectral, SpectralSettings
+from graphrec.nn.hybrid import BLOCKS, ID, METADATA, PATHS, Blend, HybridModel
 
 VALID_K = 20
 QUICK_USERS = 2_000
 """Enough users to see an epoch's progress by; the blend is chosen by all of them."""
 
-EXPONENTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
-COARSE_DIM = 256
-"""Columns by which exponents are compared: far cheaper than all, with the same order."""
-SMALLEST_DIM = 8
-
 METADATA_FRACTIONS = (0.02, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 """Candidates for the metadata weight, as its fraction beside the ID part, both of the same standard
 deviation over movies. Never 0: it is what ranks movies with few interactions."""
-SPECTRAL_FRACTIONS = (0.0, 0.1, 0.15, 0.2, 0.3, 0.45, 0.7, 1.0, 1.5)
+SPECTRAL_FRACTIONS = (0.0, 0.1, 0.15, 0.2, 0.3, 0.45, 0.7, 1.0, 1.5, 2.2)
 """Candidates for the spectral weight, in standard deviations of the learned scores."""
+PATHS_FRACTIONS = (0.0, 0.1, 0.15, 0.2, 0.3, 0.45, 0.7, 1.0, 1.5, 2.2, 3.3)
+"""Candidates for the weight of 3-hop paths, in standard deviations of the other scores."""
 UNRATED_FRACTIONS = tuple(np.linspace(-1, 3, 17).tolist())
 """Candidates for the weight of unrated movies, in standard deviations of rated movies' scores."""
-DEFAULT_METADATA, DEFAULT_SPECTRAL = 0.4, 0.02  # weights without validation
+DEFAULT_METADATA, DEFAULT_SPECTRAL, DEFAULT_PATHS = 0.4, 0.02, 0.02  # without validation
 _STD_USERS = 256
 
 
@@ -140,81 +135,6 @@ class Validator:
         )
 
 
-# --- the spectral part
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Candidate:
-    ndcg: float
-    settings: SpectralSettings
-    spectral: Spectral
-
-
-def choose_spectral(validator: Validator, dim: int, seed: int) -> tuple[SpectralSettings, Spectral]:
-    """The best spectral part of the training interactions, of at most `dim` columns.
-
-    First the two exponents, one after the other, each moved to whichever side is better, with few
-    columns; then, with all of them, how many to keep. Without validation the defaults are taken.
-    """
-    start = SpectralSettings(min(dim, COARSE_DIM))
-    if not validator.can_score:
-        spectral = Spectral.fit(validator.matrix, start, seed)
-        return replace(start, dim=spectral.dim), spectral
-    best = _best_size(validator, start, _coarse(validator, start, seed))
-    for name in ("movie_exponent", "user_exponent"):
-        best = _move(validator, best, name, seed)
-    whole = replace(best.settings, dim=dim)
-    best = _best_size(validator, whole, Decomposition.fit(validator.matrix, whole, seed))
-    return best.settings, best.spectral
-
-
-def _coarse(validator: Validator, settings: SpectralSettings, seed: int) -> Decomposition:
-    """Good enough to compare exponents by."""
-    return Decomposition.fit(validator.matrix, settings, seed, iterations=2)
-
-
-def _move(validator: Validator, best: _Candidate, name: str, seed: int) -> _Candidate:
-    """Move one exponent down, or else up, for as long as that helps."""
-    begin = EXPONENTS.index(getattr(best.settings, name))
-    for step in (-1, 1):
-        index = begin + step
-        while 0 <= index < len(EXPONENTS):
-            exponent: dict[str, Any] = {name: EXPONENTS[index]}
-            settings = replace(best.settings, **exponent)
-            other = _try(validator, _coarse(validator, settings, seed), settings)
-            if other.ndcg <= best.ndcg:
-                break
-            best, index = other, index + step
-        if getattr(best.settings, name) != EXPONENTS[begin]:
-            break
-    return best
-
-
-def _best_size(
-    validator: Validator, settings: SpectralSettings, decomposition: Decomposition
-) -> _Candidate:
-    """The best of one decomposition: half as many columns for as long as it helps."""
-    dim, best = len(decomposition.singular), None
-    while best is None or dim >= SMALLEST_DIM:
-        other = _try(validator, decomposition, replace(settings, dim=dim))
-        if best is not None and other.ndcg <= best.ndcg:
-            break
-        best, dim = other, dim // 2
-    return best
-
-
-def _try(
-    validator: Validator, decomposition: Decomposition, settings: SpectralSettings
-) -> _Candidate:
-    spectral = Spectral.from_decomposition(decomposition, validator.matrix, settings)
-    degree = np.asarray(validator.matrix.sum(axis=0))
-    nothing = np.zeros((len(degree), 0), np.float32)
-    blend = Blend(spectral=1.0)
-    model = HybridModel.assemble({}, spectral, features=nothing, degree=degree, blend=blend)
-    ndcg = validator.ndcg(ModelScorer(model, validator.history))
-    return _Candidate(ndcg, settings, spectral)
-
-
 # --- the blend
 
 
@@ -223,9 +143,9 @@ def choose_blend(
 ) -> tuple[Blend, float]:
     """The best weights of a model's parts, and its NDCG@20 with them.
 
-    First the metadata weight beside the ID part, then the spectral one, then popularity's, all by
-    movies with training interactions: others follow by their metadata. Last, if validation holds
-    movies without, how high these rank.
+    First the metadata weight beside the ID part, then the spectral one, then that of paths, then
+    popularity's, all by movies with training interactions: others follow by their metadata. Last,
+    if validation holds movies without, how high these rank.
 
     Args:
         validator: with the interactions that the parts were made of.
@@ -238,12 +158,14 @@ def choose_blend(
     if not by_rated.can_score:
         metadata = DEFAULT_METADATA if has_id and has_metadata else blend.metadata
         return replace(blend, metadata=metadata, spectral=DEFAULT_SPECTRAL), math.nan
-    unit = model.with_blend(Blend(**dict.fromkeys(BLOCKS, 1.0)))
+    unit = model.with_blend(Blend(**dict.fromkeys([*BLOCKS, PATHS], 1.0)))
     search = _BlendSearch(by_rated, ModelScorer(unit, validator.history))
     if has_id and has_metadata:
         blend = search.with_metadata(blend)
     if model.spectral.dim:
         blend = search.with_spectral(blend)
+    if not model.paths.is_empty:
+        blend = search.with_paths(blend)
     blend = search.with_popularity(blend, popularity)
     search = replace(search, validator=validator)
     if has_metadata and validator.has_unrated:
@@ -260,9 +182,9 @@ class _BlendSearch:
 
     def scores(self, users: np.ndarray, blends: Sequence[Blend]) -> Iterator[Tensor]:
         """Scores of some users by each blend."""
-        blocks = self.scorer.score_blocks(users)
+        blocks = self.scorer.score_blocks(users, paths=any(blend.paths for blend in blends))
         for blend in blends:
-            weights = {name: getattr(blend, name) for name in BLOCKS}
+            weights = {name: getattr(blend, name) for name in [*BLOCKS, PATHS]}
             total = torch.zeros_like(blocks[ID])
             for name, weight in weights.items():
                 if weight:
@@ -297,6 +219,11 @@ class _BlendSearch:
         """The best weight of the spectral part beside the learned ones."""
         std = self.std(blend)
         return self.best([replace(blend, spectral=f * std) for f in SPECTRAL_FRACTIONS])
+
+    def with_paths(self, blend: Blend) -> Blend:
+        """The best weight of 3-hop paths beside everything before."""
+        std = self.std(blend)
+        return self.best([replace(blend, paths=f * std) for f in PATHS_FRACTIONS])
 
     def with_popularity(self, blend: Blend, candidates: Sequence[float]) -> Blend:
         """The best weight of popularity; the present one where they are equal."""
