@@ -23,7 +23,7 @@ Note = Callable[[str], None]
 """Takes one sentence about a harmless repair."""
 
 Columns = Callable[[list[str], str], Collection[str]]
-"""Of a text file's column names (and its own name), those that are read just as written."""
+"""Takes a text file's column names and its own name; gives the columns to read as written."""
 
 TEXT_SUFFIXES = {".csv", ".tsv", ".txt", ".dat", ".data", ".item", ".psv"}
 PARQUET_SUFFIXES = {".parquet", ".pq"}

@@ -61,7 +61,7 @@ class Interactions:
         return len(self) / max(1, self.num_users * self.num_movies)
 
     def only(self, rows: np.ndarray) -> Interactions:
-        """Those of some rows; all users and movies stay."""
+        """The interactions of some rows; all users and movies stay."""
         rating = None if self.rating is None else self.rating[rows]
         timestamp = None if self.timestamp is None else self.timestamp[rows]
         edges = self.user[rows], self.movie[rows], rating, timestamp

@@ -35,7 +35,7 @@ class MovieEmbeddings:
 
     @classmethod
     def from_state(cls, state: Mapping[str, np.ndarray]) -> MovieEmbeddings:
-        """Of a model's ``state_dict`` as arrays: movies can be compared without loading torch."""
+        """Those in a model's ``state_dict`` as arrays, so that comparing movies needs no torch."""
         degree = state["degree"]
         none = np.zeros((len(degree), 0), np.float32)
         by_id, by_metadata = (
@@ -45,7 +45,7 @@ class MovieEmbeddings:
 
     @classmethod
     def of_model(cls, model: HybridModel) -> MovieEmbeddings:
-        """Of a model in memory."""
+        """Those of a model in memory."""
         return cls.from_state({name: own.numpy() for name, own in model.state_dict().items()})
 
     def is_imputed(self, movie: int) -> bool:

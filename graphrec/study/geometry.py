@@ -20,7 +20,7 @@ from graphrec.nn.hybrid import ID, POPULARITY
 
 NEIGHBORS = 10
 WELL_RATED = 20
-"""Of movies with more ratings than this the embedding is more signal than noise."""
+"""Movies with more ratings than this have embeddings that are more signal than noise."""
 FOLDS = 5
 MAX_MOVIES = 20_000  # beyond that, neighbors are found for a random sample
 _SCORED_USERS = 256

@@ -10,7 +10,7 @@ from graphrec.errors import ConfigError, argument
 from graphrec.study.arms import Group
 
 TEMPERATURES = (0.08, 0.12, 0.18, 0.27)
-"""Of the loss: what every graph part is tuned over, as many settings as any tuned method has."""
+"""What every graph part is tuned over: as many settings as each other tuned method has."""
 
 
 @dataclass(frozen=True, slots=True)

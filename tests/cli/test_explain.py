@@ -75,7 +75,7 @@ def test_a_rated_movie_is_explained_and_said_to_be(model_folder: Path) -> None:
     recommender = Recommender.load(model_folder)
     movie = recommender.history[[3]].indices[0]
     done = explain(model_folder, "--user", 3, "--movie-id", movie)
-    assert "who has rated it already: it would be rank" in done.stdout
+    assert "who has rated it already; otherwise it would be rank" in done.stdout
 
 
 def test_two_movies(model_folder: Path) -> None:

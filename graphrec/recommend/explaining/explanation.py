@@ -90,10 +90,10 @@ class Explanation:
     def sentence(self) -> str:
         """The score in words."""
         user = NEW_USER if self.user_id is None else f"user {self.user_id}"
-        seen = ", who has rated it already: it would be" if self.rated else ":"
+        seen = ", who has rated it already; otherwise it would be" if self.rated else ":"
         return (
             f"{self.title} scores {self.score:.4f} for {user}{seen} rank {self.rank:,} of"
-            f" {self.num_ranked:,} among the movies not rated yet."
+            f" {self.num_ranked:,} movies not rated yet."
         )
 
     @property
