@@ -58,15 +58,21 @@ class SplitKind(StrEnum):
 
 
 class NodeState(StrEnum):
-    """Which embeddings a movie has: one learned by ID, one learned from its metadata, or both."""
+    """Which embeddings a movie has: one learned by ID, one learned from its metadata, or both.
+
+    With ``none`` the model consists of its closed-form parts alone.
+    """
 
     ID_METADATA = "id+metadata"
     ID = "id"
     METADATA = "metadata"
+    NONE = "none"
 
     @property
     def parts(self) -> tuple[NodeState, ...]:
         """The single parts, each of which is trained on its own."""
+        if self is NodeState.NONE:
+            return ()
         both = (NodeState.ID, NodeState.METADATA)
         return both if self is NodeState.ID_METADATA else (self,)
 
@@ -143,6 +149,11 @@ class Projection(StrEnum):
     UMAP = "umap"
 
 
+TEMPERATURES = (0.2, 0.12, 0.3)
+"""Temperatures of the softmax loss that validation chooses from, the first without validation."""
+DEFAULT_TEMPERATURE = TEMPERATURES[0]
+
+
 def setting(
     default: Any,
     help: str,
@@ -203,7 +214,9 @@ class TrainConfig:
         Negatives.IN_BATCH, "Where negatives of the softmax loss come from."
     )
     num_negatives: int = setting(2048, "Negatives of the softmax loss per batch.", low=1)
-    temperature: float = setting(0.12, "Temperature of the softmax loss.", low=0, above=True)
+    temperature: float | None = setting(
+        None, "Temperature of the softmax loss; by default validation chooses.", low=0, above=True
+    )
     logq_correction: float = setting(
         0.5,
         "Strength of the logQ correction of in-batch negatives, from 0 (none) to 1 (full).",
@@ -259,7 +272,19 @@ class TrainConfig:
         BPR learns popularity itself, as the lengths of its vectors, so it needs none.
         """
         fractions = (0.0, 0.25, 0.5, 0.75, 1.0) if self.cosine else (0.0,)
-        return tuple(fraction * self.temperature for fraction in fractions)
+        return tuple(fraction * (self.temperature or DEFAULT_TEMPERATURE) for fraction in fractions)
+
+    @property
+    def candidates(self) -> tuple[TrainConfig, ...]:
+        """The same with every temperature that validation chooses from; itself if one is given.
+
+        A low temperature fits each user's own interactions, a high one the many: which is better
+        depends on the data, and on how many interactions there are to learn from.
+        """
+        if self.temperature is not None:
+            return (self,)
+        tried = TEMPERATURES if self.loss is Loss.SOFTMAX else (DEFAULT_TEMPERATURE,)
+        return tuple(replace(self, temperature=temperature) for temperature in tried)
 
     def for_users(self, num_users: int) -> TrainConfig:
         """The same with everything filled in that depends on the number of users."""
@@ -313,7 +338,7 @@ def _check(config: ModelConfig | TrainConfig) -> None:
         if low is None:
             continue
         for number in value if isinstance(value, tuple) else (value,):
-            whole = isinstance(one.default, (int, tuple)) or one.default is None
+            whole = "float" not in str(one.type)
             if isinstance(number, bool) or not isinstance(number, Integral if whole else Real):
                 a_number = "a whole number" if whole else "a number"
                 raise ConfigError(named, f" is {number!r}; it must be {a_number}.")

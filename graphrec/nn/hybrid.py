@@ -329,7 +329,7 @@ class HybridModel(nn.Module):
     @property
     def num_users(self) -> int:
         """U, the users of the training."""
-        return len(next(iter(self.learned.values())).user)
+        return max([len(self.paths.user_weight), *(len(own.user) for own in self.learned.values())])
 
     @property
     def num_movies(self) -> int:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 MAX_IMPUTED = 2**27
 """Numbers that unrated movies may take, 512 MiB; beyond, no path leads to them."""
 _STD_USERS = 256
+_BLOCK = 256  # movies at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,21 @@ class PathsSettings:
     history_exponent: float = 0.7
     user_exponent: float = 0.7
     movie_exponent: float = 0.4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Neighbors:
+    """What each movie of a history adds to the scores of others, before a user's scale.
+
+    Attributes:
+        movie: the others, internal, the most first, int32 [M, k].
+        weight: what is added, float32 [M, k].
+        fraction: of all weights that these k hold.
+    """
+
+    movie: np.ndarray
+    weight: np.ndarray
+    fraction: float
 
 
 class LinkPropagation(nn.Module):
@@ -77,6 +93,7 @@ class LinkPropagation(nn.Module):
 
     def __init__(
         self,
+        *,
         pointer: Tensor,
         movie: Tensor,
         history_weight: Tensor,
@@ -105,15 +122,15 @@ class LinkPropagation(nn.Module):
         """Over the interactions `matrix`, ones, users x movies."""
         degree = np.asarray(matrix.sum(axis=0), np.float64)
         movies, users = (np.maximum(np.asarray(matrix.sum(axis=axis)), 1.0) for axis in (0, 1))
-        weights = (
-            movies**-settings.history_exponent * (degree > 0),
-            users**-settings.user_exponent,
-            movies**-settings.movie_exponent,
-        )
+        weights = {
+            "history_weight": movies**-settings.history_exponent * (degree > 0),
+            "user_weight": users**-settings.user_exponent,
+            "movie_weight": movies**-settings.movie_exponent,
+        }
         paths = cls(
-            torch.from_numpy(matrix.indptr.astype(np.int64)),
-            torch.from_numpy(matrix.indices.astype(np.int64)),
-            *(torch.from_numpy(weight.astype(np.float32)) for weight in weights),
+            pointer=torch.from_numpy(matrix.indptr.astype(np.int64)),
+            movie=torch.from_numpy(matrix.indices.astype(np.int64)),
+            **{k: torch.from_numpy(weight.astype(np.float32)) for k, weight in weights.items()},
         )
         active = np.flatnonzero(np.diff(matrix.indptr))
         some = active[:: max(1, len(active) // _STD_USERS)]
@@ -125,11 +142,11 @@ class LinkPropagation(nn.Module):
         """Without interactions; every score is 0."""
         nothing = torch.zeros(0, dtype=torch.int64)
         return cls(
-            nothing.new_zeros(1),
-            nothing,
-            torch.zeros(num_movies),
-            torch.zeros(0),
-            torch.ones(num_movies),
+            pointer=nothing.new_zeros(1),
+            movie=nothing,
+            history_weight=torch.zeros(num_movies),
+            user_weight=torch.zeros(0),
+            movie_weight=torch.ones(num_movies),
         )
 
     @property
@@ -167,7 +184,7 @@ class LinkPropagation(nn.Module):
         if self.is_empty:
             return torch.zeros(history.shape)
         over, length = self._over(history)
-        return (spmm(self._hops[1], self.user_weight[:, None] * over) / length).T.contiguous()
+        return (self._reached(over) / length).T.contiguous()
 
     def weighted(self, counts: Tensor) -> Tensor:
         """Scores [N, M] of `counts` [N, M]."""
@@ -196,6 +213,30 @@ class LinkPropagation(nn.Module):
         start = torch.from_numpy(history.T.toarray().astype(np.float32, copy=False))
         over = spmm(self._hops[0], start * self.history_weight[:, None])
         return over, (self.user_weight @ over.square()).sqrt().clamp(min=1e-12)
+
+    def _reached(self, over: Tensor) -> Tensor:
+        return spmm(self._hops[1], self.user_weight[:, None] * over)
+
+    def length(self, history: sp.csr_array) -> Tensor:
+        """Of x, by which the scores of each user [N, M] are divided, [N]."""
+        return torch.ones(history.shape[0]) if self.is_empty else self._over(history)[1]
+
+    def neighbors(self, k: int) -> Neighbors:
+        """The operator from histories to scores as a table, cut to the k largest of each movie."""
+        import scipy.sparse as sp
+
+        single = sp.eye_array(self.num_movies, dtype=np.float32, format="csr")
+        movie, weight, whole = [], [], 0.0
+        for start in range(0, self.num_movies, _BLOCK):
+            over, _ = self._over(single[start : start + _BLOCK])
+            added = self.weighted(self._reached(over).T.contiguous())
+            largest = added.topk(min(k, self.num_movies), dim=1)
+            movie.append(largest.indices)
+            weight.append(largest.values)
+            whole += float(added.double().sum())
+        values = torch.cat(weight)
+        fraction = float(values.double().sum()) / (whole or 1.0)
+        return Neighbors(torch.cat(movie).numpy().astype(np.int32), values.numpy(), fraction)
 
     def impute(self, ridge: KernelRidge) -> LinkPropagation:
         """The same with scores of unrated movies predicted from those of rated ones."""

@@ -210,7 +210,11 @@ class GraphRecommender(Recommender):
 
     @property
     def user_vectors_(self) -> np.ndarray:
-        """The users' vectors, float32 [U, K]; an inner product with a movie's is the score."""
+        """The users' vectors, float32 [U, K].
+
+        An inner product with a movie's is the score, but for `HybridModel.paths`, which has no
+        columns; without it (``paths=False``) it is the score itself.
+        """
         return self._vectors[0]
 
     @property
@@ -228,8 +232,8 @@ class GraphRecommender(Recommender):
         Raises:
             UnknownIdError, AmbiguousTitleError: if one of them isn't known.
         """
-        (row,) = self.user_ids.to_internal([user])
-        return float(self.user_vectors_[row] @ self.movie_vectors_[self.row_of(movie)])
+        rows = np.asarray(self.user_ids.to_internal([user]))
+        return float(self.scorer().score(rows)[0, self.row_of(movie)])
 
     def evaluate(self, ks: tuple[int, ...] = (5, 10, 20, 50)) -> Report:
         """Rank all movies for the users of the test part, which `fit` has not looked at.

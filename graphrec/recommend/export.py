@@ -22,11 +22,14 @@ from graphrec.recommend.vectors import unit_parts
 
 if TYPE_CHECKING:
     from graphrec.nn.hybrid import HybridModel
+    from graphrec.nn.paths import Neighbors
 
 MARK = "graphrec"
 """Key, or name of the array, that holds the version of graphrec in an export."""
 GRAPH = ".graphml"
 VECTORS_TSV, METADATA_TSV = "vectors.tsv", "metadata.tsv"
+NEIGHBORS = 200
+"""Of each movie, that an export by ``scores`` keeps."""
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")  # not allowed in XML
 
 
@@ -41,6 +44,8 @@ class Vectors:
         user_id, movie_id: the tables' own. [U], [M]
         title: of the movies. [M]
         interactions: of the movies, that the model was trained on. int64 [M]
+        neighbors: by ``scores``, of a model with 3-hop paths, what its inner products lack.
+        user_scale: likewise, what a user's neighbors are multiplied by. float32 [U]
     """
 
     part: ExportPart
@@ -50,6 +55,8 @@ class Vectors:
     movie_id: np.ndarray
     title: list[str]
     interactions: np.ndarray
+    neighbors: Neighbors | None = None
+    user_scale: np.ndarray | None = None
 
 
 def vectors_of(artefact: Artefact, part: str = ExportPart.BOTH) -> Vectors:
@@ -58,18 +65,28 @@ def vectors_of(artefact: Artefact, part: str = ExportPart.BOTH) -> Vectors:
     By ``collaborative`` and by ``metadata`` they are the embeddings of that part, scaled to length
     1, so an inner product is a cosine. By ``both`` it is the mean of the two cosines
     (`graphrec.recommend.vectors`); in a model of one part it is that part's. By ``scores`` a user's
-    and a movie's inner product is the score that the model ranks by (`graphrec.nn.hybrid`).
+    and a movie's inner product is the score that the model ranks by (`graphrec.nn.hybrid`), but for
+    its 3-hop paths, which have no vectors:
+
+    .. math:: s(u, i) = \\langle x_u, y_i \\rangle + c_u \\sum_{j \\in H_u} w_{ji}
+
+    with c the `Vectors.user_scale` and w the weight of i among the `Vectors.neighbors` of j, of
+    which the `NEIGHBORS` largest are kept; a model trained with ``paths=False`` needs no table.
 
     Raises:
         ConfigError: if the model doesn't have the part.
     """
     wanted = choice(ExportPart, part, "part")
     model, movies, users = artefact.model(), artefact.movies(), artefact.users()
+    neighbors = user_scale = None
     if wanted is ExportPart.SCORES:
         dataset, split = artefact.dataset()
         history = dataset.interactions.to_csr(split.shown)
         user = model.user_vectors(history, np.arange(len(users))).numpy()
         movie = model.movie_vectors().numpy()
+        if not model.paths.is_empty and model.blend.paths:
+            neighbors = model.paths.neighbors(NEIGHBORS)
+            user_scale = (model.blend.paths / model.paths.length(history)).numpy()
     else:
         of_users, of_movies = (
             unit_parts(*(_learned(model, part, kind) for part in ("id", "metadata")))
@@ -87,6 +104,8 @@ def vectors_of(artefact: Artefact, part: str = ExportPart.BOTH) -> Vectors:
         movie_id=movies[MOVIE].to_numpy(),
         title=movies[TITLE].tolist(),
         interactions=np.rint(model.degree.numpy()).astype(np.int64),
+        neighbors=neighbors,
+        user_scale=user_scale,
     )
 
 
@@ -121,7 +140,8 @@ def export(
     - ``.parquet``: a row for each user and movie: ``kind``, ``id``, ``title``, ``vector``. Ids are
       text if users' and movies' are of different types.
     - ``.npz``: NumPy arrays ``user`` [U, D] and ``movie`` [M, D] with ``user_id``, ``movie_id``,
-      ``title``; no pickles.
+      ``title``; no pickles. By ``scores`` also ``neighbor`` [M, k], ``neighbor_weight`` [M, k] and
+      ``user_scale`` [U], see `vectors_of`.
     - no ending: a folder with ``vectors.tsv`` and ``metadata.tsv`` of the movies, which
       TensorBoard's projector loads. Tabs and line breaks in titles become spaces.
     - ``.graphml``: the graph that the model was trained on, training and validation part, as
@@ -181,6 +201,10 @@ def _write_numpy(vectors: Vectors, file: BinaryIO) -> None:
         "movie_id": _plain_ids(vectors.movie_id),
         "title": np.array(vectors.title, dtype=str),
     }
+    if vectors.neighbors is not None and vectors.user_scale is not None:
+        arrays["neighbor"] = vectors.neighbors.movie
+        arrays["neighbor_weight"] = vectors.neighbors.weight
+        arrays["user_scale"] = vectors.user_scale
     np.savez(file, **arrays)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from graphrec.config import ModelConfig, NodeState, TrainConfig
+from graphrec.config import DEFAULT_TEMPERATURE, ModelConfig, NodeState, TrainConfig
 from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split
 from graphrec.errors import ConfigError
@@ -147,7 +147,7 @@ class Runner:
         features = Features.OWN if part is NodeState.ID else features
         key, choice = (part, layers, features), f"{part}, {layers} layers"
         if key not in self._parts:
-            temperatures = TEMPERATURES if self.settings.tune else (TrainConfig().temperature,)
+            temperatures = TEMPERATURES if self.settings.tune else (DEFAULT_TEMPERATURE,)
             if choice in self.choices:
                 temperatures = (self.choices[choice]["temperature"],)
             configs = [

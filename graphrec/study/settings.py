@@ -9,7 +9,7 @@ from graphrec.config import COLD_FRACTION, ModelConfig, TrainConfig
 from graphrec.errors import ConfigError, argument
 from graphrec.study.arms import Group
 
-TEMPERATURES = (0.08, 0.12, 0.18, 0.27)
+TEMPERATURES = (0.2, 0.12, 0.3, 0.08)
 """What every graph part is tuned over: as many settings as each other tuned method has."""
 
 

@@ -58,6 +58,11 @@ class ClosedForm:
         """None of them."""
         return cls(Spectral.empty(num_movies), LinkPropagation.empty(num_movies))
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is none of them."""
+        return not self.spectral.dim and self.paths.is_empty
+
     def fit(self, matrix: sp.csr_array, seed: int) -> ClosedForm:
         """The same of other interactions, users x movies."""
         spectral, paths = self.spectral, self.paths

@@ -79,6 +79,8 @@ class SoftmaxObjective(Objective):
         return Sampled(distinct, count.log() - self.config.logq_correction * log_degree)
 
     def __call__(self, users: Tensor, movies: Tensor, batch: UserBatch, sampled: Sampled) -> Tensor:
+        temperature = self.config.temperature
+        assert temperature is not None  # one of `TrainConfig.candidates`
         user = functional.normalize(users.index_select(0, batch.users), dim=1)
         movie = functional.normalize(movies, dim=1)
         return sampled_softmax_loss(
@@ -86,7 +88,7 @@ class SoftmaxObjective(Objective):
             movie.index_select(0, sampled.movie),
             (user * batch.sum_positives(movie)).sum(dim=1),
             batch.degree,
-            temperature=self.config.temperature,
+            temperature=temperature,
             log_weight=sampled.log_weight,
             own=batch.own(sampled.movie, len(movie)),
         )

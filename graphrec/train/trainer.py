@@ -34,6 +34,8 @@ from graphrec.train.validation import QUICK_USERS, Validator, choose_blend
 
 INTERRUPTED = "interrupted"
 EPOCHS_WITHOUT_VALIDATION = 50
+TRIAL_STEPS = 200
+"""Steps after which one of several temperatures is chosen."""
 SMALL_MODEL = 500_000  # numbers in a tower's embeddings; below, threads cost more than they give
 
 OnStage = Callable[[str, int | None], None]
@@ -252,32 +254,38 @@ def fit(
     if not final.features.shape[1]:
         wanted = tuple(part for part in wanted if part is NodeState.ID) or wanted
     parts: list[TrainedPart] = []
+    stopped = "there is nothing to train step by step"
     for part in wanted:
         try:
-            parts.append(train_part(part, experiment, model_config, [config], callbacks))
+            trained = train_part(part, experiment, model_config, config.candidates, callbacks)
+            parts.append(trained)
+            stopped = trained.stopped if trained.interrupted else parts[0].stopped
         except KeyboardInterrupt:
-            if not parts:
+            if not parts and closed.is_empty:
                 raise
-            parts[-1] = replace(parts[-1], stopped=INTERRUPTED)
-        if parts[-1].interrupted:
+            stopped = INTERRUPTED
+        if stopped == INTERRUPTED:
             break
-    stopped = next((part.stopped for part in parts if part.interrupted), parts[0].stopped)
     try:
-        model = combine(parts, closed, experiment.train, on_train=True)
-        blend, valid = choose_blend(validator, model, parts[0].popularity_candidates)
+        model = combine(parts, closed, experiment.train, on_train=True, cosine=config.cosine)
+        candidates = parts[0].popularity_candidates if parts else ()
+        blend, valid = choose_blend(validator, model, candidates)
     except KeyboardInterrupt:  # what there is without a choice
-        stopped, parts = INTERRUPTED, parts[:1]
-        closed, valid = ClosedForm.empty(final.num_movies), parts[0].best.valid
-        blend = Blend(popularity=parts[0].best.popularity)
+        stopped, parts, valid = INTERRUPTED, parts[:1], math.nan
+        blend = Blend(spectral=1.0, paths=1.0)
+        if parts:
+            closed, valid = ClosedForm.empty(final.num_movies), parts[0].best.valid
+            blend = Blend(popularity=parts[0].best.popularity)
     if validator.can_score:
         try:
             closed = closed.fit(final.matrix, config.seed)
         except KeyboardInterrupt:  # keep those of the training part
             stopped = INTERRUPTED
     try:
-        model = combine(parts, closed, final, blend=blend)
+        model = combine(parts, closed, final, blend=blend, cosine=config.cosine)
     except KeyboardInterrupt:  # it takes a moment, and nothing is worth losing for that
-        stopped, model = INTERRUPTED, combine(parts, closed, final, blend=blend)
+        model = combine(parts, closed, final, blend=blend, cosine=config.cosine)
+        stopped = INTERRUPTED
     return Fitted(
         model=model,
         history=final.full_history,
@@ -301,15 +309,17 @@ def combine(
     *,
     on_train: bool = False,
     blend: Blend | None = None,
+    cosine: bool = True,
 ) -> HybridModel:
     """A model of some parts.
 
     Args:
-        parts: by ID, by metadata, or both in this order.
+        parts: by ID, by metadata, both in this order, or none.
         closed: of the same data.
         data: that they were made of.
         on_train: whether that is the training part alone.
         blend: the weight of each.
+        cosine: how the parts compare embeddings.
     """
     return HybridModel.assemble(
         {part.name: part.on_train if on_train else part.final for part in parts},
@@ -317,7 +327,7 @@ def combine(
         features=data.features,
         degree=data.degree,
         blend=blend,
-        cosine=parts[0].config.cosine,
+        cosine=cosine,
         paths=closed.paths,
     )
 
@@ -341,7 +351,7 @@ def train_part(
         experiment: what to train on.
         model_config: layers, columns and initial values.
         configs: settings with everything filled in, see `TrainConfig.for_users`; of several,
-            validation chooses.
+            validation chooses after `TRIAL_STEPS` steps, and the others are trained no further.
         callbacks: what is called meanwhile.
 
     Raises:
@@ -351,15 +361,8 @@ def train_part(
     callbacks, validator = callbacks or Callbacks(), experiment.validator
     num_nodes = experiment.train.num_users + experiment.train.num_movies
     with suitable_threads(num_nodes * model_config.embedding_dim):
-        runs: list[Trainer] = []
-        for config in configs:
-            callbacks.on_stage(f"{part} embeddings", config.epochs)
-            runs.append(Trainer(part, experiment.train, model_config, config, callbacks))
-            runs[-1].run(validator)
-            if runs[-1].stopped == INTERRUPTED:
-                break
-        run = max(runs, key=lambda run: run.best.valid)  # the first without validation
-        began, stopped, final = time.perf_counter(), runs[-1].stopped, run
+        run = _best_run(part, experiment, model_config, configs, callbacks)
+        began, stopped, final = time.perf_counter(), run.stopped, run
         train, final_data = experiment.train, experiment.final
         on_train = LearnedVectors.from_tower(run.tower, train.adjacency, train.history)
         if validator.can_score and stopped != INTERRUPTED:
@@ -384,6 +387,40 @@ def train_part(
         )
 
 
+def _best_run(
+    part: NodeState,
+    experiment: Experiment,
+    model_config: ModelConfig,
+    configs: Sequence[TrainConfig],
+    callbacks: Callbacks,
+) -> Trainer:
+    """The run of the settings that validation prefers, trained to its end."""
+    validator, runs = experiment.validator, list[Trainer]()
+    tried = configs if validator.can_score else configs[:1]
+    for config in tried:
+        callbacks.on_stage(f"{part} embeddings", config.epochs)
+        run = Trainer(part, experiment.train, model_config, config, callbacks)
+        trial = -(-TRIAL_STEPS // max(1, len(run.batches)))
+        try:
+            run.advance(validator, min(trial, config.epochs) if len(tried) > 1 else config.epochs)
+        except KeyboardInterrupt:
+            if not runs:
+                raise
+            runs[-1].stopped = INTERRUPTED
+            break
+        runs.append(run)
+        if run.stopped == INTERRUPTED:
+            break
+    best = max(runs, key=lambda run: run.best.valid)  # the first without validation
+    if runs[-1].stopped == INTERRUPTED:
+        best.stopped = INTERRUPTED
+    elif len(tried) > 1 and not best.has_ended:
+        callbacks.on_stage(f"{part} embeddings", best.config.epochs)
+        best.advance(validator, best.config.epochs)
+    best.restore()
+    return best
+
+
 class Trainer:
     """Trains one new tower.
 
@@ -397,7 +434,9 @@ class Trainer:
     Attributes:
         tower: what is trained.
         history: every validation.
-        stopped: why `run` ended, in words.
+        stopped: why `advance` ended, in words.
+        done: epochs so far.
+        has_ended: whether there is no use in going on.
     """
 
     def __init__(
@@ -436,7 +475,7 @@ class Trainer:
         rate = config.learning_rate
         self.optimizer = torch.optim.Adam(self.tower.parameters(), lr=rate, fused=True)
         self.history: list[Epoch] = []
-        self.stopped = ""
+        self.stopped, self.done, self.has_ended = "", 0, False
         self._best: Epoch | None = None
         self._best_state: dict[str, Tensor] = {}
 
@@ -446,14 +485,14 @@ class Trainer:
         assert self._best is not None
         return self._best
 
-    def run(self, validator: Validator) -> None:
-        """Train until validation no longer improves; the tower is left as it was at its best.
+    def advance(self, validator: Validator, epochs: int) -> None:
+        """Train on until validation no longer improves, or so many epochs are done in all.
 
         Raises:
             ConfigError: if the loss is no longer a number before there was any validation.
             KeyboardInterrupt: likewise, if interrupted.
         """
-        began, epochs = time.perf_counter(), self.config.epochs
+        began = time.perf_counter() - (self.history[-1].seconds if self.history else 0.0)
         patience, every = self.config.patience, self.config.validate_every
         assert patience is not None
         assert every is not None
@@ -461,10 +500,12 @@ class Trainer:
             epochs = min(epochs, EPOCHS_WITHOUT_VALIDATION)
         self.stopped = f"all {epochs} epochs are done" if epochs > 1 else "the one epoch is done"
         try:
-            for number in range(1, epochs + 1):
+            for number in range(self.done + 1, epochs + 1):
                 loss = self.train_epoch(number)
+                self.done = number
                 if not math.isfinite(loss) and self._best is not None:
                     self.stopped = f"the loss was no longer a number in epoch {number}"
+                    self.has_ended = True
                     break
                 if number % every and number < epochs:
                     continue
@@ -473,11 +514,15 @@ class Trainer:
                 if number - self.best.number >= patience:
                     waited = number - self.best.number
                     self.stopped = f"validation did not improve for {waited} epochs"
+                    self.has_ended = True
                     break
         except KeyboardInterrupt:
             if self._best is None:
                 raise
             self.stopped = INTERRUPTED
+
+    def restore(self) -> None:
+        """The tower as it was at its best."""
         self.tower.load_state_dict(self._best_state, strict=True)
 
     def train_epoch(self, number: int) -> float:

@@ -28,6 +28,8 @@ METADATA_FRACTIONS = (0.02, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 deviation over movies. Never 0: it is what ranks movies with few interactions."""
 SPECTRAL_FRACTIONS = (0.0, 0.1, 0.15, 0.2, 0.3, 0.45, 0.7, 1.0, 1.5, 2.2)
 """Candidates for the spectral weight, in standard deviations of the learned scores."""
+POPULARITY_FRACTIONS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3)
+"""Candidates for the weight of popularity where nothing is trained, in the same unit."""
 PATHS_FRACTIONS = (0.0, 0.1, 0.15, 0.2, 0.3, 0.45, 0.7, 1.0, 1.5, 2.2, 3.3)
 """Candidates for the weight of 3-hop paths, in standard deviations of the other scores."""
 UNRATED_FRACTIONS = tuple(np.linspace(-1, 3, 17).tolist())
@@ -150,21 +152,28 @@ def choose_blend(
     Args:
         validator: with the interactions that the parts were made of.
         model: of these parts.
-        popularity: candidates for popularity's weight, the first part's own best one first.
+        popularity: candidates for popularity's weight, the first part's own best one first; none
+            where nothing is trained.
     """
     has_id, has_metadata = (part in model.learned for part in (ID, METADATA))
-    blend = Blend(float(has_id), float(has_metadata), popularity=popularity[0])
+    blend = Blend(float(has_id), float(has_metadata), popularity=popularity[0] if popularity else 0)
     by_rated = validator.among(validator.is_rated) if validator.can_score else validator
     if not by_rated.can_score:
+        if not (has_id or has_metadata):
+            return replace(blend, spectral=1.0, paths=1.0), math.nan
         metadata = DEFAULT_METADATA if has_id and has_metadata else blend.metadata
-        return replace(blend, metadata=metadata, spectral=DEFAULT_SPECTRAL), math.nan
+        weights = {"metadata": metadata, "spectral": DEFAULT_SPECTRAL, "paths": DEFAULT_PATHS}
+        return replace(blend, **weights), math.nan
     unit = model.with_blend(Blend(**dict.fromkeys([*BLOCKS, PATHS], 1.0)))
     search = _BlendSearch(by_rated, ModelScorer(unit, validator.history))
     if has_id and has_metadata:
         blend = search.with_metadata(blend)
-    if model.spectral.dim:
+    if not (has_id or has_metadata):
+        blend = replace(blend, spectral=float(model.spectral.dim > 0))
+        blend = replace(blend, paths=float(not blend.spectral))
+    elif model.spectral.dim:
         blend = search.with_spectral(blend)
-    if not model.paths.is_empty:
+    if not (model.paths.is_empty or blend.paths):
         blend = search.with_paths(blend)
     blend = search.with_popularity(blend, popularity)
     search = replace(search, validator=validator)
@@ -228,6 +237,8 @@ class _BlendSearch:
     def with_popularity(self, blend: Blend, candidates: Sequence[float]) -> Blend:
         """The best weight of popularity; the present one where they are equal."""
         learned = blend.id + blend.metadata
+        if not learned:
+            learned, candidates = self.std(blend), POPULARITY_FRACTIONS
         weights = dict.fromkeys([blend.popularity, *(weight * learned for weight in candidates)])
         return self.best([replace(blend, popularity=weight) for weight in weights])
 

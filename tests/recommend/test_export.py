@@ -107,6 +107,12 @@ def test_inner_products_of_scores_rank_as_the_model_does(artefact: Artefact) -> 
     vectors = vectors_of(artefact, "scores")
     listed = Recommender(artefact).recommend(k=32, filter_viewed=False)
     scores = vectors.user @ vectors.movie.T
+    if vectors.neighbors is not None:
+        operator = np.zeros((32, 32))
+        np.put_along_axis(operator, vectors.neighbors.movie, vectors.neighbors.weight, axis=1)
+        dataset, split = artefact.dataset()
+        history = dataset.interactions.to_csr(split.shown)
+        scores = scores + vectors.user_scale[:, None] * (history @ operator)
     ours = scores[listed["user_id"], listed["movie_id"]]
     np.testing.assert_allclose(ours, listed["score"], rtol=1e-4, atol=1e-5)
 
@@ -114,7 +120,7 @@ def test_inner_products_of_scores_rank_as_the_model_does(artefact: Artefact) -> 
 def test_model_of_one_part(
     quick_fit: Callable[..., Fitted], small_world: tuple[Dataset, Split], tmp_path: Path
 ) -> None:
-    model = ModelConfig(embedding_dim=8, node_state=NodeState.ID, spectral=False)
+    model = ModelConfig(embedding_dim=8, node_state=NodeState.ID, spectral=False, paths=False)
     fitted = quick_fit(model, TrainConfig(epochs=2, batch_size=10, loss=Loss.BPR))
     artefact = save_model(tmp_path / "m", *small_world, fitted)
     assert vectors_of(artefact, "both").movie.shape == (32, 8)

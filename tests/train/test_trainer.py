@@ -10,7 +10,16 @@ import numpy as np
 import pytest
 import torch
 
-from graphrec.config import Layers, Loss, ModelConfig, Negatives, NodeState, SplitKind, TrainConfig
+from graphrec.config import (
+    TEMPERATURES,
+    Layers,
+    Loss,
+    ModelConfig,
+    Negatives,
+    NodeState,
+    SplitKind,
+    TrainConfig,
+)
 from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split, make_split
 from graphrec.errors import ConfigError
@@ -21,7 +30,7 @@ from graphrec.train import trainer
 from graphrec.train.trainer import Callbacks, Epoch, Fitted, fit
 
 World = tuple[Dataset, Split]
-SHORT = TrainConfig(epochs=3, batch_size=10, validate_every=1, learning_rate=0.01)
+SHORT = TrainConfig(epochs=3, batch_size=10, validate_every=1, learning_rate=0.01, temperature=0.12)
 SMALL = ModelConfig(embedding_dim=8)
 BY_ID = ModelConfig(embedding_dim=8, node_state=NodeState.ID)
 LONG = replace(SHORT, epochs=50, temperature=0.3)
@@ -87,14 +96,14 @@ def _assert_same(one: HybridModel, other: HybridModel) -> None:
 def test_every_loss_finds_the_checkerboard(
     train: TrainConfig, num_layers: int, small_world: World
 ) -> None:
-    model = ModelConfig(embedding_dim=16, num_layers=num_layers, spectral=False)
+    model = ModelConfig(embedding_dim=16, num_layers=num_layers, spectral=False, paths=False)
     fitted = fit(*_without_validation(small_world), model, train)
     assert _own_colour(fitted, small_world) >= 0.99
 
 
-@pytest.mark.parametrize("node_state", list(NodeState))
+@pytest.mark.parametrize("node_state", [s for s in NodeState if s.parts])
 def test_every_node_state_finds_the_checkerboard(node_state: NodeState, small_world: World) -> None:
-    model = ModelConfig(embedding_dim=16, node_state=node_state, spectral=False)
+    model = ModelConfig(embedding_dim=16, node_state=node_state, spectral=False, paths=False)
     fitted = fit(*_without_validation(small_world), model, LONG)
     assert _own_colour(fitted, small_world) >= 0.99
 
@@ -108,7 +117,9 @@ def test_trained_layers_find_the_checkerboard(
     layers: Layers, num_neighbors: tuple[int, ...], small_world: World
 ) -> None:
     num_layers = len(num_neighbors) or 2
-    model = ModelConfig(embedding_dim=16, layers=layers, num_layers=num_layers, spectral=False)
+    model = ModelConfig(
+        embedding_dim=16, layers=layers, num_layers=num_layers, spectral=False, paths=False
+    )
     config = replace(LONG, num_neighbors=num_neighbors)
     fitted = fit(*_without_validation(small_world), model, config)
     assert _own_colour(fitted, small_world) >= 0.99
@@ -162,10 +173,10 @@ def test_trains_again_on_all_interactions_for_as_long_as_was_best(small_world: W
 @pytest.mark.parametrize(
     ("stage", "before"),
     [
-        ("id embeddings, on all ratings", ["spectral part", "id embeddings"]),
+        ("id embeddings, on all ratings", ["closed-form parts", "id embeddings"]),
         (
             "metadata embeddings",
-            ["spectral part", "id embeddings", "id embeddings, on all ratings"],
+            ["closed-form parts", "id embeddings", "id embeddings, on all ratings"],
         ),
     ],
 )
@@ -191,13 +202,17 @@ def test_an_interrupt_in_a_later_stage_keeps_the_first_part(
     assert bool(fitted.model.movie_vectors().isfinite().all())
 
 
-def test_the_spectral_part_can_be_left_out(small_world: World, fitted: Fitted) -> None:
-    assert fitted.spectral is not None
-    assert fitted.spectral.dim == fitted.model.spectral.dim
-    without = fit(*small_world, ModelConfig(embedding_dim=8, spectral=False), SHORT)
-    assert without.spectral is None
-    assert without.model.blend.spectral == 0
+def test_the_closed_form_parts_can_be_left_out(small_world: World, fitted: Fitted) -> None:
+    chosen = fitted.closed_form
+    assert chosen.spectral_settings is not None
+    assert chosen.spectral_settings.dim == fitted.model.spectral.dim
+    assert chosen.paths_settings is not None
+    assert not fitted.model.paths.is_empty
+    without = fit(*small_world, ModelConfig(embedding_dim=8, spectral=False, paths=False), SHORT)
+    assert without.closed_form.spectral_settings is without.closed_form.paths_settings is None
+    assert without.model.blend.spectral == without.model.blend.paths == 0
     assert without.model.spectral.dim == 0
+    assert without.model.paths.is_empty
 
 
 def test_same_seed_same_weights(short: Fitted, small_world: World) -> None:
@@ -227,7 +242,7 @@ def test_keeps_the_best_epoch(small_world: World) -> None:
     fitted = fit(
         *small_world,
         BY_ID,
-        TrainConfig(epochs=60, patience=3, validate_every=1, batch_size=10, learning_rate=0.05),
+        replace(SHORT, epochs=60, patience=3, learning_rate=0.05),
         callbacks=Callbacks(on_epoch=seen.append),
     )
     assert fitted.first.history == tuple(seen)
@@ -278,7 +293,7 @@ def test_an_interrupt_while_the_blend_is_chosen_keeps_the_first_part(
     assert fitted.model.blend == Blend(popularity=fitted.first.best.popularity)
     assert fitted.valid == fitted.first.best.valid
     assert set(fitted.model.learned) == {"id"}
-    assert fitted.spectral is None
+    assert fitted.closed_form.is_empty
     assert fitted.model.spectral.dim == 0
 
 
@@ -288,8 +303,8 @@ def test_an_interrupt_in_the_last_decomposition_keeps_the_model(
     monkeypatch.setattr(Spectral, "fit", _interrupt)
     fitted = fit(*small_world, SMALL, SHORT)
     assert fitted.stopped == "interrupted"
-    assert fitted.spectral is not None
-    assert fitted.model.spectral.dim == fitted.spectral.dim
+    assert fitted.closed_form.spectral_settings is not None
+    assert fitted.model.spectral.dim == fitted.closed_form.spectral_settings.dim
 
 
 def test_an_interrupt_while_the_model_is_assembled_loses_nothing(
@@ -309,9 +324,41 @@ def test_an_interrupt_while_the_model_is_assembled_loses_nothing(
     _assert_same(fitted.model, short.model)
 
 
-def test_an_interrupt_before_the_first_validation_leaves_nothing(small_world: World) -> None:
+def test_an_interrupt_before_the_first_validation_leaves_the_closed_form(
+    small_world: World,
+) -> None:
+    at_once = Callbacks(on_batch=_interrupt)
+    fitted = fit(*small_world, SMALL, SHORT, callbacks=at_once)
+    assert fitted.stopped == "interrupted"
+    assert not fitted.parts
+    without = fit(*small_world, replace(SMALL, node_state=NodeState.NONE), SHORT)
+    _assert_same(fitted.model, without.model)
     with pytest.raises(KeyboardInterrupt):
-        fit(*small_world, SMALL, SHORT, callbacks=Callbacks(on_batch=_interrupt))
+        fit(*small_world, replace(SMALL, spectral=False, paths=False), SHORT, callbacks=at_once)
+
+
+@pytest.mark.parametrize("validate", [True, False])
+def test_closed_form_parts_alone_find_the_checkerboard(small_world: World, validate: bool) -> None:
+    world = small_world if validate else _without_validation(small_world)
+    fitted = fit(*world, ModelConfig(node_state=NodeState.NONE), SHORT)
+    assert not fitted.model.learned
+    assert fitted.model.num_users == 40
+    assert _own_colour(fitted, small_world) >= 0.9
+    assert math.isnan(fitted.valid) != validate
+
+
+def test_validation_chooses_the_temperature(small_world: World) -> None:
+    tried: list[str] = []
+    callbacks = Callbacks(on_stage=lambda name, _: tried.append(name))
+    fitted = fit(*small_world, BY_ID, replace(SHORT, temperature=None), callbacks=callbacks)
+    assert tried.count("id embeddings") == 4  # each of three, and on with the best
+    best = {
+        t: fit(*small_world, BY_ID, replace(SHORT, temperature=t)).first.best.valid
+        for t in TEMPERATURES
+    }
+    chosen = fitted.first.config.temperature
+    assert chosen is not None
+    assert best[chosen] == max(best.values()) == fitted.first.best.valid
 
 
 def test_trains_on_everything_and_without_validation(small_world: World) -> None:
@@ -323,7 +370,7 @@ def test_trains_on_everything_and_without_validation(small_world: World) -> None
     assert math.isnan(fitted.first.best.valid)
     assert math.isnan(fitted.valid)
     blend = fitted.model.blend
-    assert min(blend.id, blend.metadata, blend.spectral) > 0
+    assert min(blend.id, blend.metadata, blend.spectral, blend.paths) > 0
 
 
 def test_each_part_is_what_it_is_alone(short: Fitted, small_world: World) -> None:

@@ -17,13 +17,12 @@ from graphrec.evaluate.scorers import EmbeddingScorer, ModelScorer
 from graphrec.nn.hybrid import Blend, HybridModel
 from graphrec.nn.spectral import Spectral, SpectralSettings
 from graphrec.train import validation
+from graphrec.train.closed_form import COARSE_DIM, choose_spectral
 from graphrec.train.trainer import Experiment, Fitted, fit
 from graphrec.train.validation import (
-    COARSE_DIM,
     VALID_K,
     Validator,
     choose_blend,
-    choose_spectral,
 )
 
 World = tuple[Dataset, Split]

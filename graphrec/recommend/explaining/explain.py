@@ -12,7 +12,16 @@ from graphrec.data.interactions import Interactions
 from graphrec.data.tables import MOVIE, TITLE, USER
 from graphrec.errors import ConfigError
 from graphrec.evaluate.scorers import ModelScorer
-from graphrec.nn.hybrid import ID, METADATA, POPULARITY, SPECTRAL, UNRATED, HybridModel, Messages
+from graphrec.nn.hybrid import (
+    ID,
+    METADATA,
+    PATHS,
+    POPULARITY,
+    SPECTRAL,
+    UNRATED,
+    HybridModel,
+    Messages,
+)
 from graphrec.recommend.artefact import Artefact
 from graphrec.recommend.explaining.explanation import Explanation, SimilarityExplanation
 from graphrec.recommend.explaining.pair import collaborative_side, features_side
@@ -21,7 +30,7 @@ from graphrec.recommend.explaining.remarks import on_pair, on_score
 from graphrec.recommend.lists import Audience
 from graphrec.recommend.vectors import MovieEmbeddings
 
-_SIDES = {"collaborative": (ID, SPECTRAL), "metadata": (METADATA,)}
+_SIDES = {"collaborative": (ID, SPECTRAL, PATHS), "metadata": (METADATA,)}
 
 
 class Explainer:
@@ -82,6 +91,8 @@ class Explainer:
         summands = model.user_summands(who.history, user, messages if in_graph else None)
         terms, whole = summands.summand * movie, summands.vector * movie
         by_block = {name: terms[:, columns] for name, columns in model.columns.items()}
+        added = model.blend.paths * model.paths.summands(who.history, row)
+        by_block[PATHS] = added[:, None][:, : not model.paths.is_empty]
         popularity, unrated = (
             float(whole[model.columns[name]].sum()) for name in (POPULARITY, UNRATED)
         )
