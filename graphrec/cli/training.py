@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from graphrec.cli import options
-from graphrec.config import COLD_FRACTION, ModelConfig, SplitKind, TrainConfig
+from graphrec.config import COLD_FRACTION, ModelConfig, NodeState, SplitKind, TrainConfig
 from graphrec.console import handle_errors, ignore_sigint, say, show_json, training_progress
+from graphrec.errors import ConfigError, argument
 from graphrec.formatting import counted, duration, size
 from graphrec.output import check_output
 
@@ -42,6 +44,12 @@ def train(
     ] = None,
     cold_fraction: options.ColdFraction = COLD_FRACTION,
     ignore_column: options.Ignore = None,
+    fast: Annotated[
+        bool,
+        typer.Option(
+            "--fast", help="Train the closed-form parts alone, as with --node-state none."
+        ),
+    ] = False,
     verbose: Annotated[
         bool,
         typer.Option("--verbose", "-v", help="Print what validation chose and why training ended."),
@@ -62,10 +70,20 @@ def train(
         graphrec train --ratings ratings.csv --movies movies.csv
 
         graphrec train --data ml-latest-small --seed 1 --output small
+
+        graphrec train --data gowalla --fast
     """
     from graphrec.recommend.artefact import FILES
 
     check_output(output, force=force, files=FILES)
+    if fast:
+        if model.node_state not in {ModelConfig().node_state, NodeState.NONE}:
+            raise ConfigError(
+                "--fast trains no embeddings; leave out either --fast or ",
+                argument("node_state", model.node_state),
+                ".",
+            )
+        model = replace(model, node_state=NodeState.NONE)
     options.check_settings(model, training)
     dataset = tables.load()
     if split is None and dataset.given_test is None:

@@ -26,7 +26,9 @@ _BLOCK = 256  # movies at a time
 
 @dataclass(frozen=True, slots=True)
 class PathsSettings:
-    r"""What validation chooses; the higher, the less nodes with many interactions count.
+    r"""Exponents; the higher, the less nodes with many interactions count.
+
+    Choosing them on validation gained nothing where paths pay at all, see docs/engine.md.
 
     Attributes:
         history_exponent: beta, of the movies that paths begin with.
@@ -36,7 +38,7 @@ class PathsSettings:
 
     history_exponent: float = 0.7
     user_exponent: float = 0.7
-    movie_exponent: float = 0.4
+    movie_exponent: float = 0.2
 
 
 @dataclass(frozen=True, slots=True, eq=False)

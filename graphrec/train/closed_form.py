@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-import torch
-from torch import Tensor
 
 from graphrec.config import ModelConfig
 from graphrec.evaluate.scorers import ModelScorer
 from graphrec.nn.hybrid import Blend, HybridModel
 from graphrec.nn.paths import LinkPropagation, PathsSettings
 from graphrec.nn.spectral import Decomposition, Spectral, SpectralSettings
-from graphrec.train.validation import QUICK_USERS, Validator
+from graphrec.train.validation import Validator
 
 EXPONENTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 COARSE_DIM = 256
 """Columns by which exponents are compared: far cheaper than all, with the same order."""
 SMALLEST_DIM = 8
-
-HISTORY_EXPONENTS = USER_EXPONENTS = (0.3, 0.5, 0.7, 0.9, 1.1)
-MOVIE_EXPONENTS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +27,8 @@ class ClosedForm:
 
     Attributes:
         spectral, paths: without columns and without interactions where they are left out.
-        spectral_settings, paths_settings: what validation chose; None where they are left out.
+        spectral_settings: what validation chose; None without a spectral part.
+        paths_settings: None without paths.
     """
 
     spectral: Spectral
@@ -49,8 +44,9 @@ class ClosedForm:
             settings, spectral = choose_spectral(validator, config.spectral_dim, seed)
             chosen = replace(chosen, spectral=spectral, spectral_settings=settings)
         if config.paths:
-            where, paths = choose_paths(validator)
-            chosen = replace(chosen, paths=paths, paths_settings=where)
+            settings_of_paths = PathsSettings()
+            paths = LinkPropagation.fit(validator.matrix, settings_of_paths)
+            chosen = replace(chosen, paths=paths, paths_settings=settings_of_paths)
         return chosen
 
     @classmethod
@@ -146,49 +142,3 @@ def _try(
     model = HybridModel.assemble({}, spectral, features=nothing, degree=degree, blend=blend)
     ndcg = validator.ndcg(ModelScorer(model, validator.history))
     return _Candidate(ndcg, settings, spectral)
-
-
-# --- 3-hop paths
-
-
-def choose_paths(validator: Validator) -> tuple[PathsSettings, LinkPropagation]:
-    """The best 3-hop paths over the training interactions.
-
-    First beta, then gamma, each moved to whichever side is better; delta anew for each of them,
-    since it costs no other products. Without validation the defaults are taken.
-    """
-    best = PathsSettings()
-    if validator.can_score:
-        highest, best = _best_movie_exponent(validator, best)
-        for name, values in (
-            ("history_exponent", HISTORY_EXPONENTS),
-            ("user_exponent", USER_EXPONENTS),
-        ):
-            begin = values.index(getattr(best, name))
-            for step in (-1, 1):
-                index = begin + step
-                while 0 <= index < len(values):
-                    exponent: dict[str, Any] = {name: values[index]}
-                    ndcg, other = _best_movie_exponent(validator, replace(best, **exponent))
-                    if ndcg <= highest:
-                        break
-                    highest, best, index = ndcg, other, index + step
-                if getattr(best, name) != values[begin]:
-                    break
-    return best, LinkPropagation.fit(validator.matrix, best)
-
-
-def _best_movie_exponent(
-    validator: Validator, settings: PathsSettings
-) -> tuple[float, PathsSettings]:
-    """The settings with the best delta, and their NDCG@20."""
-    paths = LinkPropagation.fit(validator.matrix, replace(settings, movie_exponent=0.0))
-    degree = torch.from_numpy(np.maximum(validator.matrix.sum(axis=0), 1.0).astype(np.float32))
-
-    def scores(users: np.ndarray) -> Iterator[Tensor]:
-        counts = paths.counts(validator.history[users])
-        return (counts * degree**-exponent for exponent in MOVIE_EXPONENTS)
-
-    ndcgs = validator.ndcgs(scores, QUICK_USERS)
-    best = int(ndcgs.argmax())
-    return float(ndcgs[best]), replace(settings, movie_exponent=MOVIE_EXPONENTS[best])
