@@ -27,10 +27,11 @@ import torch
 
 import graphrec
 from benchmarks.common import facts, say, show_facts, show_table, write_json
+from graphrec.config import Baseline
 from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split
-from graphrec.evaluate.baselines import fit_baselines
-from graphrec.evaluate.classical import EASE
+from graphrec.evaluate.baselines import Baselines
+from graphrec.evaluate.ease import EASE
 from graphrec.evaluate.ranking import Scorer
 from graphrec.evaluate.scorers import EmbeddingScorer
 
@@ -68,11 +69,13 @@ def _contenders(dataset: Dataset, split: Split, seed: int, ease_movies: int) -> 
     rows = [_evaluated("graphrec", fitted.scorer(), time.perf_counter() - began, dataset, split)]
     rows[0] |= {"valid": fitted.valid, "chosen": str((fitted.model.blend, fitted.spectral))}
 
-    began = time.perf_counter()
     features = np.zeros((dataset.interactions.num_movies, 0), np.float32)
-    baselines = fit_baselines(dataset.interactions, features, split, seed=seed)
-    seconds = time.perf_counter() - began
-    rows += [_evaluated(name, s, seconds, dataset, split) for name, s in baselines.items()]
+    baselines = Baselines(dataset.interactions, features, split, seed)
+    for baseline in (Baseline.POPULARITY, Baseline.ITEM_KNN):
+        began = time.perf_counter()
+        scorer, _ = baselines.fit(baseline)
+        seconds = time.perf_counter() - began
+        rows.append(_evaluated(baseline.value, scorer, seconds, dataset, split))
 
     makers: dict[str, list[Callable[[sp.csr_array], Scorer]]] = {}
     if dataset.interactions.num_movies <= ease_movies:
