@@ -20,46 +20,61 @@ class EASE:
     r"""A ridge regression of each movie on all others.
 
     .. math:: S = H B, \qquad B_{ij} = -\frac{P_{ij}}{P_{jj}} \; (i \ne j), \qquad B_{jj} = 0,
-              \qquad P = (R^\top R + \lambda I)^{-1}
+              \qquad P = (R^\top R + \Lambda)^{-1}
 
-    B minimises :math:`\|R - R B\|^2 + \lambda \|B\|^2` among matrices with a diagonal of zeros. A
-    movie without interactions has no weights and scores 0. (Steck, WWW 2019, eq. 8.)
+    B minimises :math:`\|R - R B\|^2 + \|\Lambda^{1/2} B\|^2` among matrices with a diagonal of
+    zeros. A movie without interactions has no weights and scores 0. EASE has the same penalty for
+    all movies (Steck, WWW 2019, eq. 8); with dropout, a popular movie has a larger one, as if each
+    interaction had been left out of the inputs at random (EDLAE: Steck, NeurIPS 2020):
 
-    Where there are fewer users than movies, the smaller :math:`K = (R R^\top + \lambda I)^{-1}` is
-    inverted instead, by :math:`P = (I - R^\top K R) / \lambda` and :math:`R P = K R`.
+    .. math:: \Lambda = \lambda I + \frac{p}{1 - p} \mathrm{diag}(R^\top R)
+
+    Where there are fewer users than movies, the smaller
+    :math:`K = (I + R \Lambda^{-1} R^\top)^{-1}` is inverted instead:
+
+    .. math:: P = \Lambda^{-1} - \Lambda^{-1} R^\top K R \Lambda^{-1}, \qquad
+              R P = K R \Lambda^{-1}
 
     Attributes:
         history: H, users x movies, by which users are scored.
         matrix: R, users x movies, what it was fitted to.
-        l2: lambda.
+        penalty: the diagonal of Lambda, float32 [M].
         inverse: K, float32 [U, U], or P, [M, M], whichever is smaller.
         diagonal: of P, float32 [M].
     """
 
     history: sp.csr_array
     matrix: sp.csr_array
-    l2: float
+    penalty: np.ndarray
     inverse: np.ndarray
     diagonal: np.ndarray
 
     @classmethod
-    def fit(cls, matrix: sp.csr_array, l2: float) -> EASE:
-        """Solve for the weights; `l2` is lambda. It takes `memory` bytes.
+    def fit(cls, matrix: sp.csr_array, l2: float, dropout: float = 0.0) -> EASE:
+        """Solve for the weights. It takes `memory` bytes.
+
+        Args:
+            matrix: R, users x movies, of ones.
+            l2: lambda.
+            dropout: p, at least 0 and below 1.
 
         Raises:
             ConfigError: if `l2` is not above 0, or too small for the matrix to be inverted.
         """
         if not l2 > 0:  # the matrix may then have no inverse, and rounding would hide it
             raise ConfigError(f"EASE can't be solved with an L2 of {l2}; it must be above 0.")
-        by_user = matrix.shape[0] < matrix.shape[1]
-        inverse = _inverse_gram(sp.csr_array(matrix.T) if by_user else matrix, l2)
-        if not by_user:
-            return cls(matrix, matrix, l2, inverse, inverse.diagonal().copy())
+        degree = np.asarray(matrix.sum(axis=0), dtype=np.float32)
+        penalty = np.float32(l2) + np.float32(dropout / (1 - dropout)) * degree
+        if matrix.shape[0] >= matrix.shape[1]:
+            inverse = _inverse_gram(matrix, penalty)
+            return cls(matrix, matrix, penalty, inverse, inverse.diagonal().copy())
+        scaled = sp.csr_array((matrix @ sp.diags_array(penalty**-0.5)).T)
+        inverse = _inverse_gram(scaled, np.ones(matrix.shape[0], np.float32))
         explained = np.zeros(matrix.shape[1], dtype=np.float32)
         for start in range(0, len(inverse), _BLOCK_ROWS):
             rows = slice(start, start + _BLOCK_ROWS)
             explained += matrix[rows].multiply(inverse[rows] @ matrix).sum(axis=0)
-        return cls(matrix, matrix, l2, inverse, (1 - explained) / np.float32(l2))
+        return cls(matrix, matrix, penalty, inverse, (1 - explained / penalty) / penalty)
 
     @staticmethod
     def memory(num_users: int, num_movies: int) -> float:
@@ -90,22 +105,23 @@ class EASE:
         if len(self.inverse) == self.num_movies:
             return np.asarray(own @ self.inverse)
         if self.history is self.matrix:
-            return np.asarray(self.inverse[users] @ self.matrix)
-        explained = (own @ self.matrix.T) @ self.inverse @ self.matrix
-        return np.asarray((own.toarray() - explained) / np.float32(self.l2))
+            return np.asarray((self.inverse[users] @ self.matrix) / self.penalty)
+        scaled = own @ sp.diags_array(1 / self.penalty)
+        explained = (scaled @ self.matrix.T) @ self.inverse @ self.matrix
+        return np.asarray((own.toarray() - explained) / self.penalty)
 
 
-def _inverse_gram(matrix: sp.csr_array, l2: float) -> np.ndarray:
-    """(A^T A + l2 I)^-1 of a sparse A [N, M], float32 [M, M], in the memory of one such matrix."""
+def _inverse_gram(matrix: sp.csr_array, penalty: np.ndarray) -> np.ndarray:
+    """(A^T A + diag(penalty))^-1 of a sparse A [N, M]: float32 [M, M], and no other such matrix."""
     size = matrix.shape[1]
     gram, by_column = np.empty((size, size), np.float32, order="F"), sp.csr_array(matrix.T)
     for start in range(0, size, _BLOCK_ROWS):  # as a sparse matrix, all of it may take more
         rows = slice(start, start + _BLOCK_ROWS)
         gram[:, rows] = (by_column[rows] @ matrix).toarray().T
-    gram[np.diag_indices(size)] += l2
+    gram[np.diag_indices(size)] += penalty
     factor, not_definite = lapack.spotrf(gram, overwrite_a=True)
     if not_definite:
-        raise ConfigError(f"EASE can't be solved with an L2 of {l2}; it must be larger.")
+        raise ConfigError(f"EASE can't be solved with an L2 of {penalty.min()}; it must be larger.")
     inverse, _ = lapack.spotri(factor, overwrite_c=True)  # its upper triangle, zeros below
     for start in range(0, size, _BLOCK_ROWS):
         rows = slice(start, start + _BLOCK_ROWS)

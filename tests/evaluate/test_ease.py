@@ -20,21 +20,42 @@ def _random_matrix(num_users: int, num_movies: int, seed: int = 0) -> sp.csr_arr
     return sp.csr_array((rng.random((num_users, num_movies)) < 0.3).astype(np.float32))
 
 
-@given(st.integers(1, 40), st.integers(1, 40), st.sampled_from([1.0, 20.0, 500.0]))
+@given(
+    st.integers(1, 40),
+    st.integers(1, 40),
+    st.sampled_from([1.0, 20.0, 500.0]),
+    st.sampled_from([0.0, 0.3, 0.8]),
+)
 def test_equals_the_formula_whether_users_or_movies_are_fewer(
-    num_users: int, num_movies: int, l2: float
+    num_users: int, num_movies: int, l2: float, dropout: float
 ) -> None:
     matrix, others = _random_matrix(num_users, num_movies), _random_matrix(3, num_movies, seed=1)
     ratings = matrix.toarray().astype(float)
-    precision = np.linalg.inv(ratings.T @ ratings + l2 * np.eye(num_movies))
+    gram = ratings.T @ ratings
+    penalty = l2 + dropout / (1 - dropout) * gram.diagonal()
+    precision = np.linalg.inv(gram + np.diag(penalty))
     weights = -precision / precision.diagonal()
     np.fill_diagonal(weights, 0)
-    fitted = EASE.fit(matrix, l2)
+    fitted = EASE.fit(matrix, l2, dropout)
     assert len(fitted.inverse) == min(num_users, num_movies)
     assert fitted.weights == pytest.approx(weights, abs=2e-5)
     assert fitted.score(np.arange(num_users)).numpy() == pytest.approx(ratings @ weights, abs=2e-4)
     folded_in = replace(fitted, history=others).score(np.arange(3))
     assert folded_in.numpy() == pytest.approx(others.toarray() @ weights, abs=2e-4)
+
+
+def test_dropout_is_the_mean_over_inputs_that_are_left_out_at_random() -> None:
+    """Its penalty makes it the regression on many copies, each with half of the inputs missing."""
+    matrix, rng = _random_matrix(60, 5), np.random.default_rng(2)
+    ratings = matrix.toarray().astype(float)
+    copies = np.concatenate([ratings] * 2_000)
+    inputs = copies * (rng.random(copies.shape) < 0.5) / 0.5
+    weights = EASE.fit(matrix, 1e-3, dropout=0.5).weights
+    for movie in range(5):
+        others = np.delete(np.arange(5), movie)
+        left = inputs[:, others]
+        expected = np.linalg.solve(left.T @ left, left.T @ copies[:, movie])
+        assert weights[others, movie] == pytest.approx(expected, abs=0.02)
 
 
 @pytest.mark.parametrize("shape", [(50, 20), (20, 50)])

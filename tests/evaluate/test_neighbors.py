@@ -27,6 +27,15 @@ def test_item_knn_by_hand() -> None:
     assert item_knn(ratings, 2).similarity.toarray() == pytest.approx(expected)
 
 
+def test_item_knn_shrinks_similarities_of_few_users() -> None:
+    matrix = _random_matrix()
+    common = (matrix.T @ matrix).toarray()
+    length = np.sqrt(common.diagonal())
+    np.fill_diagonal(common, 0)
+    found = item_knn(matrix, 20, shrinkage=5.0).similarity.toarray()
+    assert found == pytest.approx(common / (np.outer(length, length) + 5))
+
+
 @pytest.mark.parametrize("alpha", [0.5, 1.0])
 @pytest.mark.parametrize("beta", [0.0, 0.7])
 def test_rp3beta_is_a_walk_of_three_hops(alpha: float, beta: float) -> None:
