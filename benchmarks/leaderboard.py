@@ -327,18 +327,21 @@ def _caption(rows: list[Row]) -> str:
     seeds = sorted({len(own) for row in rows for own in row.lines.values()})
     budget = sorted({line["budget"] for line in lines if "budget" in line})
     threads = sorted({line["threads"] for line in lines})
+    machine, days = facts()["cpu"], _span([dates[0], dates[-1]])
     return (
-        f"{facts()['cpu']}, {_span([dates[0], dates[-1]])}, graphrec {graphrec.__version__}; threads:"
-        f" {_span(threads)}; seeds: {_span(seeds)}; settings of each peer: {_span(budget)}. All movies"
-        " are ranked but the user's own; figures are of the test part, means over seeds. Peers choose"
-        " on the validation part that graphrec has, and graphrec runs by its defaults. The difference"
-        " is to the best peer, with a 95 % bootstrap interval over users, paired; a tie where it"
+        f"{machine}, {days}, graphrec {graphrec.__version__}; threads: {_span(threads)}; seeds:"
+        f" {_span(seeds)}; settings of each peer: {_span(budget)}. All movies are ranked but the"
+        " user's own; figures are of the test part, means over seeds. Peers choose on the"
+        " validation part that graphrec has, and graphrec runs by its defaults. The difference is"
+        " to the best peer, with a 95 % bootstrap interval over users, paired; a tie where it"
         " holds 0."
     )
 
 
 def _span(values: list[Any]) -> str:
-    """The only value, or the first and the last."""
+    """The only value, or the first and the last; a dash for none."""
+    if not values:
+        return "-"
     return str(values[0]) if len(set(values)) == 1 else f"{values[0]} to {values[-1]}"
 
 

@@ -33,7 +33,9 @@ def _trials(names: str, *values: tuple[float, ...]) -> tuple[Settings, ...]:
 
 
 TRIALS: dict[Classical, tuple[Settings, ...]] = {
-    Classical.ITEM_KNN: _trials("num_neighbors", (50,), (100,), (200,), (500,)),
+    Classical.ITEM_KNN: _trials(
+        "num_neighbors shrinkage", *((100, 10.0), (200, 10.0), (500, 10.0), (100, 0.0))
+    ),
     Classical.RP3BETA: _trials(
         "num_neighbors alpha beta",
         *((500, 0.4, 0.0), (500, 0.4, 0.3), (200, 0.7, 0.3), (200, 0.7, 0.6)),
