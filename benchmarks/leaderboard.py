@@ -24,6 +24,7 @@ import os
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -381,7 +382,7 @@ def _measure(name: str, cells: list[Cell], folder: Path, results: Results) -> No
         return
     dataset, kind = load(name, folder)
     for cell in missing:
-        reason = _too_large(cell.method, dataset)
+        reason = _why_not(cell.method, dataset)
         if reason is not None:
             say(f"{name}: {reason}")
             continue
@@ -428,8 +429,10 @@ def _names(text: str) -> list[str]:
     return names
 
 
-def _too_large(method: str, dataset: Dataset) -> str | None:
+def _why_not(method: str, dataset: Dataset) -> str | None:
     """Why a method can't be fitted; None if it can."""
+    if method == Peer.IALS and find_spec("implicit") is None:
+        return "iALS is left out: it needs pip install '.[benchmarks]'."
     if method not in (Peer.EASE, Peer.EDLAE):
         return None
     needed = EASE.memory(dataset.interactions.num_users, dataset.interactions.num_movies)

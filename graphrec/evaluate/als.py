@@ -64,7 +64,7 @@ class ALS:
     @staticmethod
     def memory(num_users: int, num_movies: int, factors: int) -> float:
         """Bytes that `fit` takes at its peak."""
-        return 4.0 * (3 * (num_users + num_movies) * factors + 8 * _BLOCK_FLOATS)
+        return 4.0 * (6 * (num_users + num_movies) * factors + 8 * _BLOCK_FLOATS)
 
     @property
     def num_movies(self) -> int:
