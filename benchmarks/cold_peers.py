@@ -4,7 +4,7 @@ All learn from the training interactions, users x movies, and from the metadata 
 movies, float32 [M, F]. `TRIALS` holds four settings of each, to choose from on validation;
 `fit_peer` fits one. Their ranges were found on validation parts of ml-latest-small.
 
-LightFM and DropoutNet are their papers' recipes in torch; DropoutNet's factors are implicit's.
+LightFM and DropoutNet are their papers' recipes in torch; DropoutNet's factors are those of ALS.
 LightFM's own package (1.17) comes to the same NDCG@20 among cold movies within 0.003 by the same
 settings, but a plain `pip install` can't build it.
 """
@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from graphrec.evaluate.classical import als
+from graphrec.evaluate.als import ALS
 from graphrec.evaluate.ranking import Scorer
 from graphrec.evaluate.scorers import EmbeddingScorer
 
@@ -307,10 +307,10 @@ def dropoutnet(
         dropout: how often a movie's factors are hidden.
         steps: of Adam; the learning rate falls to 0.
         seed: of everything random.
-        of_als: factors, regularization and alpha of `als`, which gives U and V.
+        of_als: factors, regularization and alpha of `ALS`, which gives U and V.
     """
     generator, positives = torch.Generator().manual_seed(seed), Positives.of(matrix)
-    base = als(matrix, **of_als, iterations=15, seed=seed)
+    base = ALS.fit(matrix, **of_als, iterations=15, seed=seed)
     user, movie = base.user / base.user.std(), base.movie / base.movie[positives.warm].std()
     unit = float((user @ movie[positives.warm].T).std())
     x, dim = torch.from_numpy(features) * scale, user.shape[1]

@@ -25,7 +25,8 @@ from graphrec import TrainConfig, evaluate_ranking, fit, load_dataset, make_spli
 from graphrec.config import SplitKind
 from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split
-from graphrec.evaluate.classical import EASE, TRIALS, Classical
+from graphrec.evaluate.classical import TRIALS, Classical
+from graphrec.evaluate.ease import EASE
 from graphrec.evaluate.ranking import Scorer
 from graphrec.train.validation import Validator
 

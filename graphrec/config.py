@@ -37,6 +37,17 @@ def choice(kind: type[Choice], value: str, name: str) -> Choice:
         ) from None
 
 
+class Baseline(StrEnum):
+    """What `graphrec evaluate` shows beside graphrec."""
+
+    POPULARITY = "popularity"
+    ITEM_KNN = "item-knn"
+    RP3BETA = "rp3beta"
+    EASE = "ease"
+    ALS = "als"
+    METADATA_KNN = "metadata-knn"
+
+
 class SplitKind(StrEnum):
     """How interactions are held out for the test.
 

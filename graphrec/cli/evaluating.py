@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from graphrec.cli import options
-from graphrec.config import COLD_FRACTION, ModelConfig, SplitKind, TrainConfig
+from graphrec.config import (
+    COLD_FRACTION,
+    Baseline,
+    ModelConfig,
+    SplitKind,
+    TrainConfig,
+    choice,
+)
 from graphrec.console import (
     handle_errors,
     hint,
@@ -21,6 +28,9 @@ from graphrec.console import (
 )
 from graphrec.errors import ConfigError
 from graphrec.formatting import counted, listed
+
+if TYPE_CHECKING:
+    from graphrec.recommend.comparison import Reports
 
 
 @handle_errors
@@ -41,20 +51,29 @@ def evaluate(
     k: Annotated[
         list[int] | None, typer.Option("--k", help="Length of the lists; may be repeated.")
     ] = None,
+    baselines: Annotated[
+        str,
+        typer.Option(help=f"What to compare with: all, none, or names: {', '.join(Baseline)}."),
+    ] = "all",
     as_json: options.AsJson = False,
 ) -> None:
-    """Measure how good recommendations are, beside simple baselines.
+    """Measure how good recommendations are, beside baselines.
 
     With tables (--data or --ratings), a test part of the interactions is held out, a model is
     trained on the rest, and nothing is written. Without tables, a model that was trained with
     --split is measured on the test part that was held out then. All movies are ranked for every
     user of the test part, except those of the user's history.
 
+    Baselines learn from the same interactions, with settings chosen on the same validation part.
+    One that doesn't fit into memory is left out.
+
     Examples:
 
         graphrec evaluate --ratings ratings.csv --movies movies.csv
 
         graphrec evaluate --data sample --split cold-movies
+
+        graphrec evaluate --data ml-latest-small --baselines popularity,ease
 
         graphrec evaluate --model small --k 10 --k 20 --json
     """
@@ -68,6 +87,7 @@ def evaluate(
     if min(ks) < 1:
         raise ConfigError(f"--k is {min(ks)}; it must be 1 or more.")
     _check(context, tables, model)
+    peers = _baselines(baselines)
     if tables.is_given:
         options.check_settings(model_config, training)
         dataset = tables.load()
@@ -78,8 +98,15 @@ def evaluate(
         artefact: Artefact = InMemory.of(dataset, parts, fitted)
     else:
         artefact = Artefact.open(model)
-    has_cold = artefact.manifest["split"]["kind"] == SplitKind.COLD_MOVIES
-    reports, cold_reports = compare(artefact, ks, cold_alone=has_cold)
+    with training_progress(quiet=as_json) as progress:
+        comparison = compare(
+            artefact,
+            ks,
+            cold_alone=artefact.manifest["split"]["kind"] == SplitKind.COLD_MOVIES,
+            baselines=peers,
+            on_baseline=lambda name: progress.on_stage(name, None) if progress else None,
+        )
+    reports, cold_reports = comparison.reports, comparison.cold_reports
     data, held_out = artefact.manifest["data"], artefact.manifest["split"]
     own = reports[GRAPHREC]
     cold = artefact.movies().iloc[own.cold_movies]
@@ -95,6 +122,9 @@ def evaluate(
             {
                 "metrics": metrics.pop(GRAPHREC),
                 "baselines": metrics,
+                "baseline_settings": comparison.settings,
+                "against_best_baseline": _differences(reports, ks),
+                "left_out": comparison.left_out,
                 "cold_movies_only": among_cold or None,
                 "counts": own.counts(),
                 "cold_movies": cold[["movie_id", "title"]].to_dict("records"),
@@ -114,12 +144,16 @@ def evaluate(
             f" {len(cold):,}{_named(cold['title'].tolist())}."
         )
     options.say_if_simulated(data["simulated"])
+    for sentence in comparison.left_out:
+        say(sentence)
     for length in lengths:
         _show(f"@{length}", metrics, length)
+        _show_difference(reports, length)
     if among_cold:
         say("Cold-start movies only, ranked among themselves:")
         for length in lengths:
             _show(f"cold @{length}", among_cold, length)
+            _show_difference(cold_reports, length)
     hint("'graphrec ablate' with the same tables measures what each part of the model adds.")
 
 
@@ -156,6 +190,43 @@ def _note_if_trivial(length: int, num_ranked: int, what: str) -> None:
             f"a list of {length:,} holds all {num_ranked:,} {what}, so recall@{length} and"
             f" hit_rate@{length} are 1 whatever the ranking."
         )
+
+
+def _baselines(text: str) -> tuple[Baseline, ...]:
+    """The baselines that `--baselines` names, in the order of the table."""
+    if text in ("all", "none"):
+        return tuple(Baseline) if text == "all" else ()
+    names = {choice(Baseline, name.strip(), "baselines") for name in text.split(",")}
+    return tuple(name for name in Baseline if name in names)
+
+
+def _differences(reports: Reports, ks: tuple[int, ...]) -> dict[str, Any] | None:
+    """By ndcg at each length: the best baseline, and how far graphrec is above it."""
+    from graphrec.recommend.comparison import against_best
+
+    found = {f"ndcg@{k}": against_best(reports, f"ndcg@{k}") for k in ks}
+    return {
+        metric: {"baseline": best[0], **asdict(best[1]), "finding": best[1].finding}
+        for metric, best in found.items()
+        if best is not None
+    } or None
+
+
+def _show_difference(reports: Reports, k: int) -> None:
+    """A sentence on graphrec and the best baseline."""
+    from graphrec.recommend.comparison import against_best
+
+    found = against_best(reports, f"ndcg@{k}")
+    if found is None:
+        return
+    best, gap = found
+    interval = f"95 % interval {gap.low:+.4f} to {gap.high:+.4f}, paired by user"
+    if gap.finding == "tie":
+        said = f"A tie: graphrec's ndcg@{k} less that of {best}, the best baseline, is"
+        typer.echo(f"{said} {gap.mean:+.4f} ({interval}).")
+    else:
+        said = f"graphrec is {gap.finding} {'of ' * (gap.mean > 0)}{best}, the best baseline, by"
+        typer.echo(f"{said} {abs(gap.mean):.4f} ndcg@{k} ({interval}).")
 
 
 def _named(titles: list[str], most: int = 3) -> str:

@@ -28,6 +28,13 @@ class Interval:
     high: float
     p_value: float
 
+    @property
+    def finding(self) -> str:
+        """``ahead`` or ``behind``; ``tie`` if the interval holds 0."""
+        if self.low <= 0 <= self.high:
+            return "tie"
+        return "ahead" if self.mean > 0 else "behind"
+
 
 def paired_bootstrap(
     difference: np.ndarray,

@@ -12,8 +12,11 @@ from graphrec.config import DEFAULT_TEMPERATURE, ModelConfig, NodeState, TrainCo
 from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split
 from graphrec.errors import ConfigError
-from graphrec.evaluate.baselines import ItemKNN, Popularity, metadata_knn
-from graphrec.evaluate.classical import EASE, TRIALS, Classical, fit_classical
+from graphrec.evaluate.als import ALS
+from graphrec.evaluate.baselines import Popularity, metadata_knn
+from graphrec.evaluate.classical import DEFAULT_TRIAL, TRIALS, Classical, fit_classical
+from graphrec.evaluate.ease import EASE
+from graphrec.evaluate.neighbors import MovieNeighbors
 from graphrec.evaluate.ranking import Scorer
 from graphrec.evaluate.scorers import EmbeddingScorer, ModelScorer
 from graphrec.study.arms import Arm, Features, Simple
@@ -34,7 +37,6 @@ from graphrec.train.trainer import (
 from graphrec.train.validation import choose_blend
 
 Facts = dict[str, Any]
-_DEFAULT_TRIAL = 1
 
 
 @dataclass(slots=True, eq=False)
@@ -173,7 +175,7 @@ class Runner:
         """A classical method's settings, by validation of the first seed."""
         experiment, trials = self.experiment(Features.OWN), TRIALS[method]
         if method not in self.choices:
-            best, validator = _DEFAULT_TRIAL, experiment.validator
+            best, validator = DEFAULT_TRIAL, experiment.validator
             if self.settings.tune and validator.can_score:
                 matrix = experiment.train.matrix
                 scorers = (fit_classical(method, matrix, t, self.seed) for t in trials)
@@ -197,10 +199,12 @@ class Runner:
         match scorer:
             case EmbeddingScorer():
                 return scorer.user.numel() + scorer.movie.numel(), 4.0 * scorer.user.shape[1]
-            case ItemKNN():
+            case MovieNeighbors():
                 return scorer.similarity.nnz, history
             case EASE():
-                return scorer.weights.size, history
+                return scorer.num_movies**2, history
+            case ALS():
+                return scorer.movie.numel(), history
             case _:
                 return scorer.num_movies, 0.0
 

@@ -289,6 +289,10 @@ ASKING_CASES: dict[str, tuple[tuple[object, ...], tuple[str, ...]]] = {
         ("evaluate", "--data", "sample"),
         ("--model is a trained model to measure, and from tables a new one is",),
     ),
+    "evaluate beside an unknown baseline": (
+        ("evaluate", "--baselines", "ease,svd"),
+        ("--baselines is 'svd'", "rp3beta"),
+    ),
 }
 
 

@@ -15,6 +15,8 @@ import pandas as pd
 import pytest
 
 from graphrec import __version__
+from graphrec.config import Baseline
+from graphrec.evaluate import baselines
 from tests.cli.running import run
 
 _BEST = re.compile(r"\(best 0\.\d{4}\)")
@@ -258,12 +260,19 @@ def test_evaluate_on_new_users(tables: Path) -> None:
     assert done.exit_code == 0, done.output
     found = json.loads(run("evaluate", "--model", model, "--json").stdout)
     assert found["counts"]["users"] == 8
-    assert set(found["baselines"]) == {"popularity", "item-knn", "metadata-knn"}
+    assert set(found["baselines"]) == set(Baseline)
 
 
 def test_evaluate_as_json(model_folder: Path) -> None:
     answer = json.loads(run("evaluate", "--model", model_folder, "--json").stdout)
-    assert set(answer["baselines"]) == {"popularity", "item-knn", "metadata-knn"}
+    assert set(answer["baselines"]) == set(Baseline)
+    assert answer["baseline_settings"]["ease"]["l2"] > 0
+    assert answer["left_out"] == []
+    against = answer["against_best_baseline"]["ndcg@20"]
+    ndcg = {name: metrics["ndcg@20"] for name, metrics in answer["baselines"].items()}
+    assert against["baseline"] == max(ndcg, key=lambda name: ndcg[name])
+    assert against["mean"] == pytest.approx(answer["metrics"]["ndcg@20"] - max(ndcg.values()))
+    assert against["finding"] in ("ahead", "tie", "behind")
     for metrics in (answer["metrics"], *answer["baselines"].values()):
         assert {"recall@20", "ndcg@20"} <= set(metrics)
     assert answer["counts"]["users"] > 0
@@ -272,7 +281,7 @@ def test_evaluate_as_json(model_folder: Path) -> None:
 def test_evaluate_with_other_lengths(model_folder: Path) -> None:
     done = run("evaluate", "--model", model_folder, "--k", 3)
     assert done.stdout.splitlines()[0].startswith("@3")
-    assert len(done.stdout.splitlines()) == 5
+    assert len(done.stdout.splitlines()) == 9
     assert "Note: " not in done.stderr
 
 
@@ -284,6 +293,27 @@ def test_evaluate_says_when_lists_hold_every_movie(model_folder: Path) -> None:
     assert "a list of 31" not in done.stderr
     metrics = json.loads(run("evaluate", "--model", model_folder, "--k", 32, "--json").stdout)
     assert metrics["metrics"]["recall@32"] == metrics["baselines"]["popularity"]["recall@32"] == 1
+
+
+def test_evaluate_beside_some_baselines(model_folder: Path) -> None:
+    shown = run("evaluate", "--model", model_folder, "--baselines", "ease, popularity").stdout
+    names = [line.split()[0] for line in shown.splitlines()]
+    assert names[:4] == ["@20", "graphrec", "popularity", "ease"]
+    assert "ease, the best baseline" in shown
+    assert "95 % interval" in shown
+    alone = run("evaluate", "--model", model_folder, "--baselines", "none").stdout
+    assert len(alone.splitlines()) == 2
+    arguments = ("--model", model_folder, "--baselines", "none", "--json")
+    assert json.loads(run("evaluate", *arguments).stdout)["against_best_baseline"] is None
+
+
+def test_evaluate_says_which_baseline_does_not_fit_into_memory(
+    model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(baselines, "free_memory", lambda: 1e5)
+    done = run("evaluate", "--model", model_folder, "--baselines", "popularity,ease")
+    assert "ease is left out: it would take" in done.stderr
+    assert "popularity, the best baseline" in done.stdout
 
 
 def test_inspect(tables: Path) -> None:
