@@ -92,7 +92,8 @@ class Seed:
         experiment = Experiment.of(dataset, split, seed, ignore=ignore)
         self.data, validator = experiment.train, experiment.validator
         self.choosing = replace(validator, users=validator.users[::2])
-        self.config = TrainConfig(seed=seed, device="cpu").for_users(self.data.num_users)
+        given = TrainConfig(seed=seed, device="cpu", temperature=DEFAULT_TEMPERATURE)
+        self.config = given.for_users(self.data.num_users)
         other, rated = replace(validator, users=validator.users[1::2]), validator.is_rated
         self.measuring = {"warm": other.among(rated), "cold": other.among(~rated), "all": other}
 
@@ -118,7 +119,8 @@ class Seed:
             trainer.tower, rate = tower, self.config.learning_rate
             trainer.optimizer = torch.optim.Adam(tower.parameters(), lr=rate, fused=True)
         with suitable_threads((self.data.num_users + self.data.num_movies) * 64):
-            trainer.run(self.choosing)
+            trainer.advance(self.choosing, self.config.epochs)
+            trainer.restore()
         return trainer
 
     def alone(self, trainer: Trainer) -> Scorer:

@@ -185,7 +185,9 @@ def train_to_stop(num_users: int, num_movies: int, num_edges: int) -> dict[str, 
         "epochs": fitted.first.history[-1].number,
         "best epoch": fitted.first.best.number,
         "stopped": fitted.stopped,
-        "spectral columns": fitted.spectral.dim if fitted.spectral else 0,
+        "spectral columns": fitted.closed_form.spectral_settings.dim
+        if fitted.closed_form.spectral_settings
+        else 0,
         "peak GiB": round((peak_memory() or 0) / GIB, 2),
     }
 
