@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -22,6 +23,7 @@ from graphrec.evaluate.ranking import Scorer
 from graphrec.evaluate.scorers import ModelScorer
 from graphrec.features.matrix import FeatureEncoder
 from graphrec.graph import RATES
+from graphrec.nn.associations import Associations
 from graphrec.nn.hybrid import POPULARITY, Blend, HybridModel, LearnedVectors
 from graphrec.nn.neighbors import NeighborSampler
 from graphrec.nn.sampling import PositiveLists, UserBatches
@@ -274,10 +276,11 @@ def fit(
             closed = closed.fit(final.matrix, config.seed)
         except KeyboardInterrupt:  # keep those of the training part
             stopped = INTERRUPTED
+    chosen: dict[str, Any] = {"compare": model_config.spectral, "blend": blend}
     try:
-        model = combine(parts, closed, final, blend=blend)
+        model = combine(parts, closed, final, **chosen)
     except KeyboardInterrupt:  # it takes a moment, and nothing is worth losing for that
-        stopped, model = INTERRUPTED, combine(parts, closed, final, blend=blend)
+        stopped, model = INTERRUPTED, combine(parts, closed, final, **chosen)
     return Fitted(
         model=model,
         history=final.full_history,
@@ -300,6 +303,7 @@ def combine(
     data: TrainingData,
     *,
     on_train: bool = False,
+    compare: bool = False,
     blend: Blend | None = None,
 ) -> HybridModel:
     """A model of some parts.
@@ -309,13 +313,16 @@ def combine(
         closed: of the same data.
         data: that they were made of.
         on_train: whether that is the training part alone.
+        compare: whether movies are compared by their associations, else by ID embeddings.
         blend: the weight of each.
     """
     return HybridModel.assemble(
         {part.name: part.on_train if on_train else part.final for part in parts},
         closed.spectral,
         features=data.features,
+        feature_column=data.encoder.feature_column,
         degree=data.degree,
+        associations=Associations.fit(data.matrix) if compare else None,
         blend=blend,
         cosine=parts[0].config.cosine,
         paths=closed.paths,
