@@ -44,9 +44,9 @@ from graphrec.evaluate.scorers import EmbeddingScorer
 from graphrec.evaluate.significance import paired_bootstrap
 from graphrec.features.matrix import fit_features
 from graphrec.nn.associations import Associations
-from graphrec.recommend.wording import TitleWords
 from graphrec.recommend.similarity import closest
 from graphrec.recommend.vectors import MovieEmbeddings
+from graphrec.recommend.wording import TitleWords
 
 K, FOLDS, VALID_FRACTION = 10, 5, 0.1
 LEAST_RATINGS = 10

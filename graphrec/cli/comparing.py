@@ -35,9 +35,9 @@ def similar(
     by: Annotated[
         Similarity,
         typer.Option(
-            help="What to compare. Collaborative: who rated the movies; metadata: embeddings learned"
-            " from it; both: a blend of these two and of the titles' words; features: metadata as"
-            " plain numbers, nothing learned; all: a list of each, side by side."
+            help="What to compare. Collaborative: who rated the movies; metadata: embeddings"
+            " learned from it; both: a blend of these two and of the titles' words; features:"
+            " metadata as plain numbers, nothing learned; all: a list of each, side by side."
         ),
     ] = Similarity.BOTH,
     include_unrated: Annotated[

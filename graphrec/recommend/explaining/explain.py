@@ -161,7 +161,7 @@ class Explainer:
         Raises:
             ConfigError: if it is one of ID embeddings, and the layers aren't linear.
         """
-        users, own = self.known.viewers(first), self.embeddings.compared
+        users, own = self.known.users_of(first), self.embeddings.compared
         if self.model.associations.dim:
             added = self.model.associations.user_summands(self._matrix[users], first)
         elif ID in self.model.learned:
