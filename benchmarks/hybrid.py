@@ -22,7 +22,7 @@ from torch import Tensor
 
 from benchmarks.common import facts, figure, say, show_facts, show_table, write_json
 from graphrec import ModelConfig, TrainConfig, load_dataset, make_split
-from graphrec.config import NodeState, SplitKind
+from graphrec.config import DEFAULT_TEMPERATURE, NodeState, SplitKind
 from graphrec.data.dataset import Dataset
 from graphrec.evaluate.ranking import Scorer
 from graphrec.evaluate.scorers import ModelScorer

@@ -120,9 +120,9 @@ class Scoring(StrEnum):
 class Similarity(StrEnum):
     """What movies are compared by.
 
-    ``collaborative``: the ID embeddings, which say who rates them. ``metadata``: the embeddings
-    learned from their metadata. ``both``: the mean of the two cosines. ``features``: the metadata
-    as plain numbers, with nothing learned. ``all``: each of these, side by side.
+    ``collaborative``: who rates them. ``metadata``: the embeddings learned from their metadata.
+    ``both``: a blend of the two and of their titles' words. ``features``: the metadata as plain
+    numbers, with nothing learned. ``all``: each of these, side by side.
     """
 
     BOTH = "both"

@@ -35,9 +35,9 @@ def similar(
     by: Annotated[
         Similarity,
         typer.Option(
-            help="What to compare. Collaborative: who rated the movies (ID embeddings); metadata:"
-            " embeddings learned from it; both: the mean of these two; features: metadata as plain"
-            " numbers, nothing learned; all: a list of each, side by side."
+            help="What to compare. Collaborative: who rated the movies; metadata: embeddings"
+            " learned from it; both: a blend of these two and of the titles' words; features:"
+            " metadata as plain numbers, nothing learned; all: a list of each, side by side."
         ),
     ] = Similarity.BOTH,
     include_unrated: Annotated[
@@ -51,7 +51,8 @@ def similar(
 ) -> None:
     """List the movies most similar to one movie, and why.
 
-    Movies are compared by who rated them, by their metadata, or by both (--by).
+    Movies are compared by who rated them, by their metadata, or by both (--by). Score and
+    collaborative are in standard deviations above the average movie, the others are cosines.
 
     Examples:
 
@@ -85,7 +86,7 @@ def similar(
     say(f"Most similar to {recommender.lookup.show(row)}:")
     by_id = by not in (Similarity.METADATA, Similarity.FEATURES)
     if by_id and recommender.embeddings.is_imputed(row):
-        note("this movie has no ratings, so its ID embedding is predicted from metadata.")
+        note("this movie has no ratings, so who would rate it is predicted from its metadata.")
     if by is Similarity.ALL:
         show_each_way(table)
         return

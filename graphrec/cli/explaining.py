@@ -156,12 +156,12 @@ def _show_pair(pair: SimilarityExplanation, k: int) -> None:
 
 
 def _show_users(pair: SimilarityExplanation, k: int) -> None:
-    """What the users of the first movie add to the cosine, together and one by one."""
+    """What the users of the first movie add to the similarity, together and one by one."""
     table, both = pair.users, pair.users["both"]
     groups = [
         ["rated both", int(both.sum()), _rounded(table["collaborative"][both].sum())],
         ["others", int((~both).sum()), _rounded(table["collaborative"][~both].sum())],
-        ["own embedding", "", _rounded(pair.own)],
+        ["from no user", "", _rounded(pair.own)],
         ["sum", "", _rounded(pair.collaborative)],
     ]
     show_table([f"users of {pair.titles[0]}", "users", "collaborative"], groups, right=True)

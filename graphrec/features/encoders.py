@@ -54,13 +54,12 @@ class FittedColumn:
 
     @property
     def width(self) -> int:
-        """Numbers per movie: the block and, where values were missing, an indicator."""
-        return len(self.labels) + (self.missing_rate > 0)
+        """Numbers per movie."""
+        return len(self.labels)
 
     @property
     def feature_names(self) -> list[str]:
-        names = [f"{self.name}={label}" for label in self.labels]
-        return names + [f"{self.name} is missing"] * (self.missing_rate > 0)
+        return [f"{self.name}={label}" for label in self.labels]
 
 
 def fit_column(name: str, column: pd.Series[Any], training: np.ndarray) -> FittedColumn:
@@ -84,7 +83,7 @@ def fit_column(name: str, column: pd.Series[Any], training: np.ndarray) -> Fitte
     shown = raw[present]
     mean = shown.mean(axis=0)
     energy = float(((shown - mean) ** 2).sum(axis=1).mean())
-    if energy < _NO_ENERGY and present.all():
+    if energy < _NO_ENERGY:
         return _ignored(name, "the same for every movie")
     return FittedColumn(
         name=name,
@@ -92,7 +91,7 @@ def fit_column(name: str, column: pd.Series[Any], training: np.ndarray) -> Fitte
         labels=tuple(labels),
         state=state,
         mean=mean.astype(np.float32),
-        scale=1 / math.sqrt(energy) if energy >= _NO_ENERGY else 1.0,
+        scale=1 / math.sqrt(energy),
         missing_rate=float(1 - present.mean()),
     )
 
@@ -106,18 +105,14 @@ def _ignored(name: str, reason: str) -> FittedColumn:
 def encode_column(fitted: FittedColumn, column: pd.Series[Any] | None, rows: int) -> np.ndarray:
     """Features of each movie, float32, shape [rows, fitted.width].
 
-    A missing cell (or a missing column) is zero, which is the mean, with the indicator set to 1;
-    labels and words that training didn't have are ignored.
+    A missing cell (or a missing column) is zero, which is the mean: films are not alike for what
+    is not known of them. Labels and words that training didn't have are ignored.
     """
     block = np.zeros((rows, fitted.width), dtype=np.float32)
-    width = len(fitted.labels)
-    present = np.zeros(rows, dtype=bool)
-    if column is not None and width:
+    if column is not None and fitted.width:
         values = as_values(column.reset_index(drop=True))
         raw, present = _encode(fitted.finding, fitted.labels, fitted.state, values)
-        block[present, :width] = (raw[present] - fitted.mean) * fitted.scale
-    if fitted.missing_rate > 0:
-        block[~present, width] = 1.0
+        block[present] = (raw[present] - fitted.mean) * fitted.scale
     return block
 
 

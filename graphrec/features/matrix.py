@@ -30,6 +30,11 @@ class FeatureEncoder:
         return sum(column.width for column in self.columns)
 
     @property
+    def feature_column(self) -> np.ndarray:
+        """Which of the used columns each column of the matrix is of, int64 [F]."""
+        return np.repeat(np.arange(len(self.used)), [column.width for column in self.used])
+
+    @property
     def feature_names(self) -> list[str]:
         """What each column of the matrix stands for, such as ``genres=Comedy``."""
         return [name for column in self.columns for name in column.feature_names]
@@ -39,7 +44,7 @@ class FeatureEncoder:
 
         Every column's block has a mean squared length of 1 over the movies it was fitted on, and
         the row is divided by the root of the number of blocks, so no column outweighs another.
-        A movie without any metadata is zero, so that such movies don't resemble each other.
+        What is missing is zero, so that movies don't resemble each other for it.
 
         Args:
             movies: a table with some or all of the fitted columns; others are ignored.
@@ -51,10 +56,7 @@ class FeatureEncoder:
             return np.zeros((len(movies), 0), dtype=np.float32)
         movies = with_plain_names(movies)
         blocks = [encode_column(c, movies.get(c.name), len(movies)) for c in self.used]
-        filled = [b[:, : len(c.labels)].any(axis=1) for b, c in zip(blocks, self.used, strict=True)]
-        features = np.hstack(blocks) / np.float32(np.sqrt(len(blocks)))
-        features[~np.any(filled, axis=0)] = 0
-        return features
+        return np.hstack(blocks) / np.float32(np.sqrt(len(blocks)))
 
     def to_state(self) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
         """What `from_state` needs: a part for JSON, and the arrays by name."""

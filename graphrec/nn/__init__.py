@@ -38,6 +38,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from graphrec.nn.associations import Associations
     from graphrec.nn.coldstart import KernelRidge
     from graphrec.nn.hybrid import Blend, HybridModel, LearnedVectors
     from graphrec.nn.losses import bpr_loss, sampled_softmax_loss
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "GAT": "propagation",
     "Adjacency": "propagation",
+    "Associations": "associations",
     "Blend": "hybrid",
     "GraphSAGE": "propagation",
     "HybridModel": "hybrid",
@@ -72,6 +74,7 @@ _HOMES = {
 __all__ = [
     "GAT",
     "Adjacency",
+    "Associations",
     "Blend",
     "GraphSAGE",
     "HybridModel",

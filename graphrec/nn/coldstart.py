@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+
+from graphrec.features.known import known_columns
 
 MAX_LANDMARKS = 2048
 """The most rated movies that others are predicted from: more cost more and add hardly anything."""
 PENALTIES = np.logspace(-2, 3, 11)
 """Ridge penalties that leave-one-out validation chooses from."""
+MAX_GROUPS = 16
+"""Of movies by which columns they have a value in; each takes a factorisation, 32 MB at most."""
 _BLOCK = 4096  # movies predicted at a time
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Group:
+    """Movies of which the same is known, predicted by that alone.
+
+    Attributes:
+        member: which of the predicted movies, int64 [n].
+        known: the features, bool [F].
+        scale: 2 m.
+        factor: Cholesky's of K + Lambda, [L, L].
+    """
+
+    member: np.ndarray
+    known: np.ndarray
+    scale: float
+    factor: np.ndarray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,30 +47,41 @@ class KernelRidge:
     alike in some ways isn't far away for being unlike in others. (A Gaussian kernel, or a linear
     map, is more than a tenth worse among cold-start movies: docs/cold.md.)
 
-    A movie without a single feature is neither predicted nor predicted from: it keeps its vector.
+    A movie is predicted by what is known of it: x are the features of the columns that it has a
+    value in, as if there were no others. (Distances over what is known of both movies make no
+    kernel: the matrix has large negative eigenvalues.) Landmarks have the mean where a value is
+    missing. A movie without a single feature is neither predicted nor predicted from: it keeps its
+    vector.
 
     Attributes:
         movie: the movies that are predicted, int64 [N].
         landmark: the movies that they are predicted from, int64 [L].
         features: x, of all movies, [M, F].
-        scale: 2 m.
-        factor: Cholesky's of K + Lambda, [L, L].
+        groups: the movies by what is known of them.
     """
 
     movie: np.ndarray
     landmark: np.ndarray
     features: np.ndarray
-    scale: float
-    factor: np.ndarray
+    groups: tuple[_Group, ...]
 
     @classmethod
-    def fit(cls, features: np.ndarray, degree: np.ndarray, start: int = 0) -> KernelRidge:
+    def fit(
+        cls,
+        features: np.ndarray,
+        degree: np.ndarray,
+        start: int = 0,
+        *,
+        column: np.ndarray | None = None,
+    ) -> KernelRidge:
         """For all movies without interactions.
 
         Args:
             features: x, [M, F].
             degree: d, interactions of each movie, [M].
             start: the first movie that may be predicted; those before it are left alone.
+            column: the metadata column that each feature is of, int64 [F]; by default all are of
+                one, so what is missing is the mean.
         """
         described = features.any(axis=1)
         movie = start + np.flatnonzero(((degree == 0) & described)[start:])
@@ -56,15 +89,14 @@ class KernelRidge:
         landmark = np.argsort(-rated, kind="stable")
         landmark = landmark[: min(MAX_LANDMARKS, int((rated > 0).sum()))]
         if not (len(movie) and len(landmark)):
-            return cls(movie[:0], landmark, features, 1.0, np.zeros((0, 0)))
-        from scipy.linalg import cholesky
-
-        distance = _distances(features[landmark], features[landmark])
-        # where most movies are alike the median is 0
-        scale = 2 * (float(np.median(distance)) or float(distance.mean()) or 1.0)
-        kernel = np.exp(-distance / scale)
-        kernel[np.diag_indices_from(kernel)] += 1 / np.sqrt(degree[landmark])
-        return cls(movie, landmark, features, scale, cholesky(kernel, lower=True))
+            return cls(movie[:0], landmark, features, ())
+        if column is None:
+            column = np.zeros(features.shape[1], dtype=np.int64)
+        groups = []
+        for members, known in _by_what_is_known(features[movie], column):
+            scale, factor = _factor(features[landmark][:, known], degree[landmark])
+            groups.append(_Group(members, known, scale, factor))
+        return cls(movie, landmark, features, tuple(groups))
 
     def impute(self, vectors: np.ndarray) -> np.ndarray:
         """The same vectors [M, D] with those of movies without interactions as predicted."""
@@ -80,17 +112,50 @@ class KernelRidge:
 
     def _predict(self, vectors: np.ndarray) -> np.ndarray:
         """Vectors [N, D] of the movies that are predicted, from those of the landmarks [L, D]."""
-        from scipy.linalg import cho_solve
-
         if not len(self.movie):
             return vectors[:0]
-        weighted = cho_solve((self.factor, True), vectors)
-        landmarks = self.features[self.landmark]
-        blocks = [
-            np.exp(-_distances(self.features[rows], landmarks) / self.scale) @ weighted
-            for rows in np.split(self.movie, range(_BLOCK, len(self.movie), _BLOCK))
-        ]
-        return np.concatenate(blocks)
+        from scipy.linalg import cho_solve
+
+        predicted = np.empty((len(self.movie), vectors.shape[1]))
+        for group in self.groups:
+            weighted = cho_solve((group.factor, True), vectors)
+            landmarks = self.features[self.landmark][:, group.known]
+            for members in np.split(group.member, range(_BLOCK, len(group.member), _BLOCK)):
+                own = self.features[self.movie[members]][:, group.known]
+                predicted[members] = np.exp(-_distances(own, landmarks) / group.scale) @ weighted
+        return predicted
+
+
+def _by_what_is_known(
+    features: np.ndarray, column: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Rows of which the same columns are known, and the features of these, bool [F].
+
+    There are `MAX_GROUPS` at most: the largest, and one of the others, which have the mean where a
+    value is missing.
+    """
+    known, of_row, size = np.unique(
+        known_columns(features, column) > 0, axis=0, return_inverse=True, return_counts=True
+    )
+    largest = np.argsort(-size, kind="stable")
+    if len(largest) > MAX_GROUPS:
+        largest = largest[: MAX_GROUPS - 1]
+        rest = np.flatnonzero(~np.isin(of_row, largest))
+        yield rest, np.ones(len(column), dtype=bool)
+    for group in largest:
+        yield np.flatnonzero(of_row == group), known[group][column]
+
+
+def _factor(landmarks: np.ndarray, degree: np.ndarray) -> tuple[float, np.ndarray]:
+    """2 m and Cholesky's factor for landmarks with features [L, any]."""
+    from scipy.linalg import cholesky
+
+    distance = _distances(landmarks, landmarks)
+    # where most movies are alike the median is 0
+    scale = 2 * (float(np.median(distance)) or float(distance.mean()) or 1.0)
+    kernel = np.exp(-distance / scale)
+    kernel[np.diag_indices_from(kernel)] += 1 / np.sqrt(degree)
+    return scale, cholesky(kernel, lower=True)
 
 
 def _distances(left: np.ndarray, right: np.ndarray) -> np.ndarray:

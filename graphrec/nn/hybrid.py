@@ -58,6 +58,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from graphrec.config import NodeState
+from graphrec.nn.associations import Associations
 from graphrec.nn.coldstart import KernelRidge, predict_log_degree
 from graphrec.nn.paths import LinkPropagation
 from graphrec.nn.propagation import Adjacency
@@ -257,7 +258,10 @@ class HybridModel(nn.Module):
     Args:
         learned: by part, ``id`` or ``metadata`` or both.
         spectral: `Spectral.empty` for none.
+        associations: what movies are compared by, which no score needs; none by default.
         features: of the movies, [M, F].
+        feature_column: the metadata column that each feature is of, int64 [F]; by default all are
+            of the same.
         degree: interactions of each movie, [M].
         log_degree: their logarithm, predicted where there are none, [M].
         blend: the weight of each block.
@@ -266,6 +270,7 @@ class HybridModel(nn.Module):
     """
 
     features: Tensor
+    feature_column: Tensor
     degree: Tensor
     log_degree: Tensor
 
@@ -277,6 +282,8 @@ class HybridModel(nn.Module):
         features: Tensor,
         degree: Tensor,
         log_degree: Tensor,
+        feature_column: Tensor | None = None,
+        associations: Associations | None = None,
         blend: Blend | None = None,
         cosine: bool = True,
         paths: LinkPropagation | None = None,
@@ -285,7 +292,10 @@ class HybridModel(nn.Module):
         self.learned: Any = nn.ModuleDict(dict(learned))
         self.spectral = spectral
         self.paths = LinkPropagation.empty(len(degree)) if paths is None else paths
+        self.associations = associations or Associations.empty(len(degree))
         self.register_buffer("features", features)
+        column = features.new_zeros(features.shape[1]) if feature_column is None else feature_column
+        self.register_buffer("feature_column", column.long())
         self.register_buffer("degree", degree.float())
         self.register_buffer("log_degree", log_degree)
         self.blend, self.cosine = blend or Blend(), cosine
@@ -298,6 +308,8 @@ class HybridModel(nn.Module):
         *,
         features: np.ndarray,
         degree: np.ndarray,
+        feature_column: np.ndarray | None = None,
+        associations: Associations | None = None,
         blend: Blend | None = None,
         cosine: bool = True,
         paths: LinkPropagation | None = None,
@@ -307,8 +319,9 @@ class HybridModel(nn.Module):
         With a metadata part, the other blocks of movies without interactions are imputed.
 
         Args:
-            learned, spectral, blend, cosine, paths: as for the class.
+            learned, spectral, associations, blend, cosine, paths: as for the class.
             features: [M, F].
+            feature_column: the metadata column that each feature is of, int64 [F].
             degree: interactions of each movie, [M].
         """
         use_metadata = METADATA in learned
@@ -320,6 +333,8 @@ class HybridModel(nn.Module):
             log_degree=torch.from_numpy(
                 predict_log_degree(features if use_metadata else features[:, :0], degree)
             ),
+            feature_column=None if feature_column is None else torch.from_numpy(feature_column),
+            associations=associations,
             blend=blend,
             cosine=cosine,
             paths=paths,
@@ -438,7 +453,9 @@ class HybridModel(nn.Module):
         Args:
             start: the first movie that may be predicted; those before it are left alone.
         """
-        ridge = KernelRidge.fit(self.features.numpy(), self.degree.numpy(), start)
+        ridge = KernelRidge.fit(
+            self.features.numpy(), self.degree.numpy(), start, column=self.feature_column.numpy()
+        )
         learned = dict(self.learned)
         if ID in learned:
             movie = torch.from_numpy(ridge.impute(learned[ID].movie.numpy()))
@@ -447,7 +464,13 @@ class HybridModel(nn.Module):
         weight[torch.from_numpy(ridge.movie)] = 0  # a prediction says nothing of who rates it
         movie = torch.from_numpy(ridge.impute(self.spectral.movie.numpy()))
         spectral = Spectral(movie, weight, self.spectral.filter)
-        return self._replace(learned, spectral, paths=self.paths.impute(ridge))
+        compared = torch.from_numpy(ridge.impute(self.associations.movie.numpy()))
+        return self._replace(
+            learned,
+            spectral,
+            paths=self.paths.impute(ridge),
+            associations=self.associations.with_movies(compared),
+        )
 
     @torch.no_grad()
     def add_movies(self, features: np.ndarray) -> HybridModel:
@@ -472,6 +495,7 @@ class HybridModel(nn.Module):
         longer = self._replace(
             learned,
             spectral,
+            associations=self.associations.with_movies(_pad(self.associations.movie, number)),
             features=every,
             degree=degree,
             log_degree=torch.cat([self.log_degree, torch.from_numpy(predicted)]),
@@ -484,8 +508,10 @@ class HybridModel(nn.Module):
     ) -> HybridModel:
         own: dict[str, Any] = {
             "features": self.features,
+            "feature_column": self.feature_column,
             "degree": self.degree,
             "log_degree": self.log_degree,
+            "associations": self.associations,
             "blend": self.blend,
             "cosine": self.cosine,
             "paths": self.paths,
@@ -509,15 +535,17 @@ class HybridModel(nn.Module):
             own = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
             if own:
                 learned[part] = LearnedVectors(**own, half_trust=half_trust)
-        spectral, paths = (
+        spectral, paths, associations = (
             {k.removeprefix(own): v for k, v in state.items() if k.startswith(own)}
-            for own in ("spectral.", "paths.")
+            for own in ("spectral.", "paths.", "associations.")
         )
         return cls(
             learned,
             Spectral(**spectral),
             paths=LinkPropagation(**paths),
+            associations=Associations(**associations),
             features=state["features"],
+            feature_column=state["feature_column"],
             degree=state["degree"],
             log_degree=state["log_degree"],
             blend=Blend(**settings["blend"]),

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from graphrec.nn.towers import Tower
 
 FORMAT = "graphrec-model"
-FORMAT_VERSION = 7
+FORMAT_VERSION = 8
 MANIFEST = "manifest.json"
 MODEL, TOWERS = "model.safetensors", "towers.safetensors"
 USERS, MOVIES, INTERACTIONS = "users.parquet", "movies.parquet", "interactions.parquet"

@@ -154,7 +154,7 @@ def _number(column: FittedColumn, gap: float, *pair: float) -> _Piece:
 
 def _similar_vectors(column: FittedColumn, block: np.ndarray) -> list[list[_Piece]]:
     """Whether a text or vector is similar to the last movie's, by the cosine of its features."""
-    vectors = block[:, : len(column.labels)].astype(np.float64)
+    vectors = block.astype(np.float64)
     length = np.maximum(np.linalg.norm(vectors, axis=1), 1e-12)
     cosine = (vectors[:-1] @ vectors[-1]) / (length[:-1] * length[-1])
     text = f"similar {column.name}"

@@ -28,6 +28,7 @@ from graphrec.recommend.new_users import new_users
 from graphrec.recommend.reasons import reasons
 from graphrec.recommend.similarity import closest
 from graphrec.recommend.vectors import MovieEmbeddings
+from graphrec.recommend.wording import TitleWords
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -128,6 +129,10 @@ class Recommender:
         return TitleLookup(self.movies)
 
     @cached_property
+    def _title_words(self) -> TitleWords:
+        return TitleWords(self.movies[TITLE].tolist())
+
+    @cached_property
     def user_ids(self) -> IdMap:
         """The users of the training tables."""
         return self.artefact.users()
@@ -203,9 +208,10 @@ class Recommender:
     ) -> pd.DataFrame:
         """The movies closest to one movie.
 
-        By ``collaborative`` it is the cosine of their embeddings by ID: which users have rated
-        them, and what else those users have rated. By ``metadata`` it is the cosine of what the
-        model has learned of their metadata. By ``both`` it is the mean of the two. By ``features``
+        By ``collaborative`` it is the partial correlation of who has rated them
+        (`graphrec.nn.associations`). By ``metadata`` it is the cosine of what the
+        model has learned of their metadata. By ``both`` it is a blend of the two and of the words
+        that their titles share (`graphrec.recommend.similarity.compare_to`). By ``features``
         it is the cosine of the metadata as plain numbers, with nothing learned.
 
         Args:
@@ -218,9 +224,11 @@ class Recommender:
                 are for a movie without ratings.
 
         Returns:
-            Columns ``movie_id``, ``title``, ``score`` (-1 to 1), where there are several the
-            cosines ``collaborative``, ``metadata`` and ``features``, and ``why`` in words (see
-            `graphrec.recommend.reasons`); closest first. By ``all`` the k closest in each way under
+            Columns ``movie_id``, ``title``, ``score``, where there are several the similarities
+            ``collaborative``, ``metadata`` and ``features``, and ``why`` in words (see
+            `graphrec.recommend.reasons`); closest first. ``collaborative``, and the score of
+            ``both``, are in standard deviations above the average movie, the others are cosines.
+            By ``all`` the k closest in each way under
             each other: ``by``, ``rank`` from 1, ``movie_id``, ``title``, ``score``, and
             ``collaborative_only``, whether no list by metadata or features holds that movie.
             ``attrs["movie"]`` is the movie that was taken, by ``movie_id`` and ``title``.
@@ -235,7 +243,8 @@ class Recommender:
         if (movie is None) == (movie_id is None):
             raise ConfigError("name one movie: by title or by id.")
         row = self.row_of(movie if movie_id is None else ById(movie_id))
-        found = closest(self.embeddings, row, k, by, include_unrated=include_unrated)
+        titles = self._title_words.similarity(row) if self.has_titles else None
+        found = closest(self.embeddings, row, k, by, titles=titles, include_unrated=include_unrated)
         table = movie_table(self.movies, self.num_new, found.rows, found.score).assign(
             **found.columns
         )

@@ -9,16 +9,19 @@ import pandas as pd
 
 from graphrec.config import Similarity
 from graphrec.errors import ConfigError
+from graphrec.features.known import cosine_of_known
 from graphrec.recommend.vectors import MovieEmbeddings
 
 LEARNED = (Similarity.COLLABORATIVE, Similarity.METADATA)
-"""The two learned parts, of which `Similarity.BOTH` is the mean."""
+"""The two learned parts, which `Similarity.BOTH` blends."""
 ORDER = (*LEARNED, Similarity.BOTH, Similarity.FEATURES)
 _NEEDS = {
-    Similarity.COLLABORATIVE: "ID part",
+    Similarity.COLLABORATIVE: "collaborative part",
     Similarity.METADATA: "metadata part",
     Similarity.FEATURES: "metadata",
 }
+METADATA_WEIGHT, TITLE_WEIGHT = 2.0, 8.0
+"""Of the blend beside 1 for the collaborative similarity, see docs/similar.md."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,7 +30,7 @@ class Closest:
 
     Attributes:
         rows: internal movies, int64 [n].
-        score: their cosine, or the mean of two, float64 [n].
+        score: their similarity, float64 [n].
         columns: what else is known of each by name, [n].
     """
 
@@ -42,9 +45,10 @@ def closest(
     k: int,
     by: Similarity,
     *,
+    titles: np.ndarray | None = None,
     include_unrated: bool = False,
 ) -> Closest:
-    """The k movies closest to one, with every way's cosine; by ``all``, k of each way.
+    """The k movies closest to one, with every way's similarity; by ``all``, k of each way.
 
     Movies without interactions are closest to an unrated movie like any other. To a rated one only
     if asked for: their embeddings are predictions, which vary less than what is learned, so they
@@ -55,12 +59,13 @@ def closest(
         row: the movie.
         k: how many.
         by: what to compare.
+        titles: as for `compare_to`.
         include_unrated: whether movies without interactions may be closest to a rated one.
 
     Raises:
         ConfigError: if the model has nothing to compare by in that way, or of that movie.
     """
-    cosines, rated = compare_to(embeddings, row), embeddings.degree > 0
+    cosines, rated = compare_to(embeddings, row, titles), embeddings.degree > 0
     _check(cosines, by)
     allowed = np.ones_like(rated) if include_unrated or not rated[row] else rated.copy()
     allowed[row] = False
@@ -72,22 +77,75 @@ def closest(
     return Closest(rows, cosines[by][rows], columns if len(columns) > 1 else {})
 
 
-def compare_to(embeddings: MovieEmbeddings, row: int) -> dict[Similarity, np.ndarray]:
-    """Cosines of every movie with one, float64 [M], in each way that the model offers.
+def compare_to(
+    embeddings: MovieEmbeddings, row: int, titles: np.ndarray | None = None
+) -> dict[Similarity, np.ndarray]:
+    r"""How similar every movie is to one, float64 [M], in each way that the model offers.
 
-    Collaborative is the embedding by ID, metadata what the model has learned of metadata; features
-    are the numbers that it was learned from. The ID embedding of a movie without interactions is
-    predicted from metadata (`graphrec.nn.coldstart`). With one of the two learned parts ``both`` is
-    that one.
+    Collaboratively it is the inner product of their associations (`graphrec.nn.associations`), in
+    standard deviations from the mean over all rated movies; those of a movie without interactions
+    are predicted from metadata (`graphrec.nn.coldstart`). By metadata it is the cosine of what the
+    model has learned of them, and by features of the numbers that it was learned from. ``both`` is
+
+    .. math:: c + a m + b t
+
+    with c the collaborative similarity, m the cosine by metadata in standard deviations likewise,
+    t how much of their titles' wording two movies share, and a and b constant. With one of the two
+    learned parts it is that one.
+
+    Args:
+        embeddings: of all movies.
+        row: the movie.
+        titles: how much of its wording each movie's title shares with this one's, [M]; none of it
+            by default (`graphrec.recommend.wording.TitleWords`).
     """
-    vectors = {
-        Similarity.COLLABORATIVE: embeddings.collaborative,
-        Similarity.METADATA: embeddings.metadata,
-        Similarity.FEATURES: embeddings.features,
-    }
-    cosines = {way: _cosine_to(of, row) for way, of in vectors.items() if of.shape[1]}
-    learned = [cosines[way] for way in LEARNED if way in cosines]
-    return {**cosines, Similarity.BOTH: np.mean(learned, axis=0)}
+    ways = {}
+    if embeddings.metadata.shape[1]:
+        ways[Similarity.METADATA] = _cosine_to(embeddings.metadata, row)
+    if embeddings.features.shape[1]:
+        ways[Similarity.FEATURES] = cosine_of_known(
+            embeddings.features, embeddings.feature_column, row
+        )
+    if embeddings.compared.shape[1]:
+        baseline, scale = collaborative_scale(embeddings, row)
+        product = embeddings.compared @ embeddings.compared[row].astype(np.float64)
+        ways = {Similarity.COLLABORATIVE: (product - baseline) / scale, **ways}
+    if not set(LEARNED) <= set(ways):
+        return {**ways, Similarity.BOTH: next(ways[way] for way in LEARNED if way in ways)}
+    mean, std = _spread(ways[Similarity.METADATA], _others(embeddings, row))
+    blend = ways[Similarity.COLLABORATIVE] + METADATA_WEIGHT * (
+        (ways[Similarity.METADATA] - mean) / std
+    )
+    if titles is not None:
+        blend += TITLE_WEIGHT * titles
+    return {**ways, Similarity.BOTH: blend}
+
+
+def collaborative_scale(embeddings: MovieEmbeddings, row: int) -> tuple[float, float]:
+    """Mean and standard deviation of the inner products of a movie's vector with all others'.
+
+    They are over the movies with interactions, and are (0, 1) where all products are the same.
+    """
+    product = embeddings.compared @ embeddings.compared[row].astype(np.float64)
+    return _spread(product, _others(embeddings, row))
+
+
+def _others(embeddings: MovieEmbeddings, row: int) -> np.ndarray:
+    """Which movies have interactions, but for the one that they are compared with, bool [M]."""
+    others = embeddings.degree > 0
+    others[row] = False
+    return others
+
+
+def _spread(values: np.ndarray, of: np.ndarray) -> tuple[float, float]:
+    """Mean and standard deviation of some values, 0 and 1 where there is no difference."""
+    chosen = values[of]
+    std = float(chosen.std()) if len(chosen) else 0.0
+    return (
+        (float(chosen.mean()), std)
+        if std > 1e-9 * float(np.abs(chosen).max(initial=0))
+        else (0.0, 1.0)
+    )
 
 
 def overlap(lists: pd.DataFrame) -> pd.DataFrame:

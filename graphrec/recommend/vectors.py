@@ -26,12 +26,17 @@ class MovieEmbeddings:
         metadata: embeddings learned from metadata, [M, D].
         features: metadata as plain numbers, [M, F].
         degree: interactions of each movie, [M].
+        associations: vectors whose inner products say how alike movies are to those who rate them
+            (`graphrec.nn.associations`), [M, K].
+        feature_column: the metadata column that each feature is of, int64 [F].
     """
 
     collaborative: np.ndarray
     metadata: np.ndarray
     features: np.ndarray
     degree: np.ndarray
+    associations: np.ndarray
+    feature_column: np.ndarray
 
     @classmethod
     def from_state(cls, state: Mapping[str, np.ndarray]) -> MovieEmbeddings:
@@ -41,15 +46,33 @@ class MovieEmbeddings:
         by_id, by_metadata = (
             state.get(f"learned.{part}.movie", none) for part in ("id", "metadata")
         )
-        return cls(by_id, by_metadata, state["features"], degree)
+        return cls(
+            by_id,
+            by_metadata,
+            state["features"],
+            degree,
+            state["associations.movie"],
+            state["feature_column"],
+        )
 
     @classmethod
     def of_model(cls, model: HybridModel) -> MovieEmbeddings:
         """Those of a model in memory."""
         return cls.from_state({name: own.numpy() for name, own in model.state_dict().items()})
 
+    @property
+    def compared(self) -> np.ndarray:
+        """What `similar` compares collaboratively by inner product, [M, any].
+
+        The associations; in a model without them the ID embeddings at length 1.
+        """
+        if self.associations.shape[1]:
+            return self.associations
+        length = np.linalg.norm(self.collaborative, axis=1, keepdims=True)
+        return np.asarray(self.collaborative / np.maximum(length, 1e-12))
+
     def is_imputed(self, movie: int) -> bool:
-        """Whether a movie's ID embedding is predicted from metadata, as it has no interactions."""
+        """Whether collaborative vectors are predicted from metadata, as nobody has rated it."""
         described = self.metadata.shape[1] and self.features[movie].any()
         return bool(described and not self.degree[movie])
 

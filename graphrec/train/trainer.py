@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -22,6 +23,7 @@ from graphrec.evaluate.ranking import Scorer
 from graphrec.evaluate.scorers import ModelScorer
 from graphrec.features.matrix import FeatureEncoder
 from graphrec.graph import RATES
+from graphrec.nn.associations import Associations
 from graphrec.nn.hybrid import POPULARITY, Blend, HybridModel, LearnedVectors
 from graphrec.nn.neighbors import NeighborSampler
 from graphrec.nn.sampling import PositiveLists, UserBatches
@@ -253,19 +255,9 @@ def fit(
     wanted = model_config.node_state.parts
     if not final.features.shape[1]:
         wanted = tuple(part for part in wanted if part is NodeState.ID) or wanted
-    parts: list[TrainedPart] = []
-    stopped = "there is nothing to train step by step"
-    for part in wanted:
-        try:
-            trained = train_part(part, experiment, model_config, config.candidates, callbacks)
-            parts.append(trained)
-            stopped = trained.stopped if trained.interrupted else parts[0].stopped
-        except KeyboardInterrupt:
-            if not parts and closed.is_empty:
-                raise
-            stopped = INTERRUPTED
-        if stopped == INTERRUPTED:
-            break
+    parts, stopped = _train_parts(
+        wanted, experiment, model_config, config.candidates, callbacks, keep_none=closed.is_empty
+    )
     try:
         model = combine(parts, closed, experiment.train, on_train=True, cosine=config.cosine)
         candidates = parts[0].popularity_candidates if parts else ()
@@ -281,11 +273,12 @@ def fit(
             closed = closed.fit(final.matrix, config.seed)
         except KeyboardInterrupt:  # keep those of the training part
             stopped = INTERRUPTED
+    chosen: dict[str, Any] = {"blend": blend, "cosine": config.cosine}
+    chosen["compare"] = model_config.spectral
     try:
-        model = combine(parts, closed, final, blend=blend, cosine=config.cosine)
+        model = combine(parts, closed, final, **chosen)
     except KeyboardInterrupt:  # it takes a moment, and nothing is worth losing for that
-        model = combine(parts, closed, final, blend=blend, cosine=config.cosine)
-        stopped = INTERRUPTED
+        stopped, model = INTERRUPTED, combine(parts, closed, final, **chosen)
     return Fitted(
         model=model,
         history=final.full_history,
@@ -308,6 +301,7 @@ def combine(
     data: TrainingData,
     *,
     on_train: bool = False,
+    compare: bool = False,
     blend: Blend | None = None,
     cosine: bool = True,
 ) -> HybridModel:
@@ -318,6 +312,7 @@ def combine(
         closed: of the same data.
         data: that they were made of.
         on_train: whether that is the training part alone.
+        compare: whether movies are compared by their associations, else by ID embeddings.
         blend: the weight of each.
         cosine: how the parts compare embeddings.
     """
@@ -325,7 +320,9 @@ def combine(
         {part.name: part.on_train if on_train else part.final for part in parts},
         closed.spectral,
         features=data.features,
+        feature_column=data.encoder.feature_column,
         degree=data.degree,
+        associations=Associations.fit(data.matrix) if compare else None,
         blend=blend,
         cosine=cosine,
         paths=closed.paths,
@@ -333,6 +330,34 @@ def combine(
 
 
 # --- one part
+
+
+def _train_parts(
+    wanted: Sequence[NodeState],
+    experiment: Experiment,
+    model_config: ModelConfig,
+    configs: Sequence[TrainConfig],
+    callbacks: Callbacks,
+    *,
+    keep_none: bool,
+) -> tuple[list[TrainedPart], str]:
+    """The parts that were trained, and why training ended, in words.
+
+    Raises:
+        KeyboardInterrupt: if interrupted before there was any, and `keep_none` says that nothing
+            else could be kept.
+    """
+    parts: list[TrainedPart] = []
+    for part in wanted:
+        try:
+            parts.append(train_part(part, experiment, model_config, configs, callbacks))
+        except KeyboardInterrupt:
+            if not parts and keep_none:
+                raise
+            return parts, INTERRUPTED
+        if parts[-1].interrupted:
+            return parts, INTERRUPTED
+    return parts, parts[0].stopped if parts else "there are no embeddings to train"
 
 
 def train_part(

@@ -82,12 +82,12 @@ def test_two_movies(model_folder: Path) -> None:
     done = explain(model_folder, "--movie", "even story 4", "--movie-id", 6, "--k", 3)
     assert done.exit_code == 0, done.output
     first, second, head, *rows = done.stdout.splitlines()
-    assert first.startswith("Even story 4 (1990) and Even story 6 (1990): cosine ")
+    assert first.startswith("Even story 4 (1990) and Even story 6 (1990): ")
     assert " users in common, " in second
     assert head.split() == ["users", "of", "Even", "story", "4", "(1990)", "users", "collaborative"]
     both, others, own, said = (float(row.split()[-1]) for row in rows[:4])
     assert both + others + own == pytest.approx(said, abs=2e-4)
-    assert f"{said:.4f} collaborative" in first
+    assert f"{said:.4f} standard deviations" in first
     genres = next(row for row in rows if row.startswith("genres"))
     assert genres.split()[:3] == ["genres", "Comedy", "Comedy"]
     answer = json.loads(explain(model_folder, "--movie-id", 4, "--movie-id", 6, "--json").stdout)

@@ -116,6 +116,38 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_allclose(ridge.impute(vectors), at_once, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("blank", [0, 1])
+def test_a_blank_is_as_if_the_column_were_not_there(blank: int) -> None:
+    """And movies with other blanks, or none, are predicted as if it were not for this one."""
+    rng = np.random.default_rng(0)
+    features, column = rng.normal(size=(40, 5)), np.array([0, 0, 1, 1, 1])
+    vectors, degree = rng.normal(size=(40, 3)), np.repeat([5, 0], [30, 10])
+    whole = KernelRidge.fit(features, degree, column=column).impute(vectors)
+    blanked = features.copy()
+    blanked[35:, column == blank] = 0
+    found = KernelRidge.fit(blanked, degree, column=column).impute(vectors)
+    rest = KernelRidge.fit(features[:, column != blank], degree).impute(vectors)
+    np.testing.assert_allclose(found[30:35], whole[30:35])
+    np.testing.assert_allclose(found[35:], rest[35:])
+
+
+def test_of_many_ways_to_be_blank_the_rarest_are_filled_with_the_mean(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(0)
+    features, column = rng.normal(size=(40, 3)), np.arange(3)
+    for row, blank in ((35, 0), (36, 0), (37, 1), (38, 2)):
+        features[row, blank] = 0
+    vectors, degree = rng.normal(size=(40, 3)), np.repeat([5, 0], [30, 10])
+    every = KernelRidge.fit(features, degree, column=column).impute(vectors)
+    mean = KernelRidge.fit(features, degree).impute(vectors)
+    monkeypatch.setattr(coldstart, "MAX_GROUPS", 3)
+    found = KernelRidge.fit(features, degree, column=column).impute(vectors)
+    np.testing.assert_allclose(found[:37], every[:37])
+    np.testing.assert_allclose(found[37:39], mean[37:39])
+    assert not np.allclose(every[37:39], mean[37:39])
+
+
 # --- popularity
 
 

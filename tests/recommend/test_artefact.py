@@ -68,7 +68,7 @@ def test_gives_the_same_rankings_after_a_copy(model_folder: Path, copy: Path) ->
 
 def test_manifest_tells_what_happened(model_folder: Path, fitted: Fitted) -> None:
     manifest = json.loads((model_folder / MANIFEST).read_text(encoding="utf-8"))
-    assert manifest["format_version"] == 7
+    assert manifest["format_version"] == 8
     assert manifest["model"]["embedding_dim"] == 16
     assert manifest["training"]["stopped"] == fitted.stopped
     assert manifest["metrics"]["valid"]["ndcg@20"] == fitted.valid
@@ -121,7 +121,7 @@ def test_foreign_and_damaged_manifest(copy: Path) -> None:
 
 @pytest.mark.parametrize(
     ("version", "advice"),
-    [(99, "reads format 7; upgrade graphrec"), (1, "reads format 7; train again")],
+    [(99, "reads format 8; upgrade graphrec"), (1, "reads format 8; train again")],
 )
 def test_other_formats(copy: Path, version: int, advice: str) -> None:
     manifest = json.loads((copy / MANIFEST).read_text(encoding="utf-8"))

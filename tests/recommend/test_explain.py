@@ -15,6 +15,7 @@ from graphrec.config import Layers
 from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split
 from graphrec.errors import ConfigError, UnknownIdError
+from graphrec.features.known import cosine_of_known
 from graphrec.features.matrix import fit_features
 from graphrec.nn.hybrid import Blend
 from graphrec.recommend.explaining.explanation import Explanation
@@ -180,9 +181,10 @@ def attention(make: Make) -> Recommender:
 def test_a_model_that_is_not_linear_answers_but_does_not_explain(attention: Recommender) -> None:
     assert len(attention.recommend([3], k=5)) == 5
     assert len(attention.similar(movie_id=4, k=5)) == 5
-    for ask in (lambda: attention.explain(2, user=10), lambda: attention.explain_similarity(4, 6)):
-        with pytest.raises(ConfigError, match=r"GAT isn't linear.* train with layers='lightgcn'"):
-            ask()
+    with pytest.raises(ConfigError, match=r"GAT isn't linear.* train with layers='lightgcn'"):
+        attention.explain(2, user=10)
+    pair = attention.explain_similarity(4, 6)  # it compares by associations, not by its layers
+    assert pair.own + pair.users["collaborative"].sum() == pytest.approx(pair.collaborative)
 
 
 def _weights(recommender: Recommender) -> tuple[np.ndarray, ...]:
@@ -332,7 +334,11 @@ def test_similarity_adds_up_by_users_and_by_columns(
     def cosine(vectors: np.ndarray) -> float:
         return float(vectors[4] @ vectors[6] / np.prod(np.linalg.norm(vectors[[4, 6]], axis=1)))
 
-    assert explained.collaborative == pytest.approx(cosine(own.collaborative), rel=1e-4)
+    by_title = recommender.similar(movie_id=4, k=31, by="collaborative").set_index("movie_id")
+    assert explained.collaborative == pytest.approx(by_title["score"][6], rel=1e-4)
+    product = own.associations.astype(float) @ own.associations[4]
+    baseline = product[np.delete(np.arange(32), 4)]
+    assert explained.own == pytest.approx(-baseline.mean() / baseline.std(), abs=1e-3)
     assert explained.own + explained.users["collaborative"].sum() == pytest.approx(
         explained.collaborative
     )
@@ -361,11 +367,13 @@ def test_similarity_without_one_of_the_parts(make: Make) -> None:
     assert np.isnan(by_id.features)
     assert by_id.columns.empty
     assert by_id.notes == ("This model has no metadata to compare.",)
-    explained = make(node_state="metadata").explain_similarity(4, 6)
+    by_id = make(spectral=False).explain_similarity(4, 6)  # of ID embeddings
+    assert by_id.own + by_id.users["collaborative"].sum() == pytest.approx(by_id.collaborative)
+    explained = make(node_state="metadata", spectral=False).explain_similarity(4, 6)
     assert np.isnan(explained.collaborative)
     assert "no collaborative similarity" in explained.notes[0]
     assert explained.common > 0
-    assert "not known" not in explained.sentence
+    assert "nothing to compare" not in explained.sentence
 
 
 def test_cells_of_any_column_beside_what_it_adds() -> None:
@@ -389,9 +397,10 @@ def test_cells_of_any_column_beside_what_it_adds() -> None:
     assert cells.loc["shown"].tolist() == ["1990-02-03 00:00:00", "1991-02-03 00:00:00"]
     assert cells.loc["runtime"].tolist() == [90.0, None]
     assert split["columns"]["features"].sum() == pytest.approx(split["features"])
-    assert split["features"] == pytest.approx(
-        features[0] @ features[1] / np.prod(np.linalg.norm(features[:2], axis=1)), rel=1e-5
-    )
+    cosines = cosine_of_known(features, encoder.feature_column, 0)
+    assert split["features"] == pytest.approx(cosines[1], rel=1e-5)
+    assert cells.index[-1] == "runtime"  # not known of the second, so it adds nothing
+    assert split["columns"]["features"].iloc[-1] == 0
 
 
 def test_an_id_is_no_title(

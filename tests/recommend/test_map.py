@@ -20,6 +20,7 @@ from graphrec.config import Part, Similarity
 from graphrec.errors import ConfigError, OutputError
 from graphrec.recommend.mapping.map import MovieMap, make_map
 from graphrec.recommend.mapping.picture import _short_names, place_labels, short_title
+from graphrec.recommend.similarity import closest
 from graphrec.recommend.vectors import nearest
 
 DATA = {"name": "folder/evens and odds", "has_titles": True, "simulated": False, "movies": 32}
@@ -62,10 +63,12 @@ def test_layouts_are_rotated_to_match(drawn: MovieMap) -> None:
                 assert ((own @ turn * [1, mirror] - first) ** 2).sum() >= best - 1e-3
 
 
-def test_nearest_are_those_that_similar_lists(recommender: Recommender, drawn: MovieMap) -> None:
+def test_nearest_are_those_of_the_nearest_id_embeddings(
+    recommender: Recommender, drawn: MovieMap
+) -> None:
     rows = nearest(drawn.vectors[Part.COLLABORATIVE], 5)[4]
-    listed = recommender.similar(movie_id=4, k=5, by=Similarity.COLLABORATIVE)["movie_id"].tolist()
-    assert drawn.movie_id[rows].tolist() == listed
+    by_id = replace(recommender.embeddings, associations=np.zeros((32, 0), np.float32))
+    assert rows.tolist() == closest(by_id, 4, 5, Similarity.COLLABORATIVE).rows.tolist()
 
 
 def test_table(drawn: MovieMap, tmp_path: Path) -> None:

@@ -12,7 +12,13 @@ import pytest
 from graphrec import Recommender
 from graphrec.config import Similarity
 from graphrec.errors import ConfigError
-from graphrec.recommend.similarity import closest, compare_to, overlap
+from graphrec.recommend.similarity import (
+    METADATA_WEIGHT,
+    TITLE_WEIGHT,
+    closest,
+    compare_to,
+    overlap,
+)
 from graphrec.recommend.vectors import MovieEmbeddings
 
 
@@ -21,22 +27,52 @@ def _cosine(vectors: np.ndarray, row: int) -> np.ndarray:
     return np.array([v @ one / np.sqrt((v @ v) * (one @ one)) for v in vectors.astype(float)])
 
 
-def test_each_way_is_the_cosine_of_its_own_vectors(recommender: Recommender) -> None:
-    own = recommender.embeddings
-    cosines = compare_to(own, 5)
-    by_id, learned = _cosine(own.collaborative, 5), _cosine(own.metadata, 5)
-    np.testing.assert_allclose(cosines[Similarity.COLLABORATIVE], by_id, atol=1e-5)
-    np.testing.assert_allclose(cosines[Similarity.METADATA], learned, atol=1e-5)
-    np.testing.assert_allclose(cosines[Similarity.FEATURES], _cosine(own.features, 5), atol=1e-5)
-    np.testing.assert_allclose(cosines[Similarity.BOTH], (by_id + learned) / 2, atol=1e-5)
+def _standardised(values: np.ndarray, row: int, degree: np.ndarray) -> np.ndarray:
+    """In standard deviations from the mean over the other movies with ratings."""
+    others = values[np.delete(np.arange(len(values)), row)][np.delete(degree, row) > 0]
+    return np.asarray((values - others.mean()) / others.std())
+
+
+def test_each_way_by_its_own_vectors(recommender: Recommender) -> None:
+    own, titles = recommender.embeddings, np.linspace(0, 1, 32)
+    found = compare_to(own, 5, titles)
+    product = own.associations @ own.associations[5].astype(np.float64)
+    collaborative, learned = _standardised(product, 5, own.degree), _cosine(own.metadata, 5)
+    np.testing.assert_allclose(found[Similarity.COLLABORATIVE], collaborative, atol=1e-5)
+    np.testing.assert_allclose(found[Similarity.METADATA], learned, atol=1e-5)
+    np.testing.assert_allclose(found[Similarity.FEATURES], _cosine(own.features, 5), atol=1e-5)
+    both = collaborative + METADATA_WEIGHT * _standardised(learned, 5, own.degree)
+    np.testing.assert_allclose(compare_to(own, 5)[Similarity.BOTH], both, atol=1e-4)
+    np.testing.assert_allclose(found[Similarity.BOTH], both + TITLE_WEIGHT * titles, atol=1e-4)
+
+
+def test_without_associations_it_is_the_cosine_of_id_embeddings(recommender: Recommender) -> None:
+    own = replace(recommender.embeddings, associations=np.zeros((32, 0), np.float32))
+    by_id = _standardised(_cosine(own.collaborative, 5), 5, own.degree)
+    found = compare_to(own, 5)[Similarity.COLLABORATIVE]
+    np.testing.assert_allclose(np.delete(found, 5), np.delete(by_id, 5), atol=1e-4)
+
+
+def test_films_of_one_series_are_near_by_their_titles(
+    checkerboard: tuple[pd.DataFrame, pd.DataFrame], train_recommender: Callable[..., Recommender]
+) -> None:
+    ratings, movies = checkerboard[0], checkerboard[1].copy()
+    names = {4: "Star Wars: A New Hope (1977)", 9: "Star Wars: Jedi (1983)", 6: "A Movie (1983)"}
+    movies["title"] = [names.get(row, f"The Movie {chr(97 + row)} (1990)") for row in range(32)]
+    recommender = train_recommender(ratings, movies)
+    table = recommender.similar(movie_id=4, k=31).set_index("movie_id")
+    plain = compare_to(recommender.embeddings, 4)[Similarity.BOTH]
+    added = table["score"] - plain[table.index]
+    assert added[9] > TITLE_WEIGHT / 3
+    np.testing.assert_allclose(added.drop(9), 0, atol=1e-9)
 
 
 def test_models_offer_what_they_have(
     checkerboard: tuple[pd.DataFrame, pd.DataFrame], train_recommender: Callable[..., Recommender]
 ) -> None:
-    """Without an ID part there is no collaborative one, and both is what there is."""
-    recommender = train_recommender(*checkerboard, node_state="metadata")
-    with pytest.raises(ConfigError, match=r"no ID part .* by metadata, features\."):
+    """Without ID and spectral part there is no collaborative one, and both is what there is."""
+    recommender = train_recommender(*checkerboard, node_state="metadata", spectral=False)
+    with pytest.raises(ConfigError, match=r"no collaborative part .* by metadata, features\."):
         recommender.similar(4, by="collaborative")
     both, metadata = (recommender.similar(4, by=way) for way in ("both", "metadata"))
     pd.testing.assert_frame_equal(both, metadata)
@@ -61,7 +97,8 @@ def _embeddings() -> MovieEmbeddings:
     by_id[[0, 1, 2]] = metadata[[0, 3, 4]] = [1, 0]
     by_id[3:] = metadata[[1, 2, *range(5, 32)]] = [0, 1]
     degree = np.where(np.arange(32) == 2, 0, 5).astype(np.float32)
-    return MovieEmbeddings(by_id, metadata, metadata, degree)
+    column = np.zeros(2, dtype=np.int64)
+    return MovieEmbeddings(by_id, metadata, metadata, degree, by_id[:, :0], column)
 
 
 def test_only_rated_movies_are_found_by_id_alone() -> None:

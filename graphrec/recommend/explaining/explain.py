@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from graphrec.config import Similarity
 from graphrec.data.interactions import Interactions
 from graphrec.data.tables import MOVIE, TITLE, USER
 from graphrec.errors import ConfigError
@@ -28,6 +29,7 @@ from graphrec.recommend.explaining.pair import collaborative_side, features_side
 from graphrec.recommend.explaining.paths import Paths, paths_between
 from graphrec.recommend.explaining.remarks import on_pair, on_score
 from graphrec.recommend.lists import Audience
+from graphrec.recommend.similarity import collaborative_scale, compare_to
 from graphrec.recommend.vectors import MovieEmbeddings
 
 _SIDES = {"collaborative": (ID, SPECTRAL, PATHS), "metadata": (METADATA,)}
@@ -131,33 +133,55 @@ class Explainer:
             first, second: internal movies.
 
         Raises:
-            ConfigError: if both are the same, or the model's layers aren't linear.
+            ConfigError: if both are the same, or a model without associations has layers that
+                aren't linear.
         """
         rows, model = (first, second), self.model
         titles = self.movies[TITLE].to_numpy()[list(rows)]
         if first == second:
             raise ConfigError(f"both are {titles[0]}; name two different movies.")
         features, degree = model.features.numpy(), model.degree.numpy()
-        by_id = ID in model.learned
-        movie = model.learned[ID].movie.numpy() if by_id else np.zeros((len(degree), 0))
-        messages = self.messages[ID] if by_id else None
+        has_associations, by_id = bool(model.associations.dim), ID in model.learned
         notes = on_pair(
             [
                 (title, self.embeddings.is_imputed(r))
                 for title, r in zip(titles, rows, strict=True)
                 if not degree[r]
             ],
-            by_id=by_id,
+            is_collaborative=has_associations or by_id,
             has_features=bool(features.shape[1]),
-            num_layers=self.num_layers,
+            num_layers=1 if has_associations else self.num_layers,
         )
+        similarity = compare_to(self.embeddings, first).get(Similarity.COLLABORATIVE)
         return SimilarityExplanation(
             movie_ids=tuple(self.movies[MOVIE].to_numpy()[list(rows)].tolist()),
             titles=tuple(titles),
-            **collaborative_side(rows, movie, messages, self.known),
+            **collaborative_side(
+                rows,
+                float("nan") if similarity is None else float(similarity[second]),
+                self._added_by_users(first, second),
+                self.known,
+            ),
             **features_side(rows, features, self.artefact.encoder(), self.movies),
             notes=tuple(notes),
         )
+
+    def _added_by_users(self, first: int, second: int) -> np.ndarray:
+        """What each user of the first movie adds to their collaborative similarity, float64 [V].
+
+        Raises:
+            ConfigError: if it is one of ID embeddings, and the layers aren't linear.
+        """
+        users, own = self.known.users_of(first), self.embeddings.compared
+        if self.model.associations.dim:
+            added = self.model.associations.user_summands(self._matrix[users], first)
+        elif ID in self.model.learned:
+            length = float(self.model.learned[ID].movie[first].double().norm())
+            added = self.messages[ID].to_movie(users) / max(length, 1e-12)
+        else:
+            return np.zeros(len(users))
+        _, scale = collaborative_scale(self.embeddings, first)
+        return np.asarray(added @ own[second].astype(np.float64) / scale)
 
     def _paths(
         self,

@@ -131,10 +131,12 @@ class SimilarityExplanation:
 
     Attributes:
         movie_ids, titles: of both.
-        collaborative: cosine of their ID embeddings; NaN where the model has no ID part.
+        collaborative: their collaborative similarity as `similar` has it, in standard deviations
+            above the average movie; NaN where the model has none.
         users: what each user of the first adds to it: ``user_id``, ``collaborative``, ``both``
             (whether they have rated the second, too); largest first.
-        own: what the first movie's own state adds, which comes from no user.
+        own: what comes from no user: the average movie's similarity, which is subtracted, and what
+            the first movie's own state adds where ID embeddings are compared.
         num_ratings: of each in the training graph.
         common: how many users they have in common.
         num_users: with interactions in the training graph.
@@ -163,9 +165,12 @@ class SimilarityExplanation:
     @property
     def sentence(self) -> str:
         """Both similarities in words."""
-        cosines = {"collaborative": self.collaborative, "by features": self.features}
-        known = [f"{value:.4f} {name}" for name, value in cosines.items() if not isnan(value)]
-        return f"{self.titles[0]} and {self.titles[1]}: cosine {', '.join(known) or 'not known'}."
+        known = {
+            "{:.4f} standard deviations more similar than the average movie": self.collaborative,
+            "cosine {:.4f} by features": self.features,
+        }
+        said = [text.format(value) for text, value in known.items() if not isnan(value)]
+        return f"{self.titles[0]} and {self.titles[1]}: {', '.join(said) or 'nothing to compare'}."
 
     @property
     def users_sentence(self) -> str:

@@ -11,43 +11,43 @@ from graphrec.data.interactions import Interactions
 from graphrec.data.tables import USER
 from graphrec.features.columns import ColumnKind
 from graphrec.features.encoders import FittedColumn
+from graphrec.features.known import known_columns
 from graphrec.features.matrix import FeatureEncoder, with_plain_names
-from graphrec.nn.hybrid import Messages
 
 Pair = tuple[int, int]
 
 
 def collaborative_side(
-    rows: Pair, movie: np.ndarray, messages: Messages | None, known: Interactions
+    rows: Pair, similarity: float, by_user: np.ndarray, known: Interactions
 ) -> dict[str, Any]:
     r"""The collaborative side of a `SimilarityExplanation`.
 
-    The first movie's ID embedding is what its own state becomes and what its users send to it
-    (`graphrec.nn.propagation.Propagation.messages`), so with A and B the movies
+    A movie's vector is a sum over its users, of summands g (`Associations.user_summands`), and a
+    rest o, which is 0 where the decomposition is exact. So with A and B the movies, and m and s the
+    mean and standard deviation of A's inner products with all others
 
-    .. math:: \cos(z_A, z_B) = \frac{o_A \cdot z_B}{|z_A| |z_B|}
-              + \sum_{v \in V_A} \frac{m_v \cdot z_B}{|V_A|^p |z_A| |z_B|}
+    .. math:: c(A, B) = \frac{\langle y_A, y_B \rangle - m}{s}
+              = \sum_{v \in V_A} \frac{\langle g_v, y_B \rangle}{s}
+              + \frac{\langle o_A, y_B \rangle - m}{s}
+
+    Models without associations compare ID embeddings, whose summands are the messages of the users
+    (`graphrec.nn.propagation.Propagation.messages`), and o is what a movie's own state becomes.
 
     Two movies that have nothing to do with each other share :math:`d_A d_B / U` of U users.
 
     Args:
         rows: the two movies.
-        movie: ID embeddings, [M, D].
-        messages: of the ID part; None without one.
+        similarity: c; NaN where the model has none.
+        by_user: what each user of the first movie adds to it, float64 [V].
         known: the interactions of the graph.
     """
     first, second = (known.users_of(row) for row in rows)
     both, num_users = np.isin(first, second), int((known.user_degree() > 0).sum())
-    left, right = (movie[row].astype(np.float64) for row in rows)
-    length = max(float(np.linalg.norm(left) * np.linalg.norm(right)), 1e-12)
-    cosine, by_user = float(left @ right / length), np.zeros(len(first))
-    if messages is not None:
-        by_user = messages.to_movie(first) @ right / length
     table = pd.DataFrame({USER: known.users.ids[first], "collaborative": by_user, "both": both})
     return {
-        "collaborative": float("nan") if messages is None else cosine,
+        "collaborative": similarity,
         "users": _largest_first(table, "collaborative"),
-        "own": float("nan") if messages is None else cosine - float(by_user.sum()),
+        "own": similarity - float(by_user.sum()),
         "num_ratings": (len(first), len(second)),
         "num_users": num_users,
         "common": int(both.sum()),
@@ -60,7 +60,8 @@ def features_side(
 ) -> dict[str, Any]:
     """The features side of a `SimilarityExplanation`.
 
-    The features of a column stand side by side, so the cosine is a sum over the columns.
+    The features of a column stand side by side, so the cosine is a sum over the columns. One that
+    is missing on either side adds nothing, and doesn't count in the lengths.
 
     Args:
         rows: the two movies.
@@ -69,6 +70,9 @@ def features_side(
         movies: the table they were made of.
     """
     left, right = (features[row].astype(np.float64) for row in rows)
+    known = known_columns(features[list(rows)], encoder.feature_column).min(axis=0)
+    if features.shape[1]:
+        left, right = (own * known[encoder.feature_column] for own in (left, right))
     length = max(float(np.linalg.norm(left) * np.linalg.norm(right)), 1e-12)
     blocks = np.split(left * right / length, np.cumsum([c.width for c in encoder.used])[:-1])
     cells = with_plain_names(movies).iloc[list(rows)]

@@ -48,17 +48,17 @@ def on_score(
 
 
 def on_pair(
-    unrated: list[tuple[str, bool]], *, by_id: bool, has_features: bool, num_layers: int
+    unrated: list[tuple[str, bool]], *, is_collaborative: bool, has_features: bool, num_layers: int
 ) -> Iterator[str]:
     """Remarks on the similarity of two movies.
 
     Args:
         unrated: title of each of the two that has no interactions, and whether it is imputed.
-        by_id: whether the model has ID embeddings.
+        is_collaborative: whether the model has associations or ID embeddings.
         has_features: whether there is metadata.
-        num_layers: of the model.
+        num_layers: of a model that compares ID embeddings.
     """
-    if not by_id:
+    if not is_collaborative:
         yield "This model has no ID embeddings, so there is no collaborative similarity."
     elif not num_layers:
         yield "This model has no layers, so users add nothing to a movie's ID embedding."

@@ -1,0 +1,44 @@
+"""Comparing movies by what is known of both: a missing value makes nobody alike, or unlike.
+
+(Gower, A general coefficient of similarity, Biometrics 1971: a variable that is missing on either
+side is left out, and the rest is rescaled.) A column is known of a movie if any of its features
+isn't 0, the mean.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def known_columns(features: np.ndarray, column: np.ndarray) -> np.ndarray:
+    """Which columns are known of each movie, float64 [M, C] of zeros and ones.
+
+    Args:
+        features: [M, F].
+        column: the number of the metadata column that each feature is of, int64 [F].
+
+    >>> known_columns(np.array([[0.5, 0, 0], [0, 0, -1]]), np.array([0, 0, 1])).tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
+    return np.asarray(_by_column(features != 0, column) > 0, dtype=np.float64)
+
+
+def cosine_of_known(features: np.ndarray, column: np.ndarray, row: int) -> np.ndarray:
+    """Cosine of every movie's features with one's, over the columns known of both, float64 [M].
+
+    It is 0 where there is no such column.
+
+    >>> features = np.array([[1.0, 2.0], [2.0, 0.0], [0.0, 0.0], [0.0, -4.0]])
+    >>> cosine_of_known(features, np.array([0, 1]), 0).tolist()
+    [1.0, 1.0, 0.0, -1.0]
+    """
+    known, squared = known_columns(features, column), _by_column(features**2, column)
+    length = np.sqrt((squared @ known[row]) * (known @ squared[row]))
+    return np.asarray((features @ features[row]) / np.maximum(length, 1e-12), dtype=np.float64)
+
+
+def _by_column(values: np.ndarray, column: np.ndarray) -> np.ndarray:
+    """Sums over the features of each column, float64 [M, C]."""
+    member = np.zeros((len(column), int(column.max(initial=-1)) + 1))
+    member[np.arange(len(column)), column] = 1
+    return np.asarray(values @ member, dtype=np.float64)
