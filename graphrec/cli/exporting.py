@@ -30,7 +30,7 @@ def export(
         typer.Option(
             help="Vectors to write. Inner products are cosines (collaborative, metadata), the mean"
             " of these two cosines (both, the default), or the model's scores of users and movies"
-            " (scores)."
+            " but for 3-hop paths (scores)."
         ),
     ] = None,
     force: options.Force = False,

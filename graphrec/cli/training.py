@@ -47,7 +47,9 @@ def train(
     fast: Annotated[
         bool,
         typer.Option(
-            "--fast", help="Train the closed-form parts alone, as with --node-state none."
+            "--fast",
+            help="Leave out the learned embeddings: the spectral part, 3-hop paths and popularity"
+            " alone, as with --node-state none.",
         ),
     ] = False,
     verbose: Annotated[
@@ -71,7 +73,7 @@ def train(
 
         graphrec train --data ml-latest-small --seed 1 --output small
 
-        graphrec train --data gowalla --fast
+                graphrec train --data ml-latest-small --fast
     """
     from graphrec.recommend.artefact import FILES
 

@@ -44,8 +44,8 @@ class ModelScorer:
 
     def score(self, users: np.ndarray) -> Tensor:
         """Scores of all movies for some of the N users, float32 [len(users), M]."""
-        scores = self._vectors(users) @ self._movies.T
-        return scores.add_(self._paths(users)) if self.model.blend.paths else scores
+        which = None if self._users is None else self._users[users]
+        return self.model.scores(self.history[users], which, self._movies)
 
     def score_blocks(self, users: np.ndarray, *, paths: bool = True) -> dict[str, Tensor]:
         """The same by block (`graphrec.nn.hybrid.BLOCKS`) and by `PATHS`; their sum is the score.

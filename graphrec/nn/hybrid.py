@@ -401,6 +401,22 @@ class HybridModel(nn.Module):
         blocks += [self.blend.popularity * one, self.blend.unrated * one]
         return torch.cat(blocks, dim=1)
 
+    @torch.no_grad()
+    def scores(
+        self, history: sp.csr_array, users: np.ndarray | None = None, movies: Tensor | None = None
+    ) -> Tensor:
+        """s of all movies for some users, float32 [N, M].
+
+        Args:
+            history, users: as for `user_vectors`.
+            movies: `movie_vectors`, if they are at hand.
+        """
+        movies = self.movie_vectors() if movies is None else movies
+        scores = self.user_vectors(history, users) @ movies.T
+        if self.blend.paths:
+            scores.add_(self.paths.scores(history), alpha=self.blend.paths)
+        return scores
+
     def trust(self, part: str) -> Tensor:
         """How much each movie of a history counts when a new user is folded in, [M]."""
         return _trust(self.degree, self.learned[part].half_trust)

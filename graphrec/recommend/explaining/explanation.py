@@ -32,8 +32,8 @@ class Explanation:
         num_ranked: how many those are, this one included.
         rated: whether the user has rated it already.
         contributions: what each movie of the history adds: ``movie_id``, ``title``,
-            ``collaborative`` (ID and spectral part), ``metadata``, ``total``; largest first.
-            Without ``metadata`` or ``collaborative`` where the model has no such part.
+            ``collaborative`` (ID and spectral part, 3-hop paths), ``metadata``, ``total``; largest
+            first. Without ``metadata`` or ``collaborative`` where the model has no such part.
         own: what the user's own embedding adds, which comes from no movie of the history.
         popularity: what the movie's popularity adds.
         unrated: what is added to every movie without interactions.
