@@ -9,8 +9,8 @@ from graphrec.config import COLD_FRACTION, ModelConfig, TrainConfig
 from graphrec.errors import ConfigError, argument
 from graphrec.study.arms import Group
 
-TEMPERATURES = (0.2, 0.12, 0.3, 0.08)
-"""What every graph part is tuned over: as many settings as each other tuned method has."""
+TRIED = (0.2, 0.12, 0.3, 0.08)
+"""Temperatures that graph parts are tuned over: as many settings as other tuned methods have."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,7 @@ def test_every_iteration_lowers_the_loss() -> None:
     assert losses[0] > losses[-1] * 1.01
 
 
+@pytest.mark.filterwarnings("ignore:OpenBLAS is configured")
 def test_equals_implicit_from_the_same_start() -> None:
     """Exact solves in the library too, not conjugate gradients."""
     cpu = pytest.importorskip("implicit.cpu.als")
