@@ -149,7 +149,7 @@ class Runner:
         features = Features.OWN if part is NodeState.ID else features
         key, choice = (part, layers, features), f"{part}, {layers} layers"
         if key not in self._parts:
-            temperatures = TRIED if self.settings.tune else TEMPERATURES
+            temperatures: tuple[float, ...] = TRIED if self.settings.tune else TEMPERATURES
             if choice in self.choices:
                 temperatures = (self.choices[choice]["temperature"],)
             configs = [
