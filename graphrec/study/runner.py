@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from graphrec.config import TEMPERATURES, ModelConfig, NodeState, TrainConfig
+from graphrec.config import ModelConfig, NodeState, TrainConfig
 from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split
 from graphrec.errors import ConfigError
@@ -22,7 +22,7 @@ from graphrec.evaluate.scorers import EmbeddingScorer, ModelScorer
 from graphrec.study.arms import Arm, Features, Simple
 from graphrec.study.geometry import describe_geometry, metadata_fractions
 from graphrec.study.meter import Meter
-from graphrec.study.settings import TRIED, StudySettings
+from graphrec.study.settings import TRIED, UNTUNED, StudySettings
 from graphrec.study.subsets import by_ratings
 from graphrec.train.closed_form import ClosedForm
 from graphrec.train.data import Change
@@ -149,7 +149,7 @@ class Runner:
         features = Features.OWN if part is NodeState.ID else features
         key, choice = (part, layers, features), f"{part}, {layers} layers"
         if key not in self._parts:
-            temperatures: tuple[float, ...] = TRIED if self.settings.tune else TEMPERATURES
+            temperatures: tuple[float, ...] = TRIED if self.settings.tune else (UNTUNED,)
             if choice in self.choices:
                 temperatures = (self.choices[choice]["temperature"],)
             configs = [

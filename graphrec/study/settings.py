@@ -9,6 +9,8 @@ from graphrec.config import COLD_FRACTION, ModelConfig, TrainConfig
 from graphrec.errors import ConfigError, argument
 from graphrec.study.arms import Group
 
+UNTUNED = 0.12
+"""The temperature of every graph part where nothing is tuned."""
 TRIED = (0.2, 0.12, 0.3, 0.08)
 """Temperatures that graph parts are tuned over: as many settings as other tuned methods have."""
 
