@@ -31,7 +31,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 data_app = typer.Typer(
-    help="Look at data before training.", no_args_is_help=True, rich_markup_mode=None
+    help="Look at data before training.\n\nFor example: graphrec data inspect --ratings ratings.csv",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 for command in (train, evaluate, similar, recommend, explain, export, ablate):

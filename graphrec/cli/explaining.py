@@ -46,8 +46,9 @@ def explain(
     """Explain a score, or how similar two movies are, as a sum.
 
     A user's score of a movie is the sum of what each movie of the user's history adds
-    (collaborative and by metadata), the user's own embedding, and popularity. It shows
-    associations in the ratings, not causes.
+    (collaborative and by metadata), the user's own embedding, popularity, and for
+    movies without ratings one more weight. It shows associations in the ratings, not
+    causes.
 
     Examples:
 

@@ -11,7 +11,7 @@ from graphrec.cli import options
 from graphrec.config import ExportPart
 from graphrec.console import handle_errors, say, show_json
 from graphrec.errors import ConfigError
-from graphrec.formatting import counted
+from graphrec.formatting import counted, percent
 
 
 @handle_errors
@@ -61,11 +61,12 @@ def export(
         )
     exporting.check_export(output, force=force)
     wanted = part or ExportPart.BOTH
-    first, second = exporting.export(Artefact.open(model), output, wanted, force=force)
+    first, second, kept = exporting.export(Artefact.open(model), output, wanted, force=force)
     if as_json:
         names = ("nodes", "edges") if is_graph else ("rows", "columns")
         what = {} if is_graph else {"part": wanted}
-        show_json({"output": str(output), **what, names[0]: first, names[1]: second})
+        table = {} if kept is None else {"kept_neighbors": kept}
+        show_json({"output": str(output), **what, names[0]: first, names[1]: second, **table})
     elif is_graph:
         say(
             f"The graph of {first:,} users and movies and {counted(second, 'interaction')} is in"
@@ -76,3 +77,8 @@ def export(
             f"{counted(first, 'vector')} ({wanted}) of {counted(second, 'column')} written to"
             f" {output}."
         )
+        if kept is not None:
+            say(
+                "Beside them stands a table of each movie's strongest neighbors by 3-hop paths,"
+                f" which holds {percent(kept)} of all such weights."
+            )

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ import pandas as pd
 from graphrec import __version__
 from graphrec.config import ExportPart, Part, choice
 from graphrec.data.tables import MOVIE, TITLE
-from graphrec.errors import ConfigError, DataError
+from graphrec.errors import ConfigError, DataError, argument
 from graphrec.output import atomic_folder, atomic_write, check_output
 from graphrec.recommend.artefact import Artefact
 from graphrec.recommend.vectors import unit_parts
@@ -59,6 +59,21 @@ class Vectors:
     user_scale: np.ndarray | None = None
 
 
+class Exported(NamedTuple):
+    """How much was written.
+
+    Attributes:
+        rows: vectors, or nodes of a graph.
+        columns: of each vector, or edges of a graph.
+        kept_neighbors: of the weights of 3-hop paths between movies, the fraction that the table of
+            neighbors holds; None without such a table.
+    """
+
+    rows: int
+    columns: int
+    kept_neighbors: float | None = None
+
+
 def vectors_of(artefact: Artefact, part: str = ExportPart.BOTH) -> Vectors:
     """The vectors of all users and movies.
 
@@ -88,6 +103,12 @@ def vectors_of(artefact: Artefact, part: str = ExportPart.BOTH) -> Vectors:
             neighbors = model.paths.neighbors(NEIGHBORS)
             user_scale = (model.blend.paths / model.paths.length(history)).numpy()
     else:
+        if not model.learned:
+            raise ConfigError(
+                "this model has no embeddings, only closed-form parts; ",
+                argument("part", ExportPart.SCORES),
+                " has the vectors of its scores.",
+            )
         of_users, of_movies = (
             unit_parts(*(_learned(model, part, kind) for part in ("id", "metadata")))
             for kind in ("user", "movie")
@@ -134,11 +155,12 @@ def check_export(path: str | Path, *, force: bool = False) -> None:
 
 def export(
     artefact: Artefact, path: str | Path, part: str = ExportPart.BOTH, *, force: bool = False
-) -> tuple[int, int]:
+) -> Exported:
     """Write a model's vectors, or its graph, in the format that the ending of `path` names.
 
     - ``.parquet``: a row for each user and movie: ``kind``, ``id``, ``title``, ``vector``. Ids are
-      text if users' and movies' are of different types.
+      text if users' and movies' are of different types. By ``scores`` also ``neighbor`` (ids) and
+      ``neighbor_weight``, lists of length k for movies, and ``user_scale`` for users.
     - ``.npz``: NumPy arrays ``user`` [U, D] and ``movie`` [M, D] with ``user_id``, ``movie_id``,
       ``title``; no pickles. By ``scores`` also ``neighbor`` [M, k], ``neighbor_weight`` [M, k] and
       ``user_scale`` [U], see `vectors_of`.
@@ -154,7 +176,7 @@ def export(
         force: replace what is there already.
 
     Returns:
-        Numbers of rows and columns; of a graph, of nodes and edges.
+        How much was written.
 
     Raises:
         ConfigError, OutputError: as `check_export`, or if it can't be written.
@@ -163,14 +185,15 @@ def export(
     path = Path(path)
     check_export(path, force=force)
     if path.suffix == GRAPH:
-        return _write_graph(artefact, path)
+        return Exported(*_write_graph(artefact, path))
     vectors = vectors_of(artefact, part)
     if not path.suffix:
         _write_folder(vectors, path)
-        return vectors.movie.shape
+        return Exported(*vectors.movie.shape)
     with atomic_write(path) as unfinished, unfinished.open("wb") as file:
         _WRITERS[path.suffix](vectors, file)
-    return len(vectors.user) + len(vectors.movie), vectors.movie.shape[1]
+    kept = None if vectors.neighbors is None else vectors.neighbors.fraction
+    return Exported(len(vectors.user) + len(vectors.movie), vectors.movie.shape[1], kept)
 
 
 def _write_parquet(vectors: Vectors, file: BinaryIO) -> None:
@@ -187,6 +210,19 @@ def _write_parquet(vectors: Vectors, file: BinaryIO) -> None:
         "title": pa.array([None] * num_users + vectors.title, pa.string()),
         "vector": pa.FixedSizeListArray.from_arrays(pa.array(flat.ravel()), flat.shape[1]),
     }
+    if vectors.neighbors is not None and vectors.user_scale is not None:
+        own = vectors.neighbors
+        listed = columns["id"].take(pa.array(num_users + own.movie.ravel().astype(np.int64)))
+        weights, k = pa.array(own.weight.ravel()), own.movie.shape[1]
+        none = pa.nulls(num_users, pa.list_(listed.type))
+        no_weight = pa.nulls(num_users, pa.list_(weights.type))
+        ends = pa.array(np.arange(num_movies + 1, dtype=np.int32) * k)
+        of_movies = (pa.ListArray.from_arrays(ends, one) for one in (listed, weights))
+        for name, missing, lists in zip(
+            ("neighbor", "neighbor_weight"), (none, no_weight), of_movies, strict=True
+        ):
+            columns[name] = pa.chunked_array([missing, lists])
+        columns["user_scale"] = pa.array([*vectors.user_scale.tolist(), *[None] * num_movies])
     table = pa.table(columns).replace_schema_metadata({MARK: __version__, "part": vectors.part})
     pq.write_table(table, file)
 

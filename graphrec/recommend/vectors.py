@@ -22,7 +22,7 @@ class MovieEmbeddings:
     """What movies are compared by, float32; a model without a part has 0 columns there.
 
     Attributes:
-        collaborative: embeddings by ID, [M, D].
+        collaborative: embeddings by ID; in a model that learned none, the associations, [M, D].
         metadata: embeddings learned from metadata, [M, D].
         features: metadata as plain numbers, [M, F].
         degree: interactions of each movie, [M].
@@ -46,12 +46,13 @@ class MovieEmbeddings:
         by_id, by_metadata = (
             state.get(f"learned.{part}.movie", none) for part in ("id", "metadata")
         )
+        associations = state["associations.movie"]
         return cls(
-            by_id,
+            by_id if by_id.shape[1] or by_metadata.shape[1] else associations,
             by_metadata,
             state["features"],
             degree,
-            state["associations.movie"],
+            associations,
             state["feature_column"],
         )
 
@@ -101,7 +102,9 @@ def unit_parts(collaborative: np.ndarray, metadata: np.ndarray) -> dict[Part, np
     given = {Part.COLLABORATIVE: collaborative, Part.METADATA: metadata}
     parts = {part: normalize(vectors) for part, vectors in given.items() if vectors.shape[1]}
     if not parts:
-        raise ConfigError("this model has no embeddings by ID or by metadata.")
+        raise ConfigError(
+            "this model has no embeddings: nothing was learned, by ID or from metadata."
+        )
     if len(parts) == 1:
         return parts
     return {Part.BOTH: np.hstack(list(parts.values())) / np.float32(np.sqrt(2)), **parts}

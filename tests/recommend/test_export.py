@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from graphrec import Recommender
-from graphrec.config import Loss, ModelConfig, NodeState, TrainConfig
+from graphrec.config import Loss, ModelConfig, NodeState, Part, TrainConfig
 from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split
 from graphrec.errors import ConfigError, OutputError
@@ -35,7 +35,7 @@ def cosines(left: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 
 def test_parquet(artefact: Artefact, tmp_path: Path) -> None:
-    assert export(artefact, tmp_path / "e.parquet") == (72, 32)
+    assert export(artefact, tmp_path / "e.parquet")[:2] == (72, 32)
     table = pd.read_parquet(tmp_path / "e.parquet")
     assert table["kind"].tolist() == ["user"] * 40 + ["movie"] * 32
     assert table["id"].tolist() == [*range(40), *range(32)]
@@ -68,7 +68,7 @@ def test_tensorboard(small_world: tuple[Dataset, Split], fitted: Fitted, tmp_pat
     movies = dataset.movies.copy()
     movies.loc[2, "title"] = 'A\t"tab"\nand  a line\r'
     evil = save_model(tmp_path / "m", replace(dataset, movies=movies), split, fitted)
-    assert export(evil, tmp_path / "projector") == (32, 32)
+    assert export(evil, tmp_path / "projector")[:2] == (32, 32)
     with (tmp_path / "projector" / "metadata.tsv").open(newline="") as file:
         about = list(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     with (tmp_path / "projector" / "vectors.tsv").open(newline="") as file:
@@ -88,7 +88,7 @@ def test_graphml_is_the_training_graph(
     model = save_model(tmp_path / "m", replace(dataset, movies=movies), split, fitted)
     counts = export(model, tmp_path / "g.graphml")
     graph = nx.read_graphml(tmp_path / "g.graphml")
-    assert counts == (72, len(split.known)) == (len(graph), graph.number_of_edges())
+    assert counts[:2] == (72, len(split.known)) == (len(graph), graph.number_of_edges())
     interactions = dataset.interactions
     wanted = {
         frozenset((f"user {u}", f"movie {m}"))
@@ -130,6 +130,40 @@ def test_model_of_one_part(
     listed = Recommender(artefact).recommend(k=32, filter_viewed=False)
     ours = (scores.user @ scores.movie.T)[listed["user_id"], listed["movie_id"]]
     np.testing.assert_allclose(ours, listed["score"], rtol=1e-4, atol=1e-5)
+
+
+def test_model_of_closed_form_parts(
+    quick_fit: Callable[..., Fitted], small_world: tuple[Dataset, Split], tmp_path: Path
+) -> None:
+    """The map shows what `similar` compares by; only scores have vectors of users."""
+    fitted = quick_fit(ModelConfig(node_state=NodeState.NONE), TrainConfig())
+    artefact = save_model(tmp_path / "m", *small_world, fitted)
+    with pytest.raises(ConfigError, match=r"part='scores' has the vectors"):
+        vectors_of(artefact, "both")
+    assert vectors_of(artefact, "scores").movie.shape[0] == 32
+    assert list(Recommender(artefact).map().layouts) == [Part.COLLABORATIVE]
+
+
+def test_scores_can_be_made_of_the_table_of_neighbors(
+    quick_fit: Callable[..., Fitted], small_world: tuple[Dataset, Split], tmp_path: Path
+) -> None:
+    fitted = quick_fit(ModelConfig(node_state=NodeState.NONE, spectral=False), TrainConfig())
+    artefact = save_model(tmp_path / "m", *small_world, fitted)
+    exported = export(artefact, tmp_path / "e.parquet", "scores")
+    assert exported.kept_neighbors == pytest.approx(1.0)  # 32 movies have at most 32 neighbors
+    table = pd.read_parquet(tmp_path / "e.parquet").set_index(["kind", "id"])
+    users, movies = table.loc["user"], table.loc["movie"]
+    assert users["neighbor"].isna().all()
+    assert movies["user_scale"].isna().all()
+    dataset, split = artefact.dataset()
+    history = dataset.interactions.to_csr(split.shown)
+    listed = Recommender(artefact).recommend(k=32, filter_viewed=False).set_index("user_id")
+    for user, own in listed.groupby(level=0):
+        scores = pd.Series(movies["vector"].map(lambda y: float(users["vector"][user] @ y)))  # noqa: B023
+        for movie in history[[user]].indices:
+            weights = pd.Series(movies["neighbor_weight"][movie], index=movies["neighbor"][movie])
+            scores = scores.add(users["user_scale"][user] * weights, fill_value=0.0)
+        np.testing.assert_allclose(scores[own["movie_id"]], own["score"], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["e.parquet", "e.npz", "e.graphml", "folder"])

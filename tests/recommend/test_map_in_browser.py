@@ -160,7 +160,7 @@ def test_switch_moves_the_points(page: Page) -> None:
     page.get_by_label("Collaborative", exact=True).check()
     after = settled(page)
     assert (before != after).any(axis=1).sum() > 500
-    expect(page.locator("#note")).to_contain_text("rated by the same people (ID embeddings)")
+    expect(page.locator("#note")).to_contain_text("rated by the same people")
     page.get_by_label("Both", exact=True).check()
     assert (settled(page) == before).all()
 

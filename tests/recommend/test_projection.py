@@ -106,7 +106,7 @@ def test_a_model_with_one_part_has_one_layout(vectors: np.ndarray) -> None:
     nothing = np.zeros((60, 0), np.float32)
     assert list(unit_parts(vectors, nothing)) == [Part.COLLABORATIVE]
     assert list(unit_parts(nothing, vectors)) == [Part.METADATA]
-    with pytest.raises(ConfigError, match="no embeddings by ID or by metadata"):
+    with pytest.raises(ConfigError, match="has no embeddings: nothing was learned"):
         unit_parts(nothing, nothing)
 
 

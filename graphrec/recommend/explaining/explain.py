@@ -25,8 +25,8 @@ from graphrec.nn.hybrid import (
 )
 from graphrec.recommend.artefact import Artefact
 from graphrec.recommend.explaining.explanation import Explanation, SimilarityExplanation
+from graphrec.recommend.explaining.graph_paths import Paths, paths_between
 from graphrec.recommend.explaining.pair import collaborative_side, features_side
-from graphrec.recommend.explaining.paths import Paths, paths_between
 from graphrec.recommend.explaining.remarks import on_pair, on_score
 from graphrec.recommend.lists import Audience
 from graphrec.recommend.similarity import collaborative_scale, compare_to

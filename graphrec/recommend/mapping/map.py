@@ -139,7 +139,7 @@ class MovieMap:
 
 _MEANS = {
     Part.BOTH: "movies rated by the same people and with similar metadata, weighted equally",
-    Part.COLLABORATIVE: "movies rated by the same people (ID embeddings)",
+    Part.COLLABORATIVE: "movies rated by the same people",
     Part.METADATA: "movies with similar metadata, as the model has learned to compare it",
 }
 
