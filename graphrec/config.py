@@ -68,6 +68,18 @@ class SplitKind(StrEnum):
     NONE = "none"
 
 
+class ValidationKind(StrEnum):
+    """Which of each user's interactions validation holds out, where the split doesn't say.
+
+    ``random``: a tenth at random. ``latest``: the latest tenth. ``neighbourhoods``: a fifth, namely
+    one at random and those with the movies most like it.
+    """
+
+    RANDOM = "random"
+    LATEST = "latest"
+    NEIGHBOURHOODS = "neighbourhoods"
+
+
 class NodeState(StrEnum):
     """Which embeddings a movie has: one learned by ID, one learned from its metadata, or both.
 

@@ -31,7 +31,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 data_app = typer.Typer(
-    help="Look at data before training.\n\nFor example: graphrec data inspect --ratings ratings.csv",
+    help="Look at data before training.\n\nExample: graphrec data inspect --ratings ratings.csv",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

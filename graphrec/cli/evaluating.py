@@ -47,6 +47,7 @@ def evaluate(
         typer.Option(help="Test part to hold out; by default random, or the data's own."),
     ] = None,
     cold_fraction: options.ColdFraction = COLD_FRACTION,
+    validation: options.Validation = None,
     ignore_column: options.Ignore = None,
     k: Annotated[
         list[int] | None, typer.Option("--k", help="Length of the lists; may be repeated.")
@@ -91,7 +92,7 @@ def evaluate(
     if tables.is_given:
         options.check_settings(model_config, training)
         dataset = tables.load()
-        parts = options.hold_out(dataset, split, training.seed, cold_fraction)
+        parts = options.hold_out(dataset, split, training.seed, cold_fraction, validation)
         ignored = tuple(ignore_column or ())
         with training_progress(quiet=as_json) as progress:
             fitted = fit(dataset, parts, model_config, training, ignore=ignored, callbacks=progress)
@@ -169,7 +170,9 @@ def _check(context: typer.Context, tables: options.Tables, model: Path) -> None:
     names = [
         one.name for group in (options.Tables, ModelConfig, TrainConfig) for one in fields(group)
     ]
-    unused = options.typed_among(context, *names, "ignore_column", "split", "cold_fraction")
+    unused = options.typed_among(
+        context, *names, "ignore_column", "split", "cold_fraction", "validation"
+    )
     if unused:
         raise ConfigError(
             f"without tables (--data or --ratings) the model in {model} is measured as it was"

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from graphrec.config import COLD_FRACTION, ModelConfig, SplitKind, TrainConfig, check_together
+from graphrec.config import (
+    COLD_FRACTION,
+    ModelConfig,
+    SplitKind,
+    TrainConfig,
+    ValidationKind,
+    check_together,
+)
 from graphrec.console import note, say
 from graphrec.errors import ConfigError, DataError, typed
 from graphrec.formatting import counted
@@ -38,6 +45,14 @@ Ignore = Annotated[
 ColdFraction = Annotated[
     float,
     typer.Option(help="Fraction of the rated movies held out entirely by --split cold-movies."),
+]
+Validation = Annotated[
+    ValidationKind | None,
+    typer.Option(
+        help="Which of each user's interactions validation holds out, where the split doesn't say;"
+        " by default random ones.",
+        show_default=False,
+    ),
 ]
 WithMovies = Annotated[
     Path | None,
@@ -246,15 +261,21 @@ def check_device(name: str) -> None:
         find_device(name)
 
 
-def hold_out(dataset: Dataset, kind: SplitKind | None, seed: int, cold_fraction: float) -> Split:
-    """The split that `--split`, `--seed` and `--cold-fraction` name.
+def hold_out(
+    dataset: Dataset,
+    kind: SplitKind | None,
+    seed: int,
+    cold_fraction: float,
+    validation: ValidationKind | None,
+) -> Split:
+    """The split that `--split`, `--seed`, `--cold-fraction` and `--validation` name.
 
     Raises:
         ConfigError: if they don't go together or with the data.
     """
     from graphrec.data.split import make_split
 
-    split = make_split(dataset, kind, seed=seed, cold_fraction=cold_fraction)
+    split = make_split(dataset, kind, seed=seed, cold_fraction=cold_fraction, validation=validation)
     if cold_fraction != COLD_FRACTION and split.kind is not SplitKind.COLD_MOVIES:
         raise ConfigError("--cold-fraction needs --split cold-movies.")
     return split

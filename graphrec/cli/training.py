@@ -43,6 +43,7 @@ def train(
         ),
     ] = None,
     cold_fraction: options.ColdFraction = COLD_FRACTION,
+    validation: options.Validation = None,
     ignore_column: options.Ignore = None,
     fast: Annotated[
         bool,
@@ -90,7 +91,7 @@ def train(
     dataset = tables.load()
     if split is None and dataset.given_test is None:
         split = SplitKind.NONE  # what is put to use is trained on everything
-    parts = options.hold_out(dataset, split, training.seed, cold_fraction)
+    parts = options.hold_out(dataset, split, training.seed, cold_fraction, validation)
     if not as_json:
         _say_data(dataset, parts)
         _say_estimate(dataset, parts, model, training)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from graphrec.config import COLD_FRACTION, SplitKind, choice
+from graphrec.config import COLD_FRACTION, SplitKind, ValidationKind, choice
 from graphrec.data.dataset import Dataset
 from graphrec.data.interactions import Interactions
 from graphrec.data.names import COLUMN, TIMESTAMP
@@ -18,6 +18,11 @@ NEW_USER_FRACTION = 0.2  # of the users, for testing and again of the others for
 VALID_COLD_FRACTION = 0.1  # of the remaining movies, so that validation has cold ones too
 MAX_VALID_USERS = 5_000
 """Validation needs no more users than this: the rest keep all their interactions for training."""
+NEIGHBOURHOOD_FRACTION = 0.2
+NEIGHBOURHOOD_DIM = 64
+"""Singular vectors by which movies are alike, for validation by neighbourhoods."""
+_BY_TIME = (SplitKind.TEMPORAL, SplitKind.LEAVE_LAST_OUT, ValidationKind.LATEST)
+_DRAWN_AT_RANDOM = (SplitKind.RANDOM, SplitKind.GIVEN, SplitKind.NONE)
 MAX_NEW_USERS = 10_000  # as many as Mult-VAE and EASE hold out of ML-20M
 
 
@@ -73,6 +78,7 @@ def make_split(
     *,
     seed: int = 0,
     cold_fraction: float = COLD_FRACTION,
+    validation: str | None = None,
 ) -> Split:
     """Split a data set; by default at its own test part if it has one, else at random.
 
@@ -82,10 +88,13 @@ def make_split(
             part, else ``random``.
         seed: of the random choices.
         cold_fraction: of the rated movies, above 0 and below 1, for a cold-movies split.
+        validation: a `ValidationKind` or its name, for a random, given or no test part; by default
+            ``random``.
 
     Raises:
         ConfigError: if the split needs timestamps or a test part that the data set doesn't have, a
-            fraction is out of bounds, or nothing would be left for training.
+            fraction is out of bounds, validation can't be held out as asked, or nothing would be
+            left for training.
 
     >>> import pandas as pd
     >>> from graphrec.data.dataset import make_dataset
@@ -100,17 +109,8 @@ def make_split(
     default = SplitKind.RANDOM if dataset.given_test is None else SplitKind.GIVEN
     kind = default if kind is None else choice(SplitKind, kind, "split")
     interactions, rng = dataset.interactions, np.random.default_rng(seed)
-    if kind in (SplitKind.TEMPORAL, SplitKind.LEAVE_LAST_OUT) and interactions.timestamp is None:
-        raise ConfigError(
-            argument("split", kind),
-            " needs a timestamp column, and none was found; name it with ",
-            COLUMN[TIMESTAMP],
-            " if there is one.",
-        )
-    if kind is SplitKind.GIVEN and dataset.given_test is None:
-        raise ConfigError(
-            argument("split", kind), " needs data with a test part of their own (test.txt)."
-        )
+    chosen = None if validation is None else choice(ValidationKind, validation, "validation")
+    _check(dataset, kind, chosen)
     rows = np.arange(len(interactions))
     if kind is SplitKind.NEW_USERS:
         split = _by_user(interactions, rng)
@@ -124,7 +124,11 @@ def make_split(
             test = _held_out(interactions, kind, rows, (TEST_FRACTION, cold_fraction), rng)
         rest = np.setdiff1d(rows, test, assume_unique=True)
         fractions, most = (VALID_FRACTION, VALID_COLD_FRACTION), MAX_VALID_USERS
-        valid = _held_out(interactions, kind, rest, fractions, rng, max_users=most)
+        if chosen is ValidationKind.NEIGHBOURHOODS:
+            valid = _neighbourhoods(interactions, rest, rng)
+        else:
+            how = chosen or kind
+            valid = _held_out(interactions, how, rest, fractions, rng, max_users=most)
         train = np.setdiff1d(rest, valid, assume_unique=True)
         split = Split(kind, train, np.sort(valid), np.sort(test))
     if not len(split.train):
@@ -136,9 +140,32 @@ def make_split(
     return split
 
 
+def _check(dataset: Dataset, kind: SplitKind, validation: ValidationKind | None) -> None:
+    """Fail where a data set can't be split like that."""
+    if validation and kind not in _DRAWN_AT_RANDOM:
+        raise ConfigError(
+            argument("split", kind),
+            " holds validation out as it does its test part; leave ",
+            argument("validation"),
+            " out.",
+        )
+    for name, own in (("split", kind), ("validation", validation)):
+        if own in _BY_TIME and dataset.interactions.timestamp is None:
+            raise ConfigError(
+                argument(name, own),
+                " needs a timestamp column, and none was found; name it with ",
+                COLUMN[TIMESTAMP],
+                " if there is one.",
+            )
+    if kind is SplitKind.GIVEN and dataset.given_test is None:
+        raise ConfigError(
+            argument("split", kind), " needs data with a test part of their own (test.txt)."
+        )
+
+
 def _held_out(
     interactions: Interactions,
-    kind: SplitKind,
+    kind: SplitKind | ValidationKind,
     rows: np.ndarray,
     fractions: tuple[float, float],
     rng: np.random.Generator,
@@ -147,8 +174,8 @@ def _held_out(
 ) -> np.ndarray:
     """Some of the rows: the latest, those of cold movies, or some of each user's, by the kind.
 
-    Of each user it is the last row, or a random fraction, rounded at random; never the only row.
-    Rows of one second are shuffled.
+    Of each user it is the last row, or a random or the latest fraction, rounded at random; never
+    the only row. Rows of one second are shuffled.
 
     Args:
         interactions: that `rows` are of.
@@ -156,7 +183,7 @@ def _held_out(
         rows: to choose from.
         fractions: of rows, and of movies for a cold-movies split.
         rng: of the random choices.
-        max_users: if given, only that many users, drawn at random, give a random fraction.
+        max_users: if given, only that many users, drawn at random, give a fraction.
     """
     if kind is SplitKind.COLD_MOVIES:
         return _with_cold(interactions, rows, fractions, rng)
@@ -164,24 +191,69 @@ def _held_out(
         assert interactions.timestamp is not None
         order = np.lexsort((rng.random(len(rows)), interactions.timestamp[rows]))
         return rows[order[len(rows) - round(len(rows) * fractions[0]) :]]
-    if kind is SplitKind.LEAVE_LAST_OUT:
+    last_alone = kind is SplitKind.LEAVE_LAST_OUT
+    if not last_alone and max_users is not None:
+        rows = _of_some_users(interactions, rows, max_users, rng)
+    if kind in _BY_TIME:
         assert interactions.timestamp is not None
         rows = rows[rng.permutation(len(rows))]
-        user, key = interactions.user[rows], interactions.timestamp[rows]
+        key = interactions.timestamp[rows]
     else:
-        if max_users is not None and max_users < interactions.num_users:
-            allowed = np.zeros(interactions.num_users, dtype=bool)
-            allowed[rng.choice(interactions.num_users, max_users, replace=False)] = True
-            rows = np.compress(allowed[interactions.user[rows]], rows)
-        user, key = interactions.user[rows], rng.random(len(rows))
+        key = rng.random(len(rows))
+    user = interactions.user[rows]
+    return _highest(user, rows, key, None if last_alone else fractions[0], rng)
+
+
+def _of_some_users(
+    interactions: Interactions, rows: np.ndarray, max_users: int, rng: np.random.Generator
+) -> np.ndarray:
+    """The rows of at most so many users, drawn at random."""
+    if max_users >= interactions.num_users:
+        return rows
+    allowed = np.zeros(interactions.num_users, dtype=bool)
+    allowed[rng.choice(interactions.num_users, max_users, replace=False)] = True
+    return np.compress(allowed[interactions.user[rows]], rows)
+
+
+def _highest(
+    user: np.ndarray,
+    rows: np.ndarray,
+    key: np.ndarray,
+    fraction: float | None,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Of each user's rows those of the highest keys: a fraction, rounded at random, or one."""
     counts = np.bincount(user)
     quota = np.ones(len(counts))
-    if kind is not SplitKind.LEAVE_LAST_OUT:
-        quota = np.floor(counts * fractions[0] + rng.random(len(counts)))
+    if fraction is not None:
+        quota = np.floor(counts * fraction + rng.random(len(counts)))
     order = np.lexsort((key, user))
     rank = np.empty(len(rows), dtype=np.int64)  # from the user's end: 0 is last
     rank[order] = np.cumsum(counts)[user[order]] - 1 - np.arange(len(rows))
     return np.compress(rank < np.minimum(quota, counts - 1)[user], rows)
+
+
+def _neighbourhoods(
+    interactions: Interactions, rows: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """A random row of each of some users, and those of their rows with the movies most like it.
+
+    (Block cross-validation: Roberts et al., Ecography 2017.)
+    """
+    from sklearn.preprocessing import normalize  # slow to load, as is the next
+    from sklearn.utils.extmath import randomized_svd
+
+    matrix = interactions.to_csr(rows).astype(np.float64)
+    by_user, by_movie = (np.maximum(np.asarray(matrix.sum(axis=a)), 1.0) for a in (1, 0))
+    matrix.data /= np.sqrt(np.repeat(by_user, np.diff(matrix.indptr)) * by_movie[matrix.indices])
+    dim, seed = min(NEIGHBOURHOOD_DIM, *matrix.shape), int(rng.integers(2**32))
+    _, singular, right = randomized_svd(matrix, dim, n_iter=3, random_state=seed)
+    rows = _of_some_users(interactions, rows, MAX_VALID_USERS, rng)
+    user, vector = interactions.user[rows], normalize(right.T * singular)[interactions.movie[rows]]
+    shuffled, first = rng.permutation(len(rows)), np.zeros(interactions.num_users, dtype=np.int64)
+    first[user[shuffled]] = shuffled  # the last to be written stays
+    alike = np.einsum("rd,rd->r", vector, vector[first[user]])
+    return _highest(user, rows, alike, NEIGHBOURHOOD_FRACTION, rng)
 
 
 def _by_user(interactions: Interactions, rng: np.random.Generator) -> Split:

@@ -331,7 +331,9 @@ class HybridModel(nn.Module):
             features=torch.from_numpy(np.asarray(features, np.float32)),
             degree=torch.from_numpy(np.asarray(degree, np.float32)),
             log_degree=torch.from_numpy(
-                predict_log_degree(features if use_metadata else features[:, :0], degree)
+                predict_log_degree(features, degree, feature_column)
+                if use_metadata
+                else predict_log_degree(features[:, :0], degree)
             ),
             feature_column=None if feature_column is None else torch.from_numpy(feature_column),
             associations=associations,
@@ -507,14 +509,15 @@ class HybridModel(nn.Module):
         )
         every, degree = torch.cat([self.features, new]), _pad(self.degree, number)
         used = every if METADATA in learned else every[:, :0]
-        predicted = predict_log_degree(used.numpy(), degree.numpy())[self.num_movies :]
+        column = self.feature_column[: used.shape[1]].numpy()
+        log_degree = predict_log_degree(used.numpy(), degree.numpy(), column)[self.num_movies :]
         longer = self._replace(
             learned,
             spectral,
             associations=self.associations.with_movies(_pad(self.associations.movie, number)),
             features=every,
             degree=degree,
-            log_degree=torch.cat([self.log_degree, torch.from_numpy(predicted)]),
+            log_degree=torch.cat([self.log_degree, torch.from_numpy(log_degree)]),
             paths=self.paths.add_movies(number),
         )
         return longer.impute(self.num_movies) if METADATA in learned else longer

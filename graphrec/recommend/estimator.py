@@ -31,6 +31,7 @@ _DEFAULTS: dict[str, Any] = {
     **{field.name: field.default for config in _CONFIGS for field in fields(config)},
     "split": None,
     "cold_fraction": COLD_FRACTION,
+    "validation": None,
     "ignore_columns": (),
 }
 _LEARNED = ("artefact", "movies", "movie_ids", "_before")
@@ -46,8 +47,9 @@ class GraphRecommender(Recommender):
         settings: the fields of `ModelConfig` and `TrainConfig`, such as ``embedding_dim=64``,
             ``num_layers=1``, ``loss="softmax"``, ``epochs=200``, ``seed=0``; beside them ``split``
             (how the test part is held out, a `SplitKind` or its name; None for the default),
-            ``cold_fraction`` (for ``split="cold-movies"``), and ``ignore_columns`` (metadata
-            columns to leave out). They are checked by `fit`; an unknown name is refused at once.
+            ``cold_fraction`` (for ``split="cold-movies"``), ``validation`` (a `ValidationKind`),
+            and ``ignore_columns`` (metadata columns to leave out). They are checked by `fit`; an
+            unknown name is refused at once.
 
     Attributes:
         user_vectors_, movie_vectors_: float32 [U, K] and [M, K]; inner products are scores.
@@ -147,8 +149,8 @@ class GraphRecommender(Recommender):
         find_device(train.device)
         dataset = self._dataset(data, movies)
         if not isinstance(split, Split):
-            kind, fraction = split or own["split"], own["cold_fraction"]
-            split = make_split(dataset, kind, seed=own["seed"], cold_fraction=fraction)
+            how = {name: own[name] for name in ("seed", "cold_fraction", "validation")}
+            split = make_split(dataset, split or own["split"], **how)
         with _progress(verbose) as callbacks:
             ignored = tuple(several(own["ignore_columns"]))
             fitted = fit(dataset, split, model, train, ignore=ignored, callbacks=callbacks)

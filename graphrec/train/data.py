@@ -101,7 +101,7 @@ class TrainingData:
     @cached_property
     def predicted_log_degree(self) -> np.ndarray:
         """Their logarithm, predicted from metadata where there are none, float32 [M]."""
-        return predict_log_degree(self.features, self.degree)
+        return predict_log_degree(self.features, self.degree, self.encoder.feature_column)
 
     @cached_property
     def full_history(self) -> sp.csr_array:

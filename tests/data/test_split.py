@@ -232,6 +232,52 @@ def test_given_and_none_validate_on_the_same_rows_as_a_random_split_would() -> N
     assert split.valid.tolist() == np.sort(expected).tolist()
 
 
+def test_validation_on_the_latest_holds_out_each_user_s_last_tenth() -> None:
+    pairs = [(user, movie, movie) for user in range(20) for movie in range(50)]
+    np.random.default_rng(0).shuffle(pairs)
+    dataset = dataset_of(pairs)
+
+    split = make_split(dataset, SplitKind.NONE, validation="latest")
+
+    times = dataset.interactions.timestamp
+    assert times is not None
+    assert sorted(times[split.valid].tolist()) == sorted([*range(45, 50)] * 20)
+
+
+def test_validation_by_neighbourhoods_holds_out_movies_that_are_alike() -> None:
+    """Users like four of five kinds of movies; what is held out of a user is of one kind."""
+    rng, rows = np.random.default_rng(0), []
+    for user in range(200):
+        for kind in rng.choice(5, size=4, replace=False):
+            rows += [(user, int(10 * kind + movie), 0) for movie in rng.permutation(10)[:8]]
+    dataset = dataset_of(rows)
+    interactions = dataset.interactions
+
+    def kinds(split: Split) -> float:
+        held_out = pd.DataFrame(
+            {
+                "user": interactions.user[split.valid],
+                "kind": interactions.movies.ids[interactions.movie[split.valid]] // 10,
+            }
+        )
+        return float(held_out.groupby("user")["kind"].nunique().mean())
+
+    split = make_split(dataset, SplitKind.NONE, validation="neighbourhoods")
+
+    assert len(split.valid) == pytest.approx(0.2 * len(rows), rel=0.1)
+    assert kinds(split) < 1.3
+    assert kinds(make_split(dataset, SplitKind.NONE)) > 2
+
+
+def test_validation_can_be_chosen_where_the_split_does_not_say() -> None:
+    for kind in (SplitKind.TEMPORAL, SplitKind.LEAVE_LAST_OUT, SplitKind.COLD_MOVIES):
+        with pytest.raises(ConfigError, match="validation out as it does its test part"):
+            make_split(grid(6, 9), kind, validation="random")
+    untimed = make_dataset(pd.DataFrame({"user_id": [1, 2], "movie_id": [1, 2]}))
+    with pytest.raises(ConfigError, match=r"^validation='latest' needs a timestamp column"):
+        make_split(untimed, validation="latest")
+
+
 @pytest.mark.parametrize(
     ("kind", "shown"),
     [
