@@ -175,6 +175,8 @@ class Projection(StrEnum):
 TEMPERATURES = (0.2, 0.12, 0.3)
 """Temperatures of the softmax loss that validation chooses from, the first without validation."""
 DEFAULT_TEMPERATURE = TEMPERATURES[0]
+TRIAL_STEPS = 200
+"""Steps after which one of several temperatures is chosen."""
 
 
 def setting(

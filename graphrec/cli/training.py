@@ -20,6 +20,7 @@ from graphrec.output import check_output
 if TYPE_CHECKING:
     from graphrec.data.dataset import Dataset
     from graphrec.data.split import Split
+    from graphrec.train.estimate import Estimate
     from graphrec.train.trainer import Fitted
 
 
@@ -94,13 +95,15 @@ def train(
     parts = options.hold_out(dataset, split, training.seed, cold_fraction, validation)
     if not as_json:
         _say_data(dataset, parts)
-        _say_estimate(dataset, parts, model, training)
     from graphrec.recommend.saving import save_model
-    from graphrec.train.trainer import fit
+    from graphrec.train.trainer import Callbacks, fit
 
     with training_progress(quiet=as_json) as callbacks:
         ignored = tuple(ignore_column or ())
-        fitted = fit(dataset, parts, model, training, ignore=ignored, callbacks=callbacks)
+        own = callbacks or Callbacks()
+        if not as_json:
+            own = replace(own, on_estimate=_say_estimate)
+        fitted = fit(dataset, parts, model, training, ignore=ignored, callbacks=own)
     with ignore_sigint():
         artefact = save_model(output, dataset, parts, fitted, force=force)
     if as_json:
@@ -119,18 +122,9 @@ def _say_data(dataset: Dataset, parts: Split) -> None:
     )
 
 
-def _say_estimate(
-    dataset: Dataset, parts: Split, model: ModelConfig, training: TrainConfig
-) -> None:
-    from graphrec.train.estimate import estimate
-
-    interactions = dataset.interactions
-    counts = interactions.num_users, interactions.num_movies, len(parts.train)
-    has_metadata = bool(len(dataset.metadata.columns))
-    num_parts = len(model.node_state.parts) if has_metadata else 1
-    expected = estimate(*counts, model, training, num_parts=num_parts)
+def _say_estimate(expected: Estimate) -> None:
     say(
-        f"Training takes about {duration(expected.seconds)} on two cores, and"
+        f"Training will take about {duration(expected.seconds)}, as its first steps did, and"
         f" {size(expected.memory)} of memory."
     )
 

@@ -1,25 +1,43 @@
-"""What a training will take, from counts alone: roughly, before it starts."""
+"""What a training will take, from how long its first steps take."""
 
 from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
 
-from graphrec.config import Loss, ModelConfig, TrainConfig
+from graphrec.config import TRIAL_STEPS, ModelConfig, TrainConfig
 from graphrec.nn.spectral import MAX_FLOATS
 from graphrec.train.closed_form import COARSE_DIM
 
-# Fitted to runs on two cores of a server, see benchmarks/RESULTS.md; bytes and operations a second.
-GATHER, SWEEP, MULTIPLY, SPARSE = 40e9, 12e9, 60e9, 2e9
-SWEEPS = 40  # passes over all states in a step: gradients, Adam, normalisation, copies
-TYPICAL_EPOCHS = 45  # until validation no longer improves, where epochs have 16 steps
-STEP_OVERHEAD = 1e-3  # however small the graph is
+TYPICAL_STEPS = 1_200
+"""Until validation no longer improves."""
+AGAIN = 0.7
+"""Of these steps are taken again, on all interactions: up to the best validation."""
+BLENDS = 45
+"""Blends of the parts that validation compares."""
+CLOSED_FORMS = 12
+"""Closed forms that validation compares, most of few columns."""
+# Of decompositions, fitted to runs on two cores of a server; operations a second.
+MULTIPLY, SPARSE = 60e9, 2e9
 SVD_PASSES, COARSE_FITS, SELF_BYTES = 10, 5, 700e6
 
 
 @dataclass(frozen=True, slots=True)
+class Speed:
+    """Seconds that pieces of the work took on the data themselves.
+
+    Attributes:
+        step: one step of training.
+        validation: one validation of a trained part.
+    """
+
+    step: float
+    validation: float
+
+
+@dataclass(frozen=True, slots=True)
 class Estimate:
-    """Seconds on two cores, and bytes of memory at the peak."""
+    """Seconds, and bytes of memory at the peak."""
 
     seconds: float
     memory: float
@@ -32,6 +50,7 @@ def estimate(
     model: ModelConfig,
     config: TrainConfig,
     *,
+    speed: Speed,
     num_parts: int = 1,
 ) -> Estimate:
     """Roughly what `graphrec.fit` will take; within a factor of about two on a typical machine.
@@ -39,23 +58,23 @@ def estimate(
     Args:
         num_users, num_movies, num_edges: of the training part.
         model, config: the settings.
-        num_parts: how many parts learn, by ID and by metadata.
+        speed: of the first steps.
+        num_parts: how many parts are trained, by ID and by metadata.
     """
-    config = config.for_users(num_users)
+    trials, config = config.candidates, config.for_users(num_users)
     assert config.batch_size is not None
-    nodes, columns = num_users + num_movies, model.embedding_dim
-    steps_per_epoch = max(1, -(-num_users // config.batch_size))
-    epochs = min(config.epochs, max(3, TYPICAL_EPOCHS * 16 // steps_per_epoch))
-    candidates = config.num_negatives if config.loss is Loss.SOFTMAX else 1
-    step = (
-        4 * model.num_layers * num_edges * columns * 4 / GATHER
-        + SWEEPS * nodes * columns * 4 / SWEEP
-        + 6 * config.batch_size * candidates * columns / MULTIPLY
+    assert config.validate_every is not None
+    nodes, per_epoch = num_users + num_movies, max(1, -(-num_users // config.batch_size))
+    most = config.epochs * per_epoch
+    steps = (len(trials) - 1) * min(TRIAL_STEPS, most) + min(TYPICAL_STEPS, most)
+    validations = 1 + steps / (config.validate_every * per_epoch)
+    seconds = num_parts * (
+        (steps + AGAIN * min(TYPICAL_STEPS, most)) * speed.step + validations * speed.validation
     )
-    step += STEP_OVERHEAD
-    seconds = 2 * num_parts * epochs * steps_per_epoch * step  # to choose, then on all ratings
-    memory = SELF_BYTES + num_edges * 60 + nodes * columns * 4 * 12
+    seconds += BLENDS * speed.validation / len(config.popularity_weights)
+    memory = SELF_BYTES + num_edges * 60 + nodes * model.embedding_dim * 4 * 12
     if model.spectral:
+        seconds += CLOSED_FORMS * speed.validation
         wide = min(model.spectral_dim, num_users, num_movies, MAX_FLOATS // nodes or 1)
         coarse = min(COARSE_DIM, wide)
         for dim, fits in ((wide, 2), (coarse, COARSE_FITS)):

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from graphrec.config import ModelConfig, NodeState, TrainConfig, check_together
+from graphrec.config import TRIAL_STEPS, ModelConfig, NodeState, TrainConfig, check_together
 from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split
 from graphrec.errors import Argument, ConfigError, argument
@@ -26,18 +26,19 @@ from graphrec.graph import RATES
 from graphrec.nn.associations import Associations
 from graphrec.nn.hybrid import POPULARITY, Blend, HybridModel, LearnedVectors
 from graphrec.nn.neighbors import NeighborSampler
-from graphrec.nn.sampling import PositiveLists, UserBatches
+from graphrec.nn.sampling import PositiveLists, UserBatch, UserBatches
 from graphrec.nn.spectral import Spectral
 from graphrec.nn.towers import Tower
 from graphrec.train.closed_form import ClosedForm
 from graphrec.train.data import Change, TrainingData
+from graphrec.train.estimate import Estimate, Speed, estimate
 from graphrec.train.objective import OBJECTIVES
 from graphrec.train.validation import QUICK_USERS, Validator, choose_blend
 
 INTERRUPTED = "interrupted"
 EPOCHS_WITHOUT_VALIDATION = 50
-TRIAL_STEPS = 200
-"""Steps after which one of several temperatures is chosen."""
+MEASURED_STEPS, MEASURED_SECONDS = 20, 2.0
+"""Of training, from which it is estimated what all will take."""
 SMALL_MODEL = 500_000  # numbers in a tower's embeddings; below, threads cost more than they give
 
 OnStage = Callable[[str, int | None], None]
@@ -67,6 +68,7 @@ class Epoch:
 
 
 OnEpoch = Callable[[Epoch], None]
+OnEstimate = Callable[[Estimate], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +79,14 @@ class Callbacks:
         on_stage: with the name of each stage and its epochs at most, if it has any.
         on_batch: with epoch, batches done, batches in all, and the epoch's mean loss.
         on_epoch: after each validation.
+        on_estimate: with what all will take, after some steps that are taken to measure it; none
+            are where this is None.
     """
 
     on_stage: OnStage = lambda *_: None
     on_batch: OnBatch = lambda *_: None
     on_epoch: OnEpoch = lambda *_: None
+    on_estimate: OnEstimate | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -249,12 +254,15 @@ def fit(
             argument("node_state", NodeState.METADATA),
             " needs metadata, and no column gives a feature.",
         )
-    if model_config.spectral or model_config.paths:
-        callbacks.on_stage("closed-form parts", None)
-    closed = ClosedForm.choose(validator, model_config, config.seed)
     wanted = model_config.node_state.parts
     if not final.features.shape[1]:
         wanted = tuple(part for part in wanted if part is NodeState.ID) or wanted
+    if callbacks.on_estimate is not None and wanted:
+        callbacks.on_stage("first steps", None)
+        callbacks.on_estimate(_estimate(wanted, experiment, model_config, config))
+    if model_config.spectral or model_config.paths:
+        callbacks.on_stage("closed-form parts", None)
+    closed = ClosedForm.choose(validator, model_config, config.seed)
     parts, stopped = _train_parts(
         wanted, experiment, model_config, config.candidates, callbacks, keep_none=closed.is_empty
     )
@@ -327,6 +335,31 @@ def combine(
         cosine=cosine,
         paths=closed.paths,
     )
+
+
+def _estimate(
+    parts: Sequence[NodeState],
+    experiment: Experiment,
+    model_config: ModelConfig,
+    config: TrainConfig,
+) -> Estimate:
+    """What all will take, by some steps and a validation of a tower that is thrown away."""
+    data, validator = experiment.train, experiment.validator
+    first = config.candidates[0]
+    with suitable_threads((data.num_users + data.num_movies) * model_config.embedding_dim):
+        run = Trainer(parts[0], data, model_config, first, Callbacks())
+        batches = iter(run.batches)
+        run.step(next(batches))  # slower than the others
+        began, steps = time.perf_counter(), 0
+        while steps < MEASURED_STEPS and time.perf_counter() - began < MEASURED_SECONDS:
+            run.step(next(batches, None) or next(batches := iter(run.batches)))
+            steps += 1
+        step = (time.perf_counter() - began) / steps
+        began = time.perf_counter()
+        run.validate(1, math.nan, began, validator)
+        speed = Speed(step, time.perf_counter() - began)
+    counts = data.num_users, data.num_movies, int(data.matrix.nnz)
+    return estimate(*counts, model_config, config, speed=speed, num_parts=len(parts))
 
 
 # --- one part
@@ -534,7 +567,7 @@ class Trainer:
                     break
                 if number % every and number < epochs:
                     continue
-                self._validate(number, loss, began, validator)
+                self.validate(number, loss, began, validator)
                 self.callbacks.on_epoch(self.history[-1])
                 if number - self.best.number >= patience:
                     waited = number - self.best.number
@@ -558,18 +591,9 @@ class Trainer:
         """
         total, seen = 0.0, 0
         for done, batch in enumerate(self.batches, start=1):
-            self.optimizer.zero_grad(set_to_none=True)
-            sampled = self.objective.sample(batch)
-            if self.sampler is None:
-                users, movies = self.tower(self.adjacency)
-            else:
-                wanted = torch.cat([batch.movie, sampled.movie]).unique()
-                users, movies = self.tower.forward_sampled(self.sampler, batch.users, wanted)
-            loss = self.objective(users, movies, batch, sampled)
-            loss.backward()
-            self.optimizer.step()
+            loss = self.step(batch)
             seen += len(batch.movie)
-            total += loss.item() * len(batch.movie)
+            total += loss * len(batch.movie)
             self.callbacks.on_batch(number, done, len(self.batches), total / seen)
         if not math.isfinite(total) and self._best is None:
             raise ConfigError(
@@ -581,7 +605,21 @@ class Trainer:
             )
         return total / seen
 
-    def _validate(self, number: int, loss: float, began: float, validator: Validator) -> None:
+    def step(self, batch: UserBatch) -> float:
+        """One step of the optimizer; the mean loss over the batch's interactions."""
+        self.optimizer.zero_grad(set_to_none=True)
+        sampled = self.objective.sample(batch)
+        if self.sampler is None:
+            users, movies = self.tower(self.adjacency)
+        else:
+            wanted = torch.cat([batch.movie, sampled.movie]).unique()
+            users, movies = self.tower.forward_sampled(self.sampler, batch.users, wanted)
+        loss: Tensor = self.objective(users, movies, batch, sampled)
+        loss.backward()
+        self.optimizer.step()
+        return loss.item()
+
+    def validate(self, number: int, loss: float, began: float, validator: Validator) -> None:
         """Measure, and remember the best.
 
         All popularity weights are tried at first, then the last best and those beside it: each
