@@ -98,18 +98,20 @@ class Validator:
         self, score: Callable[[np.ndarray], Iterable[Tensor]], num_users: int | None = None
     ) -> np.ndarray:
         """NDCG@20 by several scorings, by some of the users or all."""
-        users = np.sort(self.users[:num_users])
-        if not len(users):
+        if not self.can_score:
             return np.array([math.nan])
-        relevant = np.diff(self.target.indptr)
-        total: np.ndarray | float = 0.0
-        for ranked in self._ranked(score, users):
-            found = (
-                ndcg_at_k(hits(block, self.target), relevant[block.users], VALID_K).sum()
-                for block in ranked
-            )
-            total = total + np.array(list(found))
-        return np.asarray(total) / len(users)
+        return np.asarray(self.ndcgs_by_user(score, num_users).mean(axis=1))
+
+    def ndcgs_by_user(
+        self, score: Callable[[np.ndarray], Iterable[Tensor]], num_users: int | None = None
+    ) -> np.ndarray:
+        """The same of each user, float64 [scorings, users]."""
+        users, relevant = np.sort(self.users[:num_users]), np.diff(self.target.indptr)
+        found = [
+            [ndcg_at_k(hits(own, self.target), relevant[own.users], VALID_K) for own in ranked]
+            for ranked in self._ranked(score, users)
+        ]
+        return np.concatenate(found, axis=1)
 
     def fractions(
         self, score: Callable[[np.ndarray], Iterable[Tensor]], movies: np.ndarray
@@ -208,6 +210,16 @@ class _BlendSearch:
         """The best of some, the first of equal ones."""
         return blends[int(self.ndcgs(blends).argmax())]
 
+    def best_or_none(self, blends: Sequence[Blend]) -> Blend:
+        """The best of some, or the first, which is one part simpler, within a standard error.
+
+        That of the mean difference between the two over the users.
+        """
+        by_user = self.validator.ndcgs_by_user(lambda users: self.scores(users, blends))
+        best = int(by_user.mean(axis=1).argmax())
+        gain = by_user[best] - by_user[0]
+        return blends[best if gain.mean() > gain.std() / math.sqrt(len(gain)) else 0]
+
     def std(self, blend: Blend) -> float:
         """Mean over some users of the standard deviation of their scores of rated movies."""
         (scores,) = self.scores(self.validator.users[:_STD_USERS], [blend])
@@ -227,12 +239,12 @@ class _BlendSearch:
     def with_spectral(self, blend: Blend) -> Blend:
         """The best weight of the spectral part beside the learned ones."""
         std = self.std(blend)
-        return self.best([replace(blend, spectral=f * std) for f in SPECTRAL_FRACTIONS])
+        return self.best_or_none([replace(blend, spectral=f * std) for f in SPECTRAL_FRACTIONS])
 
     def with_paths(self, blend: Blend) -> Blend:
         """The best weight of 3-hop paths beside everything before."""
         std = self.std(blend)
-        return self.best([replace(blend, paths=f * std) for f in PATHS_FRACTIONS])
+        return self.best_or_none([replace(blend, paths=f * std) for f in PATHS_FRACTIONS])
 
     def with_popularity(self, blend: Blend, candidates: Sequence[float]) -> Blend:
         """The best weight of popularity; the present one where they are equal."""
