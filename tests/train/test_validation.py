@@ -129,6 +129,19 @@ def test_the_blend_is_at_least_as_good_as_each_part(
     assert ndcg >= of(Blend(1.0, 0.0, popularity=fitted.first.best.popularity))
 
 
+def test_a_closed_form_part_of_noise_is_left_out(small_world: World, fitted: Fitted) -> None:
+    """By chance some weight of it is better than none; not by more than a standard error."""
+    experiment = Experiment.of(*small_world, seed=0)
+    validator, weights = experiment.validator, []
+    for seed in range(8):
+        vectors = 0.1 * torch.randn(32, 4, generator=torch.Generator().manual_seed(seed))
+        noise = Spectral(vectors, torch.ones(32), torch.ones(4))
+        model = _on_train(experiment, fitted, noise)
+        blend, _ = choose_blend(validator, model, (fitted.first.best.popularity,))
+        weights.append(blend.spectral)
+    assert weights == [0.0] * 8
+
+
 def test_unrated_movies_are_listed_as_often_as_they_are_looked_for(
     cold_world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
