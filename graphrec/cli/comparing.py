@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from graphrec.cli import options
 from graphrec.cli.lists import show_each_way, show_movies
-from graphrec.cli.naming import recommender_of
+from graphrec.cli.naming import movies_asked, recommender_of
 from graphrec.config import Similarity
 from graphrec.console import handle_errors, hint, note, say, show_json
 from graphrec.errors import ConfigError
-
-if TYPE_CHECKING:
-    from graphrec.recommend.recommender import Recommender
+from graphrec.formatting import listed
 
 
 @handle_errors
 def similar(
     title: Annotated[
-        str | None, typer.Argument(help="Title of a movie; case, articles and typos don't matter.")
+        list[str] | None,
+        typer.Argument(
+            help="Title of a movie, or titles of several; case, articles and typos don't matter."
+        ),
     ] = None,
     *,
     movie_id: Annotated[
-        str | None, typer.Option(help="Id of the movie, instead of its title.")
+        list[str] | None,
+        typer.Option(help="Id of a movie, instead of its title; may be repeated."),
     ] = None,
     new: Annotated[
         Path | None,
@@ -46,17 +48,21 @@ def similar(
             "--include-unrated", help="Also list movies without ratings as similar to a rated one."
         ),
     ] = False,
+    strict: options.Strict = False,
     model: options.ModelDir = options.DEFAULT_MODEL,
     as_json: options.AsJson = False,
 ) -> None:
-    """List the movies most similar to one movie, and why.
+    """List the movies most similar to one or several, and why.
 
     Movies are compared by who rated them, by their metadata, or by both (--by). Score and
-    collaborative are in standard deviations above the average movie, the others are cosines.
+    collaborative are in standard deviations above the average movie, the others are cosines; for
+    several movies they are means.
 
     Examples:
 
         graphrec similar "Toy Story"
+
+        graphrec similar "Heat" "Alien"
 
         graphrec similar "Toy Story" --by all
 
@@ -64,29 +70,32 @@ def similar(
 
         graphrec similar --new movie.json
     """
-    if sum(given is not None for given in (title, movie_id, new)) != 1:
-        raise ConfigError("name one movie: its title in quotes, --movie-id ID or --new FILE.")
+    if sum(map(bool, (title, movie_id, new))) != 1:
+        raise ConfigError(
+            "name one movie or several: titles in quotes, --movie-id ID or --new FILE."
+        )
     recommender = recommender_of(model, new)
     if recommender.num_new > 1:
         raise ConfigError(f"{new} has {recommender.num_new} movies; --new takes one.")
-    row = _row_of(recommender, title, movie_id)
-    meant = recommender.movies.iloc[row]
-    table = recommender.similar(
-        movie_id=meant["movie_id"], k=k, by=by, include_unrated=include_unrated
-    )
+    if new is None:
+        rows = movies_asked(recommender, title or [], movie_id or [], strict=strict)
+    else:
+        rows = [len(recommender.movies) - 1]
+    meant = recommender.movie_ids.to_external(rows).tolist()
+    table = recommender.similar(movie_id=meant, k=k, by=by, include_unrated=include_unrated)
     if new is not None:
         table = table.drop(columns="new")
     if as_json:
         from graphrec.recommend.similarity import overlap
 
-        asked = {"movie_id": meant["movie_id"], "title": meant["title"]}
         common = {"common": overlap(table).to_dict("index")} if by is Similarity.ALL else {}
-        show_json({"movie": asked, "similar": table.to_dict("records"), **common})
+        show_json({**table.attrs, "similar": table.to_dict("records"), **common})
         return
-    say(f"Most similar to {recommender.lookup.show(row)}:")
-    by_id = by not in (Similarity.METADATA, Similarity.FEATURES)
-    if by_id and recommender.embeddings.is_imputed(row):
-        note("this movie has no ratings, so who would rate it is predicted from its metadata.")
+    say(f"Most similar to {listed(map(recommender.lookup.show, rows))}:")
+    if by not in (Similarity.METADATA, Similarity.FEATURES):
+        for row in filter(recommender.embeddings.is_imputed, rows):
+            this = "this movie" if len(rows) == 1 else recommender.lookup.show(row)
+            note(f"{this} has no ratings, so who would rate it is predicted from its metadata.")
     if by is Similarity.ALL:
         show_each_way(table)
         return
@@ -94,13 +103,3 @@ def similar(
     show_movies(table, has_titles=recommender.has_titles)
     if by is Similarity.BOTH and has_both:
         hint("add --by all to see the list of each kind of similarity, side by side.")
-
-
-def _row_of(recommender: Recommender, title: str | None, movie_id: str | None) -> int:
-    """The row of the named movie; without a name, of the last movie, which is the new one."""
-    if title is not None:
-        return recommender.match(title).row
-    if movie_id is None:
-        return len(recommender.movies) - 1
-    wanted = recommender.movie_ids.parse(movie_id)
-    return int(recommender.movie_ids.to_internal([wanted])[0])

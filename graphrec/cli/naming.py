@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,35 @@ def movies_named(
         typed = [recommender.movie_ids.parse(one) for one in ids]
         found += recommender.movie_ids.to_internal(typed).tolist()
     return [ById(one) for one in recommender.movie_ids.to_external(found).tolist()]
+
+
+def movies_asked(
+    recommender: Recommender, titles: Sequence[str], ids: Sequence[str], *, strict: bool
+) -> list[int]:
+    """The rows of the movies that similar ones are looked for.
+
+    Titles and ids that can't be found are left out if there are others, unless `strict`.
+    """
+    from graphrec.recommend.lookup import find_several
+
+    def find(named: str) -> int:
+        if titles:
+            return recommender.match(named).row
+        return int(recommender.movie_ids.to_internal([recommender.movie_ids.parse(named)])[0])
+
+    named = _as_titles(recommender, titles) or ids
+    return list(dict.fromkeys(find_several(named, find, strict=strict, note=note).values()))
+
+
+def _as_titles(recommender: Recommender, words: Sequence[str]) -> Sequence[str]:
+    """The titles that were typed; words which together are a title are that one, without quotes."""
+    from graphrec.errors import DataError
+
+    if len(words) > 1 and not any(" " in word for word in words):
+        with suppress(DataError):
+            whole = " ".join(words)
+            return [whole] if recommender.match(whole).is_exact else words
+    return words
 
 
 def movies_liked(recommender: Recommender, titles: Sequence[str], *, strict: bool) -> list[ById]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -84,7 +85,8 @@ def movie_table(
 
 def several(values: Any) -> list[Any]:
     """A list of ids or titles, also if there is only one."""
-    return [values] if isinstance(values, str) or np.isscalar(values) else list(values)
+    is_one = isinstance(values, str) or not isinstance(values, Iterable)
+    return [values] if is_one else list(values)
 
 
 def check_k(k: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,11 +22,11 @@ from graphrec.recommend.artefact import Artefact
 from graphrec.recommend.card import model_card
 from graphrec.recommend.explaining.explanation import Explanation, SimilarityExplanation
 from graphrec.recommend.lists import Audience, check_k, lists_of, movie_table, several
-from graphrec.recommend.lookup import ById, Match, TitleLookup, find_movie
+from graphrec.recommend.lookup import ById, Match, TitleLookup, find_movie, find_several
 from graphrec.recommend.new_movies import read_new_movies
 from graphrec.recommend.new_users import new_users
 from graphrec.recommend.reasons import reasons
-from graphrec.recommend.similarity import closest
+from graphrec.recommend.similarity import Closest, closest
 from graphrec.recommend.vectors import MovieEmbeddings
 from graphrec.recommend.wording import TitleWords
 
@@ -47,6 +47,7 @@ class Recommender:
         recommender = graphrec.Recommender.load("graphrec-model")
         recommender.find("toy story 2")  # a movie, as its row of recommender.movies
         recommender.similar("Toy Story", k=5)
+        recommender.similar(["Heat", "Alien"])  # closest to both
         recommender.recommend([42], k=10)
         recommender.recommend(history=["Heat", "Alien"])
         recommender.explain("Alien", user=42)
@@ -205,8 +206,10 @@ class Recommender:
         movie_id: Any = None,
         by: str = Similarity.BOTH,
         include_unrated: bool = False,
+        strict: bool = False,
+        note: Note = warn,
     ) -> pd.DataFrame:
-        """The movies closest to one movie.
+        """The movies closest to one movie, or to several: by the mean of the similarities to each.
 
         By ``collaborative`` it is the partial correlation of who has rated them
         (`graphrec.nn.associations`). By ``metadata`` it is the cosine of what the
@@ -215,13 +218,16 @@ class Recommender:
         it is the cosine of the metadata as plain numbers, with nothing learned.
 
         Args:
-            movie: title (forgiving) or id.
+            movie: title (forgiving) or id, or several.
             k: how many.
-            movie_id: the id, instead of `movie`, where a title could look the same.
+            movie_id: the id or ids, instead of `movie`, where a title could look the same.
             by: what to compare, a `Similarity` or its name; where the model has only one of the
                 two learned parts, ``both`` is that one.
             include_unrated: whether movies without ratings may be listed for a rated one, as they
                 are for a movie without ratings.
+            strict: whether one of several movies that can't be found is an error; by default it is
+                left out.
+            note: called with what was left out, and titles that were guessed.
 
         Returns:
             Columns ``movie_id``, ``title``, ``score``, where there are several the similarities
@@ -231,28 +237,51 @@ class Recommender:
             By ``all`` the k closest in each way under
             each other: ``by``, ``rank`` from 1, ``movie_id``, ``title``, ``score``, and
             ``collaborative_only``, whether no list by metadata or features holds that movie.
-            ``attrs["movie"]`` is the movie that was taken, by ``movie_id`` and ``title``.
+            ``attrs["movie"]`` is the movie that was taken, by ``movie_id`` and ``title``; of
+            several ``attrs["movies"]`` lists them, and ``why`` begins with the title of the one
+            that a movie is closest to.
 
         Raises:
-            UnknownIdError, AmbiguousTitleError: if the movie isn't known or several are meant.
+            UnknownIdError, AmbiguousTitleError: if no movie is known, or several are meant.
             ConfigError: if the model has nothing to compare by in that way, or the arguments don't
                 go together.
         """
         check_k(k)
         by = choice(Similarity, by, "by")
         if (movie is None) == (movie_id is None):
-            raise ConfigError("name one movie: by title or by id.")
-        row = self.row_of(movie if movie_id is None else ById(movie_id))
-        titles = self._title_words.similarity(row) if self.has_titles else None
-        found = closest(self.embeddings, row, k, by, titles=titles, include_unrated=include_unrated)
+            raise ConfigError("name the movies: by title or by id.")
+        named = several(movie) if movie_id is None else [ById(one) for one in several(movie_id)]
+        if not named:
+            raise ConfigError("name at least one movie.")
+        found_rows = find_several(named, partial(self.row_of, note=note), strict=strict, note=note)
+        rows = list(dict.fromkeys(found_rows.values()))
+        titles = None
+        if self.has_titles:
+            titles = np.array([self._title_words.similarity(row) for row in rows])
+        found = closest(
+            self.embeddings, rows, k, by, titles=titles, include_unrated=include_unrated
+        )
         table = movie_table(self.movies, self.num_new, found.rows, found.score).assign(
             **found.columns
         )
-        table.attrs["movie"] = self._identity(row)
+        taken = [self._identity(row) for row in rows]
+        table.attrs.update({"movie": taken[0]} if len(named) == 1 else {"movies": taken})
         if by is Similarity.ALL:
             return table[["by", "rank", *table.columns.drop(["by", "rank"])]]
+        return table.assign(why=self._reasons(found, rows))
+
+    def _reasons(self, found: Closest, asked: Sequence[int]) -> np.ndarray:
+        """Why movies are similar to those that were asked for; of several, to the closest one."""
         metadata = self.artefact.encoder(), self.movies, self.embeddings.features
-        return table.assign(why=reasons(*metadata, self._known, row=row, others=found.rows))
+        why = np.full(len(found.rows), "", dtype=object)
+        for row in asked:
+            own = found.nearest == row
+            others = found.rows[own]
+            texts = reasons(*metadata, self._known, row=row, others=others)
+            if len(asked) > 1:
+                texts = [": ".join(filter(None, (self.lookup.show(row), text))) for text in texts]
+            why[own] = texts
+        return why
 
     def recommend(
         self,

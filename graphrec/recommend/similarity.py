@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,29 +27,34 @@ METADATA_WEIGHT, TITLE_WEIGHT = 2.0, 8.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Closest:
-    """The movies closest to one, closest first.
+    """The movies closest to one or several, closest first.
 
     Attributes:
         rows: internal movies, int64 [n].
         score: their similarity, float64 [n].
         columns: what else is known of each by name, [n].
+        nearest: which of the movies that were asked for is closest to each, int64 [n].
     """
 
     rows: np.ndarray
     score: np.ndarray
     columns: dict[str, np.ndarray]
+    nearest: np.ndarray
 
 
 def closest(
     embeddings: MovieEmbeddings,
-    row: int,
+    rows: int | Sequence[int],
     k: int,
     by: Similarity,
     *,
     titles: np.ndarray | None = None,
     include_unrated: bool = False,
 ) -> Closest:
-    """The k movies closest to one, with every way's similarity; by ``all``, k of each way.
+    """The k movies closest to one or several, in every way; by ``all``, k of each way.
+
+    The similarity to several movies is the mean of the similarities to each. EASE scores a history
+    likewise, by a sum; so a movie that is very close to one of them is listed, too.
 
     Movies without interactions are closest to an unrated movie like any other. To a rated one only
     if asked for: their embeddings are predictions, which vary less than what is learned, so they
@@ -56,25 +62,34 @@ def closest(
 
     Args:
         embeddings: of all movies.
-        row: the movie.
+        rows: the movie or movies.
         k: how many.
         by: what to compare.
-        titles: as for `compare_to`.
+        titles: as for `compare_to`, [M] or a row of it for each of several movies.
         include_unrated: whether movies without interactions may be closest to a rated one.
 
     Raises:
-        ConfigError: if the model has nothing to compare by in that way, or of that movie.
+        ConfigError: if the model has nothing to compare by in that way, or of these movies.
     """
-    cosines, rated = compare_to(embeddings, row, titles), embeddings.degree > 0
-    _check(cosines, by)
-    allowed = np.ones_like(rated) if include_unrated or not rated[row] else rated.copy()
-    allowed[row] = False
+    asked, rated = np.atleast_1d(np.asarray(rows, dtype=np.int64)), embeddings.degree > 0
+    shared = [None] * len(asked) if titles is None else list(np.atleast_2d(titles))
+    pairs = zip(asked.tolist(), shared, strict=True)
+    each = [compare_to(embeddings, row, own) for row, own in pairs]
+    ways = {way: np.array([one[way] for one in each]) for way in each[0]}
+    cosines = {way: values.mean(axis=0) for way, values in ways.items()}
+    _check(cosines, by, len(asked))
+    allowed = np.ones_like(rated) if include_unrated or not rated[asked].any() else rated.copy()
+    allowed[asked] = False
     if by is Similarity.ALL:
-        return _each_way(cosines, rated, allowed, row, k)
-    rows = _best(cosines[by], allowed, k)
-    shown = (way for way in ORDER if way in cosines and way is not Similarity.BOTH)
-    columns = {way.value: cosines[way][rows] for way in shown}
-    return Closest(rows, cosines[by][rows], columns if len(columns) > 1 else {})
+        found, score, columns = _each_way(cosines, rated, allowed, asked, k)
+        by = Similarity.BOTH
+    else:
+        found = _best(cosines[by], allowed, k)
+        score = cosines[by][found]
+        shown = (way for way in ORDER if way in cosines and way is not Similarity.BOTH)
+        columns = {way.value: cosines[way][found] for way in shown}
+        columns = columns if len(columns) > 1 else {}
+    return Closest(found, score, columns, asked[ways[by][:, found].argmax(axis=0)])
 
 
 def compare_to(
@@ -164,28 +179,27 @@ def overlap(lists: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(counts, index=ways, columns=ways)
 
 
-def _check(cosines: dict[Similarity, np.ndarray], by: Similarity) -> None:
+def _check(cosines: dict[Similarity, np.ndarray], by: Similarity, num_asked: int) -> None:
     if by is not Similarity.ALL and by not in cosines:
         offered = ", ".join(way for way in ORDER if way in cosines and way is not Similarity.BOTH)
         raise ConfigError(
             f"this model has no {_NEEDS[by]} to compare movies by; it compares by {offered}."
         )
     if not (np.any(list(cosines.values())) if by is Similarity.ALL else cosines[by].any()):
-        raise ConfigError(
-            f"this movie has neither interactions nor metadata that it could be compared by ({by})."
-        )
+        these = "this movie has" if num_asked == 1 else "these movies have"
+        raise ConfigError(f"{these} neither interactions nor metadata to be compared by ({by}).")
 
 
 def _each_way(
     cosines: dict[Similarity, np.ndarray],
     rated: np.ndarray,
     allowed: np.ndarray,
-    row: int,
+    asked: np.ndarray,
     k: int,
-) -> Closest:
+) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
     """Every way's list under the other's: its name, ranks from 1, and what is found by ID only.
 
-    That is a movie which no list by metadata or features holds, if both it and the one in question
+    That is a movie which no list by metadata or features holds, if both it and those in question
     have interactions: an ID embedding predicted from metadata adds nothing to these.
     """
     ways = [way for way in ORDER if way in cosines and cosines[way].any()]
@@ -199,10 +213,10 @@ def _each_way(
     columns = {
         "by": np.array([way.value for way, found in lists.items() for _ in found], dtype=object),
         "rank": np.concatenate([np.arange(1, len(found) + 1) for found in lists.values()]),
-        "collaborative_only": np.isin(rows, only) & bool(others) & rated[row],
+        "collaborative_only": np.isin(rows, only) & bool(others) & rated[asked].all(),
     }
     scores = [cosines[way][found] for way, found in lists.items()]
-    return Closest(rows, np.concatenate(scores), columns)
+    return rows, np.concatenate(scores), columns
 
 
 def _best(cosine: np.ndarray, allowed: np.ndarray, k: int) -> np.ndarray:

@@ -248,6 +248,11 @@ ASKING_CASES: dict[str, tuple[tuple[object, ...], tuple[str, ...]]] = {
     "title of many": (("similar", "story"), ("is only a part of 32 titles", "by its id")),
     "no title": (("similar",), ("name one movie",)),
     "title and id": (("similar", "odd story 1", "--movie-id", 1), ("name one movie",)),
+    "one of several titles": (
+        ("similar", "odd story 1", "xyzzy", "--strict"),
+        ("no movie is called 'xyzzy'",),
+    ),
+    "no title of several": (("similar", "story 1x", "xyzzy"), ("no movie is called",)),
     "unknown movie id": (("similar", "--movie-id", 999), ("movie 999 is not in the data",)),
     "movie id is a word": (("similar", "--movie-id", "abc"), ("'abc'", "whole numbers")),
     "no rows": (("similar", "odd story 1", "--k", 0), ("k is 0",)),

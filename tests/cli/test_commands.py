@@ -112,6 +112,24 @@ def test_similar_by_id(model_folder: Path) -> None:
     assert by_id.stdout == by_title.stdout
 
 
+def test_similar_to_several(model_folder: Path) -> None:
+    asked = ("similar", "even story 4", "even story 6", "--model", model_folder, "--k", 2)
+    done = run(*asked)
+    assert "Most similar to Even story 4 (1990) and Even story 6 (1990):" in done.stderr
+    assert all("Even story" in line.split("  ")[-1] for line in done.stdout.splitlines()[1:])
+    answer = json.loads(run(*asked, "xyzzy", "--json").stdout)
+    assert [movie["movie_id"] for movie in answer["movies"]] == [4, 6]
+    by_id = run("similar", "--movie-id", 4, "--movie-id", 6, *asked[3:], "--json")
+    assert json.loads(by_id.stdout) == answer
+
+
+def test_words_that_are_a_title_together_are_that_one(model_folder: Path) -> None:
+    asked = ("--model", model_folder, "--k", 3)
+    words = run("similar", "even", "story", "4", *asked)
+    assert words.stdout == run("similar", "even story 4", *asked).stdout
+    assert "Most similar to Even story 4 (1990):" in words.stderr
+
+
 def test_similar_for_people_is_a_plain_table(model_folder: Path) -> None:
     done = run("similar", "even story 4", "--model", model_folder, "--k", 2)
     lines = done.stdout.splitlines()

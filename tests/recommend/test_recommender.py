@@ -46,6 +46,36 @@ def test_similar_never_gives_more_than_there_are(recommender: Recommender) -> No
     assert len(recommender.similar(0, k=500)) == 31
 
 
+@pytest.mark.parametrize("by", [way for way in Similarity if way is not Similarity.ALL])
+def test_similar_to_several_by_the_mean(recommender: Recommender, by: Similarity) -> None:
+    table = recommender.similar(["even story 4", 10, 4], k=29, by=by)
+    single = [recommender.similar(one, k=31, by=by).set_index("movie_id") for one in (4, 10)]
+    assert not {4, 10} & set(table["movie_id"])
+    assert table["score"].is_monotonic_decreasing
+    for column in ("score", "collaborative", "metadata", "features"):
+        mean = sum(one.loc[table["movie_id"], column].to_numpy() for one in single) / 2
+        np.testing.assert_allclose(table[column], mean, atol=1e-6)
+    scores = np.array([one.loc[table["movie_id"], "score"] for one in single])
+    whys = [one.loc[table["movie_id"], "why"].tolist() for one in single]
+    for place, nearest in enumerate(scores.argmax(axis=0)):
+        title = f"Even story {(4, 10)[nearest]} (1990)"
+        assert table["why"].iloc[place] == f"{title}: {whys[nearest][place]}"
+
+
+def test_similar_to_several_tells_which_were_taken(recommender: Recommender) -> None:
+    notes: list[str] = []
+    table = recommender.similar(["even story 4", "xyzzy", 2], note=notes.append)
+    taken = [{"movie_id": row, "title": f"Even story {row} (1990)"} for row in (4, 2)]
+    assert table.attrs == {"movies": taken}
+    assert notes[0].startswith("left out: no movie is called 'xyzzy'")
+    pd.testing.assert_frame_equal(table, recommender.similar(movie_id=[4, 2]))
+    pd.testing.assert_frame_equal(recommender.similar([4]), recommender.similar(4))
+    with pytest.raises(UnknownIdError, match="no movie is called 'xyzzy'"):
+        recommender.similar(["even story 4", "xyzzy"], strict=True)
+    every = recommender.similar([4, 2], k=3, by="all")
+    assert every["by"].value_counts().tolist() == [3, 3, 3, 3]
+
+
 def test_recommends_the_rest_of_the_colour(
     recommender: Recommender, small_world: tuple[Dataset, Split]
 ) -> None:
@@ -165,7 +195,9 @@ def test_wrong_questions(recommender: Recommender) -> None:
         with pytest.raises(ConfigError, match="it must be a whole number"):
             recommender.recommend([1], k=k)  # type: ignore[arg-type]
     with pytest.raises(UnknownIdError, match="a movie id is one number or one text"):
-        recommender.similar(["odd story 1"])
+        recommender.similar([["odd story 1"]])
+    with pytest.raises(ConfigError, match="at least one movie"):
+        recommender.similar([])
     with pytest.raises(UnknownIdError, match="a user id is one number or one text"):
         recommender.explain(1, user=[3])
     with pytest.raises(ConfigError, match="not both"):

@@ -125,6 +125,8 @@ def test_unrated_movies_are_listed_for_an_unrated_one_or_if_asked_for(by: Simila
     degree = np.where(np.isin(np.arange(32), (0, 2)), 0, 5).astype(np.float32)
     own = replace(_embeddings(), degree=degree)  # the movie itself is unrated
     assert 2 in closest(own, 0, 31, by).rows
+    assert 2 not in closest(_embeddings(), [0, 5], 31, by).rows
+    assert 5 in closest(own, [0, 2], 31, by).rows  # both are unrated
 
 
 def test_an_imputed_id_embedding_finds_nothing() -> None:
