@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from graphrec import __version__
-from graphrec.cli.comparing import similar
+from graphrec.cli.comparing import similar, similar_users
 from graphrec.cli.evaluating import evaluate
 from graphrec.cli.explaining import explain
 from graphrec.cli.exporting import export
@@ -36,7 +36,7 @@ data_app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for command in (train, evaluate, similar, recommend, explain, export, ablate):
+for command in (train, evaluate, similar, similar_users, recommend, explain, export, ablate):
     app.command(cls=PlainHelp)(command)
 app.command("map", cls=PlainHelp)(map_movies)
 data_app.command(cls=PlainHelp)(inspect)

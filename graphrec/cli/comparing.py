@@ -1,4 +1,4 @@
-"""`graphrec similar`."""
+"""`graphrec similar` and `graphrec similar-users`."""
 
 from __future__ import annotations
 
@@ -103,3 +103,33 @@ def similar(
     show_movies(table, has_titles=recommender.has_titles)
     if by is Similarity.BOTH and has_both:
         hint("add --by all to see the list of each kind of similarity, side by side.")
+
+
+@handle_errors
+def similar_users(
+    user: Annotated[str, typer.Argument(help="Id of a user.")],
+    *,
+    k: Annotated[int, typer.Option(help="Number of users to list.")] = 10,
+    model: options.ModelDir = options.DEFAULT_MODEL,
+    as_json: options.AsJson = False,
+) -> None:
+    """List the users most similar to one, and why.
+
+    The score is the cosine of the two users' vectors; rated is the other's number of movies. "28 in
+    common, 7 expected" are movies that both have rated, and how many that would be by chance; the
+    titles are those of them that fewest users have rated.
+
+    Examples:
+
+        graphrec similar-users 42
+
+        graphrec similar-users 42 --k 5 --json
+    """
+    recommender = recommender_of(model)
+    user_id = recommender.user_ids.parse(user)
+    table = recommender.similar_users(user_id, k)
+    if as_json:
+        show_json({"user_id": user_id, "similar": table.to_dict("records")})
+        return
+    say(f"Most similar to user {user_id}:")
+    show_movies(table.drop(columns=["in_common", "expected"]), has_titles=True)

@@ -16,7 +16,7 @@ ONLY = "*"
 
 
 def show_movies(table: pd.DataFrame, *, has_titles: bool) -> None:
-    """Print movies with their columns; titles that only repeat the ids are left out."""
+    """Print movies, or users, with their columns; titles that only repeat the ids are left out."""
     if not has_titles:
         table = table.drop(columns="title")
     if "new" in table:

@@ -54,7 +54,8 @@ def recommend(
     """Recommend movies to users in the data, or to new users.
 
     A new user is described by movies that they like (--likes), or by a table of ratings
-    (--history).
+    (--history). Scores rank the movies of one user; they are neither ratings nor comparable between
+    users.
 
     Examples:
 

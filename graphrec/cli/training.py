@@ -60,7 +60,7 @@ def train(
     ] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Train a model on ratings and movies, and write it to a folder.
+    """Train a model on ratings and movies, and save it.
 
     A validation part of the ratings decides when to stop and how the parts of the score are
     weighted; then the model is trained again on all ratings. 'graphrec evaluate' measures how good

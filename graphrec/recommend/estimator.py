@@ -6,11 +6,8 @@ import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from graphrec.config import COLD_FRACTION, ModelConfig, TrainConfig, check_together
 from graphrec.data.dataset import Dataset
@@ -203,39 +200,6 @@ class GraphRecommender(Recommender):
         """ndcg@20 on the validation part; NaN where there was none."""
         value = self.artefact.manifest["metrics"]["valid"]["ndcg@20"]
         return float("nan") if value is None else float(value)
-
-    @cached_property
-    def _vectors(self) -> tuple[np.ndarray, np.ndarray]:
-        everyone = np.arange(len(self.user_ids))
-        users = self.model.user_vectors(self.history, everyone)
-        return users.numpy(), self.model.movie_vectors().numpy()
-
-    @property
-    def user_vectors_(self) -> np.ndarray:
-        """The users' vectors, float32 [U, K].
-
-        An inner product with a movie's is the score, but for `HybridModel.paths`, which has no
-        columns; without it (``paths=False``) it is the score itself.
-        """
-        return self._vectors[0]
-
-    @property
-    def movie_vectors_(self) -> np.ndarray:
-        """The movies' vectors, float32 [M, K]."""
-        return self._vectors[1]
-
-    def score(self, user: Any, movie: Any) -> float:
-        """The score of one movie for one user of the tables.
-
-        Args:
-            user: id.
-            movie: title or id.
-
-        Raises:
-            UnknownIdError, AmbiguousTitleError: if one of them isn't known.
-        """
-        rows = np.asarray(self.user_ids.to_internal([user]))
-        return float(self.scorer().score(rows)[0, self.row_of(movie)])
 
     def evaluate(self, ks: tuple[int, ...] = (5, 10, 20, 50)) -> Report:
         """Rank all movies for the users of the test part, which `fit` has not looked at.

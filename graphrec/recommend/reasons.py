@@ -173,17 +173,17 @@ def _common_users(
     common = np.bincount(interactions.movie[has_rated[interactions.user]], minlength=num_movies)
     expected = degree[row] * degree / max(np.count_nonzero(interactions.user_degree()), 1)
     counts = zip(common[others].tolist(), expected[others].tolist(), strict=True)
-    texts = [_counted(*pair) if degree[row] else "" for pair in counts]
+    texts = [counted_in_common(*pair) if degree[row] else "" for pair in counts]
     return [
         text if degree[other] else "no ratings yet"
         for text, other in zip(texts, others, strict=True)
     ]
 
 
-def _counted(common: int, expected: float) -> str:
-    """Users in common beside those expected by chance.
+def counted_in_common(common: int, expected: float) -> str:
+    """Users or movies in common beside those expected by chance.
 
-    >>> _counted(34, 6.2), _counted(1, 0.04)
+    >>> counted_in_common(34, 6.2), counted_in_common(1, 0.04)
     ('34 in common, 6 expected', '1 in common, 0.04 expected')
     """
     by_chance = f"{expected:,.0f}" if expected >= 1 else f"{expected:.1g}"

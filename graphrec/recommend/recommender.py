@@ -26,6 +26,7 @@ from graphrec.recommend.lookup import ById, Match, TitleLookup, find_movie, find
 from graphrec.recommend.new_movies import read_new_movies
 from graphrec.recommend.new_users import new_users
 from graphrec.recommend.reasons import reasons
+from graphrec.recommend.similar_users import user_directions, users_in_common
 from graphrec.recommend.similarity import Closest, closest
 from graphrec.recommend.vectors import MovieEmbeddings
 from graphrec.recommend.wording import TitleWords
@@ -269,6 +270,79 @@ class Recommender:
         if by is Similarity.ALL:
             return table[["by", "rank", *table.columns.drop(["by", "rank"])]]
         return table.assign(why=self._reasons(found, rows))
+
+    def similar_users(self, user: Any, k: int = 10) -> pd.DataFrame:
+        """The users whose vectors are closest to one user's.
+
+        Args:
+            user: id.
+            k: how many.
+
+        Returns:
+            Columns ``user_id``, ``score`` (cosine of the two users' vectors, but for what is the
+            same of all users), ``rated`` (the other's number of movies), ``in_common``,
+            ``expected`` (in common by chance) and ``why`` (both in words, and the titles in common
+            that fewest have rated); most similar first.
+            Users without a history are left out.
+
+        Raises:
+            UnknownIdError: if the user isn't known.
+            ConfigError: if they have no history, or the model no vectors of users.
+        """
+        check_k(k)
+        row = int(self.user_ids.to_internal([user])[0])
+        has_history = np.diff(self.history.indptr) > 0
+        if not has_history[row]:
+            raise ConfigError(f"user {user!r} has no history to compare by.")
+        if not self._user_directions[row].any():
+            raise ConfigError("this model's users have no vectors to compare by.")
+        score = self._user_directions @ self._user_directions[row]
+        others = np.flatnonzero(has_history)
+        others = others[others != row]
+        others = others[np.argsort(-score[others], kind="stable")[:k]]
+        titles = self.movies[TITLE].tolist()
+        table = users_in_common(self.history, row, others, self.user_ids.ids, titles)
+        table.insert(1, "score", score[others].astype(np.float64))
+        return table
+
+    @cached_property
+    def _user_directions(self) -> np.ndarray:
+        return user_directions(self.model, self.user_vectors_)
+
+    @cached_property
+    def _vectors(self) -> tuple[np.ndarray, np.ndarray]:
+        everyone = np.arange(len(self.user_ids))
+        users = self.model.user_vectors(self.history, everyone)
+        return users.numpy(), self.model.movie_vectors().numpy()
+
+    @property
+    def user_vectors_(self) -> np.ndarray:
+        """The users' vectors, float32 [U, K].
+
+        An inner product with a movie's is the score, but for `HybridModel.paths`, which has no
+        columns; without it (``paths=False``) it is the score itself.
+        """
+        return self._vectors[0]
+
+    @property
+    def movie_vectors_(self) -> np.ndarray:
+        """The movies' vectors, float32 [M, K]."""
+        return self._vectors[1]
+
+    def score(self, user: Any, movie: Any) -> float:
+        """The score of one movie for one user of the tables.
+
+        Scores rank the movies of one user; they are no ratings.
+
+        Args:
+            user: id.
+            movie: title or id.
+
+        Raises:
+            UnknownIdError, AmbiguousTitleError: if one of them isn't known.
+        """
+        rows = np.asarray(self.user_ids.to_internal([user]))
+        return float(self.scorer().score(rows)[0, self.row_of(movie)])
 
     def _reasons(self, found: Closest, asked: Sequence[int]) -> np.ndarray:
         """Why movies are similar to those that were asked for; of several, to the closest one."""

@@ -130,6 +130,21 @@ def test_words_that_are_a_title_together_are_that_one(model_folder: Path) -> Non
     assert "Most similar to Even story 4 (1990):" in words.stderr
 
 
+def test_similar_users(model_folder: Path) -> None:
+    done = run("similar-users", 6, "--model", model_folder, "--k", 2)
+    header, *lines = done.stdout.splitlines()
+    assert header.split() == ["user_id", "score", "rated", "why"]
+    assert len(lines) == 2
+    assert all(" in common, " in line and ": Even story" in line for line in lines)
+    assert "Most similar to user 6:" in done.stderr
+    answer = json.loads(run("similar-users", 6, "--model", model_folder, "--json").stdout)
+    assert answer["user_id"] == 6
+    assert {"in_common", "expected"} <= set(answer["similar"][0])
+    assert (
+        "user 999 is not in the data" in run("similar-users", 999, "--model", model_folder).stderr
+    )
+
+
 def test_similar_for_people_is_a_plain_table(model_folder: Path) -> None:
     done = run("similar", "even story 4", "--model", model_folder, "--k", 2)
     lines = done.stdout.splitlines()

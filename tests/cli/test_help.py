@@ -89,7 +89,7 @@ def test_completion_is_installed_for_bash(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "found"),
     [
-        ("graphrec sim", ["similar"]),
+        ("graphrec sim", ["similar", "similar-users"]),
         ("graphrec similar --by ", ["both", "collaborative", "metadata", "features", "all"]),
         ("graphrec train --split le", ["leave-last-out"]),
         ("graphrec recommend --hist", ["--history"]),
