@@ -48,6 +48,7 @@ def similar(
             "--include-unrated", help="Also list movies without ratings as similar to a rated one."
         ),
     ] = False,
+    where: options.Where = None,
     strict: options.Strict = False,
     model: options.ModelDir = options.DEFAULT_MODEL,
     as_json: options.AsJson = False,
@@ -63,6 +64,8 @@ def similar(
         graphrec similar "Toy Story"
 
         graphrec similar "Heat" "Alien"
+
+        graphrec similar "Heat" --where "year>=1990 and not genres has Drama"
 
         graphrec similar "Toy Story" --by all
 
@@ -82,7 +85,9 @@ def similar(
     else:
         rows = [len(recommender.movies) - 1]
     meant = recommender.movie_ids.to_external(rows).tolist()
-    table = recommender.similar(movie_id=meant, k=k, by=by, include_unrated=include_unrated)
+    table = recommender.similar(
+        movie_id=meant, k=k, by=by, include_unrated=include_unrated, where=where
+    )
     if new is not None:
         table = table.drop(columns="new")
     if as_json:

@@ -71,6 +71,13 @@ Strict = Annotated[
         help="Stop at a movie that isn't known, instead of leaving it out.",
     ),
 ]
+Where = Annotated[
+    str | None,
+    typer.Option(
+        help="Condition on metadata that listed movies must meet, such as"
+        " 'year>=1990 and genres has Comedy'.",
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace the output if it exists already.")]
 DEFAULT_MODEL = Path("graphrec-model")
 

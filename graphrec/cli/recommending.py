@@ -36,6 +36,7 @@ def recommend(
     among: Annotated[
         Path | None, typer.Option(help="Table or list of the only movie ids to recommend.")
     ] = None,
+    where: options.Where = None,
     include_seen: Annotated[
         bool,
         typer.Option("--include-seen", help="Also recommend movies of the user's own history."),
@@ -63,6 +64,8 @@ def recommend(
 
         graphrec recommend --likes "Heat" --likes "Alien"
 
+        graphrec recommend --user 42 --where "year>=1990 and genres has Comedy"
+
         graphrec recommend --users all --k 20 --output recs.parquet
 
         graphrec recommend --history new_users.csv --with-movies new_movies.csv
@@ -88,6 +91,7 @@ def recommend(
         k=k,
         filter_viewed=not include_seen,
         among=None if among is None else _movie_ids(among, recommender),
+        where=where,
         strict=strict,
         note=note,
     )

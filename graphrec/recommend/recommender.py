@@ -29,6 +29,7 @@ from graphrec.recommend.reasons import reasons
 from graphrec.recommend.similar_users import user_directions, users_in_common
 from graphrec.recommend.similarity import Closest, closest
 from graphrec.recommend.vectors import MovieEmbeddings
+from graphrec.recommend.where import select
 from graphrec.recommend.wording import TitleWords
 
 if TYPE_CHECKING:
@@ -207,6 +208,7 @@ class Recommender:
         movie_id: Any = None,
         by: str = Similarity.BOTH,
         include_unrated: bool = False,
+        where: str | None = None,
         strict: bool = False,
         note: Note = warn,
     ) -> pd.DataFrame:
@@ -226,6 +228,8 @@ class Recommender:
                 two learned parts, ``both`` is that one.
             include_unrated: whether movies without ratings may be listed for a rated one, as they
                 are for a movie without ratings.
+            where: a condition on metadata that listed movies must meet, such as
+                ``"year>=1990 and genres has Comedy"``, see `graphrec.recommend.where`.
             strict: whether one of several movies that can't be found is an error; by default it is
                 left out.
             note: called with what was left out, and titles that were guessed.
@@ -246,6 +250,7 @@ class Recommender:
             UnknownIdError, AmbiguousTitleError: if no movie is known, or several are meant.
             ConfigError: if the model has nothing to compare by in that way, or the arguments don't
                 go together.
+            DataError: if no movie meets the condition.
         """
         check_k(k)
         by = choice(Similarity, by, "by")
@@ -260,7 +265,13 @@ class Recommender:
         if self.has_titles:
             titles = np.array([self._title_words.similarity(row) for row in rows])
         found = closest(
-            self.embeddings, rows, k, by, titles=titles, include_unrated=include_unrated
+            self.embeddings,
+            rows,
+            k,
+            by,
+            titles=titles,
+            include_unrated=include_unrated,
+            among=self._allowed(where=where),
         )
         table = movie_table(self.movies, self.num_new, found.rows, found.score).assign(
             **found.columns
@@ -366,6 +377,7 @@ class Recommender:
         k: int = 20,
         filter_viewed: bool = True,
         among: Iterable[Any] | None = None,
+        where: str | None = None,
         strict: bool = False,
         note: Note = warn,
     ) -> pd.DataFrame:
@@ -383,6 +395,8 @@ class Recommender:
             k: how many for each; fewer where fewer are left.
             filter_viewed: leave out the user's history.
             among: ids of the only movies that may be recommended.
+            where: a condition on metadata that they must meet, such as
+                ``"year>=1990 and genres has Comedy"``, see `graphrec.recommend.where`.
             strict: whether a movie of the history that can't be found is an error; by default it is
                 left out if there are others.
             note: called with what could not be used of a history, and titles that were guessed.
@@ -398,10 +412,7 @@ class Recommender:
             ConfigError, DataError: if the arguments don't go together, or can't be used.
         """
         check_k(k)
-        allowed = None
-        if among is not None:
-            rows = self.movie_ids.to_internal(list(among))
-            allowed = np.isin(np.arange(len(self.movies)), rows)
+        allowed = self._allowed(among, where)
         audience = self._audience(users, history, ratings, note, strict)
         hidden = audience.history if filter_viewed else None
         num_users = audience.history.shape[0]
@@ -414,6 +425,20 @@ class Recommender:
         else:
             table.attrs["history"] = [self._identity(int(row)) for row in audience.history.indices]
         return table
+
+    def _allowed(
+        self, among: Iterable[Any] | None = None, where: str | None = None
+    ) -> np.ndarray | None:
+        """The movies that may be listed, bool [M]; None for all."""
+        allowed = None
+        if among is not None:
+            rows = self.movie_ids.to_internal(list(among))
+            allowed = np.isin(np.arange(len(self.movies)), rows)
+        if where is not None:
+            encoder = self.artefact.encoder()
+            meets = select(where, self.movies, encoder, has_titles=self.has_titles)
+            allowed = meets if allowed is None else allowed & meets
+        return allowed
 
     def explain(
         self,

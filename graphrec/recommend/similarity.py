@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from graphrec.config import Similarity
-from graphrec.errors import ConfigError
+from graphrec.errors import ConfigError, DataError, argument
 from graphrec.features.known import cosine_of_known
 from graphrec.recommend.vectors import MovieEmbeddings
 
@@ -50,6 +50,7 @@ def closest(
     *,
     titles: np.ndarray | None = None,
     include_unrated: bool = False,
+    among: np.ndarray | None = None,
 ) -> Closest:
     """The k movies closest to one or several, in every way; by ``all``, k of each way.
 
@@ -67,9 +68,11 @@ def closest(
         by: what to compare.
         titles: as for `compare_to`, [M] or a row of it for each of several movies.
         include_unrated: whether movies without interactions may be closest to a rated one.
+        among: bool [M], the only movies to list; all by default.
 
     Raises:
         ConfigError: if the model has nothing to compare by in that way, or of these movies.
+        DataError: if no movie may be listed.
     """
     asked, rated = np.atleast_1d(np.asarray(rows, dtype=np.int64)), embeddings.degree > 0
     shared = [None] * len(asked) if titles is None else list(np.atleast_2d(titles))
@@ -80,6 +83,14 @@ def closest(
     _check(cosines, by, len(asked))
     allowed = np.ones_like(rated) if include_unrated or not rated[asked].any() else rated.copy()
     allowed[asked] = False
+    if among is not None:
+        allowed &= among
+    if not allowed.any():
+        rated_only = not include_unrated and rated[asked].any()
+        add = ("; add ", argument("include_unrated", True), " for those without ratings")
+        raise DataError(
+            "there is no other movie that may be listed", *(add if rated_only else ()), "."
+        )
     if by is Similarity.ALL:
         found, score, columns = _each_way(cosines, rated, allowed, asked, k)
         by = Similarity.BOTH

@@ -253,6 +253,14 @@ ASKING_CASES: dict[str, tuple[tuple[object, ...], tuple[str, ...]]] = {
         ("no movie is called 'xyzzy'",),
     ),
     "no title of several": (("similar", "story 1x", "xyzzy"), ("no movie is called",)),
+    "unknown column of a condition": (
+        ("similar", "odd story 1", "--where", "genre has War"),
+        ("--where 'genre has War': there is no column 'genre'", "did you mean genres?"),
+    ),
+    "condition that no movie meets": (
+        ("recommend", "--user", 1, "--where", "year>2000"),
+        ("no movie meets --where 'year>2000'",),
+    ),
     "unknown movie id": (("similar", "--movie-id", 999), ("movie 999 is not in the data",)),
     "movie id is a word": (("similar", "--movie-id", "abc"), ("'abc'", "whole numbers")),
     "no rows": (("similar", "odd story 1", "--k", 0), ("k is 0",)),

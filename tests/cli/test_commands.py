@@ -130,6 +130,14 @@ def test_words_that_are_a_title_together_are_that_one(model_folder: Path) -> Non
     assert "Most similar to Even story 4 (1990):" in words.stderr
 
 
+def test_conditions(model_folder: Path) -> None:
+    asked = ("--where", "not genres has war", "--model", model_folder, "--json")
+    similar = json.loads(run("similar", "odd story 1", *asked).stdout)["similar"]
+    assert all(row["movie_id"] % 2 == 0 for row in similar)
+    lists = json.loads(run("recommend", "--user", 3, *asked).stdout)
+    assert all(row["movie_id"] % 2 == 0 for row in lists)
+
+
 def test_similar_users(model_folder: Path) -> None:
     done = run("similar-users", 6, "--model", model_folder, "--k", 2)
     header, *lines = done.stdout.splitlines()
