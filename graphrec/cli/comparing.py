@@ -49,6 +49,7 @@ def similar(
         ),
     ] = False,
     where: options.Where = None,
+    diversity: options.Diversity = 0.0,
     strict: options.Strict = False,
     model: options.ModelDir = options.DEFAULT_MODEL,
     as_json: options.AsJson = False,
@@ -86,7 +87,12 @@ def similar(
         rows = [len(recommender.movies) - 1]
     meant = recommender.movie_ids.to_external(rows).tolist()
     table = recommender.similar(
-        movie_id=meant, k=k, by=by, include_unrated=include_unrated, where=where
+        movie_id=meant,
+        k=k,
+        by=by,
+        include_unrated=include_unrated,
+        where=where,
+        diversity=diversity,
     )
     if new is not None:
         table = table.drop(columns="new")

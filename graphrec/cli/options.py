@@ -78,6 +78,13 @@ Where = Annotated[
         " 'year>=1990 and genres has Comedy'.",
     ),
 ]
+Diversity = Annotated[
+    float,
+    typer.Option(
+        help="How much the listed movies should differ from each other, from 0 to 1; 0 lists them"
+        " by score alone.",
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace the output if it exists already.")]
 DEFAULT_MODEL = Path("graphrec-model")
 

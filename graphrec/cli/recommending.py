@@ -37,6 +37,7 @@ def recommend(
         Path | None, typer.Option(help="Table or list of the only movie ids to recommend.")
     ] = None,
     where: options.Where = None,
+    diversity: options.Diversity = 0.0,
     include_seen: Annotated[
         bool,
         typer.Option("--include-seen", help="Also recommend movies of the user's own history."),
@@ -92,6 +93,7 @@ def recommend(
         filter_viewed=not include_seen,
         among=None if among is None else _movie_ids(among, recommender),
         where=where,
+        diversity=diversity,
         strict=strict,
         note=note,
     )

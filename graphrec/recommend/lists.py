@@ -11,6 +11,7 @@ import pandas as pd
 
 from graphrec.data.tables import MOVIE, TITLE
 from graphrec.errors import ConfigError, argument
+from graphrec.recommend.diversity import POOL, diversify
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -39,6 +40,9 @@ def lists_of(
     k: int,
     hidden: sp.csr_array | None,
     allowed: np.ndarray | None,
+    *,
+    diversity: float = 0.0,
+    vectors: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Movies, scores and ranks from 1 of all users' lists, each [N, k]; [0, 0] for no users.
 
@@ -50,15 +54,23 @@ def lists_of(
         k: length of the lists.
         hidden: what not to list, users x movies.
         allowed: bool [M], the only movies to list; all where None.
+        diversity, vectors: as for `graphrec.recommend.diversity.diversify`; by score alone where
+            there are no vectors.
     """
     from graphrec.evaluate.ranking import rank  # loads torch, which other questions don't need
 
     if not num_users:
         return np.zeros((0, 0), np.int64), np.zeros((0, 0)), np.zeros((0, 0), np.int64)
-    users = np.arange(num_users)
-    blocks = list(rank(scorer, users, k, history=hidden, allowed=allowed))
-    movies = np.concatenate([block.movies for block in blocks])
-    scores = np.concatenate([block.scores for block in blocks])
+    pool = k if vectors is None else POOL * k
+    found = []
+    for block in rank(scorer, np.arange(num_users), pool, history=hidden, allowed=allowed):
+        movies, scores = block.movies, block.scores
+        if vectors is not None:
+            k = min(k, movies.shape[1])
+            picked = diversify(movies, scores, vectors, k, diversity)
+            movies, scores = (np.take_along_axis(own, picked, axis=1) for own in (movies, scores))
+        found.append((movies, scores))
+    movies, scores = (np.concatenate(part) for part in zip(*found, strict=True))
     ranks = np.arange(1, movies.shape[1] + 1) * ~np.isneginf(scores)
     return movies, scores, ranks
 

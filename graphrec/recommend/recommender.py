@@ -20,6 +20,7 @@ from graphrec.errors import ConfigError
 from graphrec.formatting import to_jsonable
 from graphrec.recommend.artefact import Artefact
 from graphrec.recommend.card import model_card
+from graphrec.recommend.diversity import check_diversity, diversity_vectors
 from graphrec.recommend.explaining.explanation import Explanation, SimilarityExplanation
 from graphrec.recommend.lists import Audience, check_k, lists_of, movie_table, several
 from graphrec.recommend.lookup import ById, Match, TitleLookup, find_movie, find_several
@@ -209,6 +210,7 @@ class Recommender:
         by: str = Similarity.BOTH,
         include_unrated: bool = False,
         where: str | None = None,
+        diversity: float = 0.0,
         strict: bool = False,
         note: Note = warn,
     ) -> pd.DataFrame:
@@ -230,6 +232,8 @@ class Recommender:
                 are for a movie without ratings.
             where: a condition on metadata that listed movies must meet, such as
                 ``"year>=1990 and genres has Comedy"``, see `graphrec.recommend.where`.
+            diversity: how much the listed movies should differ from each other, 0 to 1, see
+                `graphrec.recommend.diversity`. With more than 0 the order is no longer the score's.
             strict: whether one of several movies that can't be found is an error; by default it is
                 left out.
             note: called with what was left out, and titles that were guessed.
@@ -253,6 +257,7 @@ class Recommender:
             DataError: if no movie meets the condition.
         """
         check_k(k)
+        check_diversity(diversity)
         by = choice(Similarity, by, "by")
         if (movie is None) == (movie_id is None):
             raise ConfigError("name the movies: by title or by id.")
@@ -272,6 +277,7 @@ class Recommender:
             titles=titles,
             include_unrated=include_unrated,
             among=self._allowed(where=where),
+            diversity=diversity,
         )
         table = movie_table(self.movies, self.num_new, found.rows, found.score).assign(
             **found.columns
@@ -378,6 +384,7 @@ class Recommender:
         filter_viewed: bool = True,
         among: Iterable[Any] | None = None,
         where: str | None = None,
+        diversity: float = 0.0,
         strict: bool = False,
         note: Note = warn,
     ) -> pd.DataFrame:
@@ -397,6 +404,8 @@ class Recommender:
             among: ids of the only movies that may be recommended.
             where: a condition on metadata that they must meet, such as
                 ``"year>=1990 and genres has Comedy"``, see `graphrec.recommend.where`.
+            diversity: how much the movies of a list should differ from each other, 0 to 1, see
+                `graphrec.recommend.diversity`. With more than 0 the order is no longer the score's.
             strict: whether a movie of the history that can't be found is an error; by default it is
                 left out if there are others.
             note: called with what could not be used of a history, and titles that were guessed.
@@ -412,11 +421,20 @@ class Recommender:
             ConfigError, DataError: if the arguments don't go together, or can't be used.
         """
         check_k(k)
+        check_diversity(diversity)
         allowed = self._allowed(among, where)
         audience = self._audience(users, history, ratings, note, strict)
         hidden = audience.history if filter_viewed else None
         num_users = audience.history.shape[0]
-        movies, scores, ranks = lists_of(self._scorer(audience), num_users, k, hidden, allowed)
+        movies, scores, ranks = lists_of(
+            self._scorer(audience),
+            num_users,
+            k,
+            hidden,
+            allowed,
+            diversity=diversity,
+            vectors=diversity_vectors(self.embeddings) if diversity else None,
+        )
         listed = ranks > 0
         table = movie_table(self.movies, self.num_new, movies[listed], scores[listed])
         table.insert(2, "rank", ranks[listed])

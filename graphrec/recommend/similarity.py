@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ import pandas as pd
 from graphrec.config import Similarity
 from graphrec.errors import ConfigError, DataError, argument
 from graphrec.features.known import cosine_of_known
+from graphrec.recommend.diversity import POOL, diversify, diversity_vectors
 from graphrec.recommend.vectors import MovieEmbeddings
 
 LEARNED = (Similarity.COLLABORATIVE, Similarity.METADATA)
@@ -51,6 +53,7 @@ def closest(
     titles: np.ndarray | None = None,
     include_unrated: bool = False,
     among: np.ndarray | None = None,
+    diversity: float = 0.0,
 ) -> Closest:
     """The k movies closest to one or several, in every way; by ``all``, k of each way.
 
@@ -69,6 +72,8 @@ def closest(
         titles: as for `compare_to`, [M] or a row of it for each of several movies.
         include_unrated: whether movies without interactions may be closest to a rated one.
         among: bool [M], the only movies to list; all by default.
+        diversity: how much the listed movies should differ from each other, 0 to 1, see
+            `graphrec.recommend.diversity`.
 
     Raises:
         ConfigError: if the model has nothing to compare by in that way, or of these movies.
@@ -91,11 +96,12 @@ def closest(
         raise DataError(
             "there is no other movie that may be listed", *(add if rated_only else ()), "."
         )
+    best = partial(_best, allowed=allowed, k=k, embeddings=embeddings, diversity=diversity)
     if by is Similarity.ALL:
-        found, score, columns = _each_way(cosines, rated, allowed, asked, k)
+        found, score, columns = _each_way(cosines, rated, best, asked)
         by = Similarity.BOTH
     else:
-        found = _best(cosines[by], allowed, k)
+        found = best(cosines[by])
         score = cosines[by][found]
         shown = (way for way in ORDER if way in cosines and way is not Similarity.BOTH)
         columns = {way.value: cosines[way][found] for way in shown}
@@ -204,9 +210,8 @@ def _check(cosines: dict[Similarity, np.ndarray], by: Similarity, num_asked: int
 def _each_way(
     cosines: dict[Similarity, np.ndarray],
     rated: np.ndarray,
-    allowed: np.ndarray,
+    best: Callable[[np.ndarray], np.ndarray],
     asked: np.ndarray,
-    k: int,
 ) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
     """Every way's list under the other's: its name, ranks from 1, and what is found by ID only.
 
@@ -216,7 +221,7 @@ def _each_way(
     ways = [way for way in ORDER if way in cosines and cosines[way].any()]
     if not set(LEARNED) <= set(ways):
         ways = [way for way in ways if way is not Similarity.BOTH]  # it is the other one
-    lists = {way: _best(cosines[way], allowed, k) for way in ways}
+    lists = {way: best(cosines[way]) for way in ways}
     rows = np.concatenate(list(lists.values()))
     others = [lists[way] for way in ways if way not in (Similarity.COLLABORATIVE, Similarity.BOTH)]
     by_id = lists.get(Similarity.COLLABORATIVE, rows[:0])
@@ -230,10 +235,23 @@ def _each_way(
     return rows, np.concatenate(scores), columns
 
 
-def _best(cosine: np.ndarray, allowed: np.ndarray, k: int) -> np.ndarray:
+def _best(
+    cosine: np.ndarray,
+    *,
+    allowed: np.ndarray,
+    k: int,
+    embeddings: MovieEmbeddings,
+    diversity: float,
+) -> np.ndarray:
     """The k best of the allowed rows; among equals the first."""
     others = np.flatnonzero(allowed)
-    return np.asarray(others[np.argsort(-cosine[others], kind="stable")[:k]])
+    size = POOL * k if diversity else k
+    found = np.asarray(others[np.argsort(-cosine[others], kind="stable")[:size]])
+    if not diversity:
+        return found
+    vectors, length = diversity_vectors(embeddings), min(k, len(found))
+    picked = diversify(found[None], cosine[found][None], vectors, length, diversity)
+    return np.asarray(found[picked[0]])
 
 
 def _cosine_to(vectors: np.ndarray, row: int) -> np.ndarray:
