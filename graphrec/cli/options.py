@@ -114,9 +114,12 @@ class Tables:
         typer.Option(help="Table of more metadata, joined by movie id.", rich_help_panel=_TABLES),
     ] = None
     min_rating: Annotated[
-        float | None,
+        str | None,
         typer.Option(
-            help="Lowest rating that counts as an interaction; by default every rating does.",
+            help="Lowest rating that counts as an interaction, or 'auto': what says that a user"
+            " liked a movie, such as 4 of 5 stars. By default every rating counts, but for dislikes"
+            " and a 0 beside 1.",
+            metavar="NUMBER",
             rich_help_panel=_TABLES,
         ),
     ] = None
@@ -178,10 +181,17 @@ class Tables:
             movies=self.movies,
             details=self.details,
             columns={key: name for key, name in columns.items() if name is not None},
-            min_rating=self.min_rating,
+            min_rating=_number_or_text(self.min_rating),
             encoding=self.encoding,
         )
         return replace(dataset, notes=tuple(map(typed, dataset.notes)))
+
+
+def _number_or_text(typed: str | None) -> float | str | None:
+    try:
+        return None if typed is None else float(typed)
+    except ValueError:
+        return typed
 
 
 def typed_among(context: typer.Context, *parameters: str) -> list[str]:

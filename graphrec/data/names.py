@@ -48,7 +48,8 @@ class ReadOptions:
         note: called with one sentence per repair.
         has_column_options: False where a command can't be told a column's name, so that messages
             say to rename it.
-        allow_negative: whether ratings may be below 0.
+        allow_negative: whether ratings may be below 0; where they may not, they are weights, and no
+            row is left out for its rating.
         shared: True if `columns` is for several tables, which needn't all have every one.
         used: the keys of `columns` that some table has.
     """

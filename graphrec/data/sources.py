@@ -40,7 +40,7 @@ def load_dataset(
     movies: Any = None,
     details: Any = None,
     columns: Mapping[str, str] | None = None,
-    min_rating: float | None = None,
+    min_rating: float | str | None = None,
     encoding: str | None = None,
 ) -> Dataset:
     """Read a named data set, a folder, or two tables.
@@ -51,7 +51,7 @@ def load_dataset(
         movies: a movies table that goes with `ratings` or with a folder that has none.
         details: another metadata table, joined by movie id.
         columns: names of columns that aren't usual, see `read_ratings`.
-        min_rating: drop interactions rated lower.
+        min_rating: drop interactions rated lower; ``"auto"``, a number or None, see `read_ratings`.
         encoding: of the text files.
 
     Raises:
@@ -118,7 +118,7 @@ def _folder(data: str) -> Path:
 
 
 def _read_folder_ratings(
-    folder: Path, min_rating: float | None, options: ReadOptions
+    folder: Path, min_rating: float | str | None, options: ReadOptions
 ) -> tuple[pd.DataFrame, pd.DataFrame | None]:
     """Ratings and, where the folder has one, the test part, in any supported layout."""
     if (folder / "train.txt").is_file() and (folder / "test.txt").is_file():

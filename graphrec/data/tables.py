@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from graphrec.data.cells import as_known_ids, as_ratings, as_seconds, like_ids, with_ids
@@ -23,7 +24,8 @@ from graphrec.data.names import (
     find_columns,
     listed,
 )
-from graphrec.errors import Argument, DataError, Message, argument
+from graphrec.data.ratings import AUTO, find_scale
+from graphrec.errors import Argument, ConfigError, DataError, Message, argument
 
 __all__ = [
     "MOVIE",
@@ -39,7 +41,11 @@ __all__ = [
 ]
 
 
-_RATING_NAME = re.compile(r"rat(?:e|ed|ing|ings)(?![a-z])|score|stars?|grade|vote", re.I)
+_RATING_NAME = re.compile(
+    r"rat(?:e|ed|ing|ings)(?![a-z])|score|stars?(?![a-z])|grade|vote|^(?:dis)?like[sd]?$"
+    r"|^labels?$|^values?$|^opinion|^preference|^feedback|^plays?$|_ratio$",
+    re.IGNORECASE,
+)
 _MOST_STEPS = 101  # of a scale of ratings: 0 to 100
 
 
@@ -47,7 +53,7 @@ def read_ratings(
     source: Any,
     *,
     columns: Mapping[str, str] | None = None,
-    min_rating: float | None = None,
+    min_rating: float | str | None = None,
     encoding: str | None = None,
     note: Note = warn,
 ) -> pd.DataFrame:
@@ -56,7 +62,9 @@ def read_ratings(
     Args:
         source: path (CSV, TSV, ``::``-separated ``.dat``, Parquet; gzip too) or any data frame.
         columns: names of columns that aren't usual, e.g. ``{"user_id": "viewer"}``.
-        min_rating: drop rows rated lower than this, and rows without a rating.
+        min_rating: drop rows rated lower than this, and rows without a rating; ``"auto"`` finds the
+            lowest rating that says that a user liked a movie. By default every row is an
+            interaction, but for 0 in a column of 0 and 1 or of counts, and dislikes below 0.
         encoding: of a text file; UTF-8 by default, Latin-1 where that fails.
         note: called with one sentence per repair; warns with `DataWarning` by default.
 
@@ -99,7 +107,9 @@ def read_movies(
     return movies_of(source, ReadOptions(columns or {}, encoding, note))
 
 
-def ratings_of(source: Any, options: ReadOptions, min_rating: float | None = None) -> pd.DataFrame:
+def ratings_of(
+    source: Any, options: ReadOptions, min_rating: float | str | None = None
+) -> pd.DataFrame:
     """`read_ratings` with its options in one object."""
     note = options.note
     find = partial(
@@ -126,14 +136,14 @@ def ratings_of(source: Any, options: ReadOptions, min_rating: float | None = Non
     if TIMESTAMP in table:
         seconds = as_seconds(table.pop(TIMESTAMP), name, found[TIMESTAMP], note)
         table = table if seconds is None else table.assign(**{TIMESTAMP: seconds})
-    if min_rating is not None:
-        table = _drop_low(table, name, min_rating, note)
     repeated = table.duplicated([USER, MOVIE])
     if repeated.any():
         note(f"{name}: rows that repeat a user-movie pair, latest kept: {repeated.sum():,}.")
         if TIMESTAMP in table:
             table = table.sort_values(TIMESTAMP, kind="stable")
         table = table.drop_duplicates([USER, MOVIE], keep="last").sort_index()
+    if options.allow_negative or min_rating is not None:  # else ratings are weights
+        table = _interactions(table, name, found.get(RATING), min_rating, note)
     return table.reset_index(drop=True)
 
 
@@ -219,12 +229,14 @@ def _note_possible_ratings(rest: pd.DataFrame, name: str, options: ReadOptions) 
         if not options.has_column_options:
             do = (f"rename it to {options.columns.get(RATING, RATING)}",)
         what = f"{name}: columns not recognised as ratings, left out: {listed(possible)}"
-        options.note(Message(f"{what}; if one of them holds ratings, ", *do, "."))
+        otherwise = "; else every row is an interaction" if options.allow_negative else ""
+        options.note(Message(f"{what}; if one of them holds ratings, ", *do, f"{otherwise}."))
 
 
 def _is_scale(values: pd.Series[Any]) -> bool:
-    """Whether values may be ratings: a few numbers, each of them several times."""
-    return values.dtype.kind in "iuf" and 2 <= values.nunique() <= min(_MOST_STEPS, len(values) / 3)
+    """Whether values may be ratings: a few numbers or yes and no, each of them several times."""
+    is_number = values.dtype.kind in "iufb"
+    return is_number and 2 <= values.nunique() <= min(_MOST_STEPS, len(values) / 3)
 
 
 def _as_titles(titles: pd.Series[Any]) -> pd.Series[Any]:
@@ -233,8 +245,17 @@ def _as_titles(titles: pd.Series[Any]) -> pd.Series[Any]:
     return texts.where(titles.notna().to_numpy() & (texts != "").to_numpy(), None)
 
 
-def _drop_low(table: pd.DataFrame, name: str, min_rating: float, note: Note) -> pd.DataFrame:
-    if RATING not in table:
+def _interactions(
+    table: pd.DataFrame, name: str, column: str | None, min_rating: float | str | None, note: Note
+) -> pd.DataFrame:
+    """The rows that are interactions, by their ratings; says which are left out, and why."""
+    if min_rating is not None and not isinstance(min_rating, (int, float)) and min_rating != AUTO:
+        raise ConfigError(
+            argument("min_rating"), f" is {min_rating!r}; it must be a number or auto."
+        )
+    if column is None:
+        if min_rating is None:
+            return table
         raise DataError(
             f"{name}: ",
             argument("min_rating"),
@@ -242,6 +263,31 @@ def _drop_low(table: pd.DataFrame, name: str, min_rating: float, note: Note) -> 
             COLUMN[RATING],
             ".",
         )
+    scale = find_scale(table[RATING].to_numpy())
+    what = f"{name}: column {column!r} holds {scale}"
+    if min_rating == AUTO:
+        least = "all above 0 count" if scale.above_zero else "all count as interactions"
+        note(f"{what}; {least if scale.liked is None else f'{scale.liked:g} and more count'}.")
+        min_rating = scale.liked
+    if min_rating is not None:
+        return _drop_low(table, name, float(min_rating), note)
+    is_interaction = table[RATING].isna() | (table[RATING] > 0)
+    if not scale.above_zero or is_interaction.all():
+        return table
+    low = "0" if scale.low == 0 else "0 and less"
+    left_out = f"{(~is_interaction).sum():,} of {len(table):,}"
+    keeping = argument("min_rating", int(np.floor(scale.low)))
+    note(
+        Message(
+            f"{what}; rows of {low} are no interactions, left out: {left_out} (",
+            keeping,
+            " keeps them).",
+        )
+    )
+    return table[is_interaction]
+
+
+def _drop_low(table: pd.DataFrame, name: str, min_rating: float, note: Note) -> pd.DataFrame:
     high = table[RATING] >= min_rating
     if not high.any():
         raise DataError(

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from graphrec.data.dataset import Dataset
+from graphrec.data.ratings import find_scale
 from graphrec.features.columns import as_values
 from graphrec.features.leaks import find_leaks
 from graphrec.features.matrix import fit_features
@@ -65,7 +66,12 @@ def _range(degree: np.ndarray) -> str:
 def _rating_range(rating: np.ndarray | None) -> str:
     if rating is None or np.isnan(rating).all():
         return "none; each row is an interaction"
-    return f"{np.nanmin(rating):g} to {np.nanmax(rating):g}, mean {np.nanmean(rating):.2f}"
+    scale = find_scale(rating)
+    text = f"{scale}, mean {np.nanmean(rating):.2f}"
+    if scale.liked is None:
+        return text
+    liked = np.count_nonzero(rating >= scale.liked)
+    return f"{text}; liked, which is {scale.liked:g} or more: {liked:,}"
 
 
 def _period(timestamp: np.ndarray | None) -> str:

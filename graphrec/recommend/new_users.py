@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from graphrec.data.files import Note
 from graphrec.data.names import ReadOptions
+from graphrec.data.ratings import RatingKind, find_scale
 from graphrec.data.tables import MOVIE, RATING, USER, as_known_ids, ratings_of
 from graphrec.errors import ConfigError, DataError
 from graphrec.formatting import counted
@@ -155,6 +156,8 @@ def one_history(
 def rating_weights(ratings: ArrayLike, train_ratings: np.ndarray | None) -> np.ndarray:
     """Weights of interactions: the rating divided by the highest in training, at most 1.
 
+    Where training had counts, every rating of 1 or more has weight 1.
+
     Raises:
         DataError: if a rating is negative or not a number, or all are 0.
     """
@@ -164,8 +167,11 @@ def rating_weights(ratings: ArrayLike, train_ratings: np.ndarray | None) -> np.n
         ratings = np.array([np.nan])
     if not np.isfinite(ratings).all() or (ratings < 0).any():
         raise DataError("ratings must be numbers from 0 up.")
-    highest = 0.0 if train_ratings is None else float(np.nanmax(train_ratings, initial=0))
-    highest = highest or float(ratings.max(initial=0))
+    scale = None if train_ratings is None else find_scale(train_ratings)
+    highest = 0.0 if scale is None else float(np.nan_to_num(scale.high))
+    highest = highest if highest > 0 else float(ratings.max(initial=0))
+    if scale is not None and scale.kind is RatingKind.COUNTS:
+        highest = 1.0
     if highest <= 0 or not ratings.any():
         raise DataError("all ratings are 0; a history needs at least one above 0.")
     return np.minimum(ratings / highest, 1.0)

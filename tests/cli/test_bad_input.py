@@ -165,6 +165,10 @@ OPTION_CASES: dict[str, tuple[Callable[[Path], tuple[object, ...]], tuple[str, .
         ("d.csv", "none of its movie ids"),
     ),
     "details missing": (lambda f: _train(f, "--details", f / "d.csv"), ("d.csv does not exist",)),
+    "rating that is a word": (
+        lambda f: _train(f, "--min-rating", "high"),
+        ("--min-rating is 'high'; it must be a number or auto",),
+    ),
     "rating too strict": (lambda f: _train(f, "--min-rating", 9), ("no row is rated 9 or more",)),
     "unknown encoding": (lambda f: _train(f, "--encoding", "klingon"), ("klingon",)),
     "wrong encoding": (

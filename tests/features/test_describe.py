@@ -33,7 +33,7 @@ def test_counts_and_columns() -> None:
     assert (facts["interactions"], facts["users"], facts["movies"]) == (3, 2, 3)
     assert (facts["simulated"], facts["density"]) == (True, "50.000%")
     assert facts["interactions_per_user"] == "1 to 2, median 2"
-    assert facts["ratings"] == "0.5 to 4.5, mean 2.67"
+    assert facts["ratings"] == "stars from 0.5 to 4.5, mean 2.67; liked, which is 4.5 or more: 1"
     assert facts["times"] == "1970-01-01 to 1970-01-03"
     assert (facts["test_part"], facts["notes"]) == ("none", ["a repair"])
     runtime, genres = facts["columns"]

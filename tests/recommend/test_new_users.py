@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 
 from graphrec import Recommender
 from graphrec.errors import ConfigError, DataError, DataWarning
+from graphrec.recommend.new_users import rating_weights
 
 
 def test_histories_of_many_new_users(recommender: Recommender) -> None:
@@ -28,6 +30,14 @@ def test_ratings_weigh_interactions(recommender: Recommender) -> None:
     for weights, colour in (([4, 4, 4, 0.5, 0.5, 0.5], 1), ([0.5, 0.5, 0.5, 4, 4, 4], 0)):
         table = recommender.recommend(history=odd + even, ratings=weights, k=5)
         assert (table["movie_id"] % 2 == colour).mean() >= 0.8
+
+
+def test_counts_weigh_the_same_however_large() -> None:
+    plays = np.array([1, 1, 2, 3, 500], dtype=np.float32)
+    assert rating_weights([3, 1, 0, 900], plays).tolist() == [1, 1, 0, 1]
+    stars = np.array([1, 2, 3, 4, 5, np.nan], dtype=np.float32)
+    assert rating_weights([5, 1, 0], stars).tolist() == [1, 0.2, 0]
+    assert rating_weights([4, 2], None).tolist() == [1, 0.5]
 
 
 def test_bad_histories(recommender: Recommender) -> None:
