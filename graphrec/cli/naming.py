@@ -54,14 +54,29 @@ def movies_asked(
 
 
 def _as_titles(recommender: Recommender, words: Sequence[str]) -> Sequence[str]:
-    """The titles that were typed; words which together are a title are that one, without quotes."""
-    from graphrec.errors import DataError
+    """The titles that were typed; single words may be one title without its quotes.
 
-    if len(words) > 1 and not any(" " in word for word in words):
-        with suppress(DataError):
-            whole = " ".join(words)
-            return [whole] if recommender.match(whole).is_exact else words
-    return words
+    They are if they match one together, unless each is a title as it stands.
+    """
+    from graphrec.errors import AmbiguousTitleError, UnknownIdError
+
+    def is_title(text: str) -> bool:
+        with suppress(AmbiguousTitleError, UnknownIdError):
+            return recommender.match(text).is_exact
+        return False
+
+    if len(words) < 2 or any(" " in word for word in words):
+        return words
+    whole = " ".join(words)
+    if not is_title(whole) and all(map(is_title, words)):
+        return words
+    try:
+        recommender.match(whole)
+    except UnknownIdError:
+        return words
+    except AmbiguousTitleError:
+        pass  # which is said of the whole
+    return [whole]
 
 
 def movies_liked(recommender: Recommender, titles: Sequence[str], *, strict: bool) -> list[ById]:

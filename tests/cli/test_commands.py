@@ -128,6 +128,10 @@ def test_words_that_are_a_title_together_are_that_one(model_folder: Path) -> Non
     words = run("similar", "even", "story", "4", *asked)
     assert words.stdout == run("similar", "even story 4", *asked).stdout
     assert "Most similar to Even story 4 (1990):" in words.stderr
+    assert run("similar", "evne", "story", "4", *asked).stdout == words.stdout
+    assert (
+        "'even story' is only a part of 16 titles" in run("similar", "even", "story", *asked).stderr
+    )
 
 
 def test_conditions(model_folder: Path) -> None:
