@@ -9,6 +9,7 @@ from graphrec.recommend.vectors import MovieEmbeddings, unit_parts
 
 POOL = 5
 """So many times as many movies as the list has places are picked from."""
+_AT_ONCE = 16_000_000  # numbers in the vectors of some lists, 64 MB
 _NONE = -1e9  # worth of a place without a movie: behind all others
 
 
@@ -54,6 +55,11 @@ def diversify(
     >>> diversify(movies, scores, vectors, 2, 0.0), diversify(movies, scores, vectors, 2, 0.5)
     (array([[0, 1]]), array([[0, 2]]))
     """
+    size = max(1, _AT_ONCE // (movies.shape[1] * vectors.shape[1]))
+    if len(movies) > size:
+        starts = range(0, len(movies), size)
+        parts = [(movies[start : start + size], scores[start : start + size]) for start in starts]
+        return np.concatenate([diversify(*part, vectors, k, diversity) for part in parts])
     there = ~np.isneginf(scores)
     low = np.where(there, scores, np.inf).min(axis=1, keepdims=True)
     span = np.where(scores[:, :1] > low, scores[:, :1] - low, 1)

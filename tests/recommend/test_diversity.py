@@ -43,6 +43,15 @@ def test_it_is_maximal_marginal_relevance(diversity: float) -> None:
         assert len(set(picked[row].tolist())) == 10
 
 
+def test_some_lists_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    vectors, scores = rng.normal(size=(20, 4)), -np.sort(rng.normal(size=(7, 20)))
+    movies = np.array([rng.permutation(20) for _ in range(7)])
+    whole = diversify(movies, scores, vectors, 5, 0.5)
+    monkeypatch.setattr("graphrec.recommend.diversity._AT_ONCE", 200)  # two lists
+    np.testing.assert_array_equal(diversify(movies, scores, vectors, 5, 0.5), whole)
+
+
 def test_equal_scores_are_no_error() -> None:
     movies, scores = np.array([[2, 0, 1]]), np.zeros((1, 3))
     assert diversify(movies, scores, np.eye(3), 2, 0.5).tolist() == [[0, 1]]
