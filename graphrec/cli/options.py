@@ -313,6 +313,10 @@ def say_if_simulated(simulated: bool) -> None:
 
 def introduce(dataset: Dataset) -> None:
     """Print what was read and what was repaired."""
+    import numpy as np
+
+    from graphrec.data.ratings import find_scale
+
     interactions = dataset.interactions
     say(
         f"{dataset.name}: {counted(len(interactions), 'interaction')} of"
@@ -320,5 +324,7 @@ def introduce(dataset: Dataset) -> None:
         f" ({interactions.density:.2%} of all pairs)."
     )
     say_if_simulated(dataset.simulated)
+    if interactions.rating is not None and not np.isnan(interactions.rating).all():
+        say(f"Ratings are {find_scale(interactions.rating)}; each row is one interaction.")
     for sentence in dataset.notes:
         note(sentence)
