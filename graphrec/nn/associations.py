@@ -17,9 +17,9 @@ DIM = 256
 """Singular vectors kept at most; with 256 of ml-latest-small's 671, every list is the same."""
 EXACT = 4096
 """Up to so many users or movies the decomposition is exact, else randomised."""
-PENALTY = 300.0
+PENALTY = 200.0
 """Lambda over the movies' mean number of ratings, see docs/similar.md."""
-POPULARITY = 0.15
+POPULARITY = 0.1
 """Gamma, see docs/similar.md."""
 
 
