@@ -7,8 +7,8 @@ Every peer has the same number of settings to choose from (`benchmarks.leaderboa
 by ndcg@20 on the validation part that `graphrec train` makes of the same split with the same seed;
 the best one is fitted again to training and validation part together, and ranks the test part once.
 graphrec is `GraphRecommender(seed=seed).fit(...)`, which chooses on the same part by itself, and
-uses metadata where there are some. A seed draws the split, where the data have no test part of
-their own, the validation part, and what a method draws.
+uses metadata where there are some (a folder's ``details.csv``, too). A seed draws the split, where
+the data have no test part of their own, the validation part, and what a method draws.
 
 Each result is a line of a file (`--results`), and what is there is not done again: stopped, the
 same command goes on. So the test part is ranked once for each method, seed and version of graphrec.
@@ -115,7 +115,10 @@ def load(name: str, folder: Path) -> tuple[Dataset, SplitKind | None]:
     path = Path(source) if kind is None else folder / source
     if source != "sample" and not path.is_dir():
         raise typer.BadParameter(f"there is no folder {path}; known names: {', '.join(DATA)}.")
-    return graphrec.load_dataset(source if source == "sample" else str(path)), kind
+    if source == "sample":
+        return graphrec.load_dataset(source), kind
+    details = path / "details.csv"
+    return graphrec.load_dataset(str(path), details=details if details.exists() else None), kind
 
 
 @dataclass(frozen=True, slots=True, eq=False)
