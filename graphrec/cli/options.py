@@ -21,7 +21,7 @@ from graphrec.config import (
     check_together,
 )
 from graphrec.console import note, say
-from graphrec.errors import ConfigError, DataError, typed
+from graphrec.errors import ConfigError, DataError, as_typed
 from graphrec.formatting import counted
 
 if TYPE_CHECKING:
@@ -110,9 +110,28 @@ class Tables:
         typer.Option(help="Table of movies and their metadata.", rich_help_panel=_TABLES),
     ] = None
     details: Annotated[
-        Path | None,
-        typer.Option(help="Table of more metadata, joined by movie id.", rich_help_panel=_TABLES),
+        list[Path] | None,
+        typer.Option(
+            help="Table of more metadata, joined by movie id; may be repeated.",
+            rich_help_panel=_TABLES,
+        ),
     ] = None
+    links: Annotated[
+        Path | None,
+        typer.Option(
+            help="Table that maps ids of one kind to those of another, such as MovieLens'"
+            " links.csv.",
+            rich_help_panel=_TABLES,
+        ),
+    ] = None
+    allow_unmatched: Annotated[
+        bool,
+        typer.Option(
+            "--allow-unmatched",
+            help="Also join tables of which less than half of the rated movies meet.",
+            rich_help_panel=_TABLES,
+        ),
+    ] = False
     min_rating: Annotated[
         str | None,
         typer.Option(
@@ -153,11 +172,13 @@ class Tables:
         given = {one.name: getattr(self, one.name) for one in fields(self)}
         if not self.is_given:
             given["data"] = "sample"
-        return " ".join(
-            f"--{name.replace('_', '-')} {shlex.quote(str(value))}"
+        typed = (
+            f"--{name.replace('_', '-')}" + (f" {shlex.quote(str(one))}" if one is not True else "")
             for name, value in given.items()
-            if value is not None
+            for one in (value if isinstance(value, list) else [value])
+            if one not in (None, False)
         )
+        return " ".join(typed)
 
     def load(self) -> Dataset:
         """Read them."""
@@ -180,11 +201,13 @@ class Tables:
             ratings=self.ratings,
             movies=self.movies,
             details=self.details,
+            links=self.links,
+            allow_unmatched=self.allow_unmatched,
             columns={key: name for key, name in columns.items() if name is not None},
             min_rating=_number_or_text(self.min_rating),
             encoding=self.encoding,
         )
-        return replace(dataset, notes=tuple(map(typed, dataset.notes)))
+        return replace(dataset, notes=tuple(map(as_typed, dataset.notes)))
 
 
 def _number_or_text(typed: str | None) -> float | str | None:

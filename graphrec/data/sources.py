@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,10 @@ from graphrec.data.cells import with_ids
 from graphrec.data.dataset import Dataset, make_dataset
 from graphrec.data.download import CHECKSUMS, fetch
 from graphrec.data.files import PARQUET_SUFFIXES, TEXT_SUFFIXES, Note
+from graphrec.data.links import FEW, Links, check_met
 from graphrec.data.names import COLUMN, MOVIE, TITLE, USER, ReadOptions
-from graphrec.data.tables import join_details, movies_of, ratings_of
-from graphrec.errors import DataError, argument
+from graphrec.data.tables import join_details, like_ids, movies_of, ratings_of
+from graphrec.errors import DataError, Grave, argument
 
 SAMPLE = "sample"
 NAMES = (SAMPLE, *CHECKSUMS)
@@ -38,10 +39,12 @@ def load_dataset(
     *,
     ratings: Any = None,
     movies: Any = None,
-    details: Any = None,
+    details: Any = (),
+    links: Any = None,
     columns: Mapping[str, str] | None = None,
     min_rating: float | str | None = None,
     encoding: str | None = None,
+    allow_unmatched: bool = False,
 ) -> Dataset:
     """Read a named data set, a folder, or two tables.
 
@@ -49,13 +52,16 @@ def load_dataset(
         data: a name of `NAMES` or a folder; or None with `ratings`.
         ratings: a ratings table (path or frame), instead of `data`.
         movies: a movies table that goes with `ratings` or with a folder that has none.
-        details: another metadata table, joined by movie id.
+        details: another metadata table, or several, joined by movie id.
+        links: a table that maps ids of one kind to those of another, such as MovieLens' links.csv,
+            where metadata tables have other ids than the ratings.
         columns: names of columns that aren't usual, see `read_ratings`.
         min_rating: drop interactions rated lower; ``"auto"``, a number or None, see `read_ratings`.
         encoding: of the text files.
+        allow_unmatched: also join tables of which less than half of the rated movies meet.
 
     Raises:
-        DataError: if nothing there can be read as ratings.
+        DataError: if nothing there can be read as ratings, or tables don't meet.
         DownloadError: if a named data set can't be fetched.
     """
     notes: list[str] = []
@@ -81,18 +87,67 @@ def load_dataset(
             raise DataError(f"{folder}: can't be read: {error.strerror or error}.") from error
     if movies is not None:
         movie_table = movies_of(movies, options)
-    if details is not None:
-        if movie_table is None:
-            movie_table = table[[MOVIE]].drop_duplicates().reset_index(drop=True)
-        called = str(details) if isinstance(details, (str, os.PathLike)) else "details"
-        more = movies_of(details, options)
-        movie_table = join_details(movie_table, more, name=called, note=notes.append)
+    join = _Join(table[MOVIE].drop_duplicates(), options, allow_unmatched, links)
+    movie_table = join.all(movie_table, _several(details))
     for part, column in options.columns.items():
         if part not in options.used:
             raise DataError(f"no table has a column {column!r} (", COLUMN[part], ").")
     name = "tables" if data is None else str(data)
-    dataset = make_dataset(table, movie_table, test=test, name=name, note=notes.append)
+    dataset = make_dataset(
+        table,
+        movie_table,
+        test=test,
+        name=name,
+        allow_unmatched=allow_unmatched,
+        note=notes.append,
+    )
+    notes.sort(key=lambda sentence: not isinstance(sentence, Grave))
     return replace(dataset, notes=tuple(notes), simulated=simulated, columns=dict(columns or {}))
+
+
+class _Join:
+    """Joins metadata tables by the ratings' movie ids.
+
+    Args:
+        rated: movie ids of the ratings, each once.
+        options: of the tables.
+        allow_unmatched: also join tables of which less than half of the rated movies meet.
+        links: a table that maps ids of one kind to those of another, or None.
+    """
+
+    def __init__(
+        self, rated: pd.Series[Any], options: ReadOptions, allow_unmatched: bool, links: Any
+    ) -> None:
+        self.rated, self.options, self.allow_unmatched = rated, options, allow_unmatched
+        self.links = None if links is None else Links.read(links, options)
+
+    def all(self, movies: pd.DataFrame | None, details: Iterable[Any]) -> pd.DataFrame | None:
+        """The movies table with the columns of all details, by the ratings' ids."""
+        note = self.options.note
+        if movies is not None:
+            movies = self._by_ratings_ids(movies, "the movies table")
+        for number, source in enumerate(details, start=1):
+            if movies is None:
+                movies = pd.DataFrame({MOVIE: self.rated.reset_index(drop=True)})
+            name = str(source) if isinstance(source, (str, os.PathLike)) else f"details {number}"
+            more = self._by_ratings_ids(movies_of(source, self.options), name)
+            if like_ids(more[MOVIE], movies[MOVIE]).isin(movies[MOVIE]).mean() < FEW:
+                rated, ids = like_ids(self.rated, more[MOVIE]), like_ids(more[MOVIE], self.rated)
+                check_met(rated, ids, name, note=note, allow_unmatched=self.allow_unmatched)
+            movies = join_details(movies, more, name=name, note=note)
+        return movies
+
+    def _by_ratings_ids(self, table: pd.DataFrame, name: str) -> pd.DataFrame:
+        if self.links is None:
+            return table
+        return self.links.translate(table, self.rated, name, self.options.note)
+
+
+def _several(tables: Any) -> list[Any]:
+    """A list of tables, also if there is only one."""
+    if tables is None:
+        return []
+    return list(tables) if isinstance(tables, (list, tuple)) else [tables]
 
 
 def sample_folder() -> Path:

@@ -181,7 +181,7 @@ def join_details(
     """Add the columns of another metadata table, matched by movie id.
 
     Movies without a row there have missing values; rows of movies that `movies` lacks are counted
-    and left out.
+    and left out. Of a column that both tables have, that of `movies` is kept.
 
     Raises:
         DataError: if the two tables share no movie.
@@ -190,7 +190,7 @@ def join_details(
     movies = movies.assign(**{MOVIE: like_ids(movies[MOVIE], details[MOVIE])})
     shared = [column for column in details.columns if column in movies.columns and column != MOVIE]
     if shared:
-        note(f"{name}: columns that the movies table has already, left out: {listed(shared)}.")
+        note(f"{name}: columns that the tables before it have already, left out: {listed(shared)}.")
         details = details.drop(columns=shared)
     unknown = ~details[MOVIE].isin(movies[MOVIE])
     if unknown.all():
@@ -198,6 +198,8 @@ def join_details(
             f"{name}: none of its movie ids (such as {details[MOVIE].iloc[0]}) is in the"
             f" movies table (such as {movies[MOVIE].iloc[0]}); check ",
             COLUMN[MOVIE],
+            ", or map one kind of id to the other with ",
+            argument("links"),
             ".",
         )
     if unknown.any():

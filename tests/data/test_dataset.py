@@ -103,7 +103,9 @@ def test_movies_that_one_table_lacks_are_kept_and_counted(notes: list[str]) -> N
     np.testing.assert_array_equal(dataset.movies["runtime"], [90, np.nan, 117])
     assert dataset.interactions.movie_degree().tolist() == [1, 2, 0]
     assert notes == [
-        "rated movies that the movies table lacks, kept without metadata: 1 (first: 20).",
+        "only 1 of 2 rated movies (50%) are in the movies table; the others are kept without"
+        " metadata. If these should be the same movies (the ratings have 20, 10, for example, and"
+        " the movies table has 10, 30), map one kind of id to the other with links.",
         "movies without ratings, kept and ranked by metadata alone: 1.",
     ]
 
@@ -138,8 +140,9 @@ def test_tables_that_share_no_movie() -> None:
     with pytest.raises(DataError) as caught:
         make_dataset(RATINGS, movies)
     assert str(caught.value) == (
-        "the ratings and the movies table share no movie id (ratings have 20, for example, and"
-        " movies tt10); check columns={'movie_id': ...}."
+        "the ratings and the movies table share no movie id: the ratings have 20, 10, for example,"
+        " and the movies table has tt10; check columns={'movie_id': ...}, or map one kind of id to"
+        " the other with links."
     )
 
 

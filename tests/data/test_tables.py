@@ -481,7 +481,7 @@ def test_details_join_by_id(notes: list[str]) -> None:
     assert table["genres"].tolist() == ["a", "b"]
     np.testing.assert_array_equal(table["runtime"], [np.nan, 170])
     assert notes == [
-        "d.csv: columns that the movies table has already, left out: genres.",
+        "d.csv: columns that the tables before it have already, left out: genres.",
         "d.csv: rows of movies that no other table has, left out: 1.",
     ]
 
@@ -505,7 +505,7 @@ def test_details_of_other_movies() -> None:
         join_details(read_movies(movies), read_movies(details))
     assert str(caught.value) == (
         "details: none of its movie ids (such as tt1) is in the movies table (such as 1); check"
-        " columns={'movie_id': ...}."
+        " columns={'movie_id': ...}, or map one kind of id to the other with links."
     )
 
 
