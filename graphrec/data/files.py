@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from graphrec.data.records import parse_records
 from graphrec.errors import DataError, DataWarning, Message, argument
 
 Note = Callable[[str], None]
@@ -26,6 +27,7 @@ Columns = Callable[[list[str], str], Collection[str]]
 """Takes a text file's column names and its own name; gives the columns to read as written."""
 
 TEXT_SUFFIXES = {".csv", ".tsv", ".txt", ".dat", ".data", ".item", ".psv"}
+JSON_SUFFIXES = {".json", ".jsonl", ".ndjson"}
 PARQUET_SUFFIXES = {".parquet", ".pq"}
 SEPARATORS = (",", "\t", ";", "|")
 MISSING_VALUES = [
@@ -58,8 +60,8 @@ def read_frame(
     """Read a table and say what to call it in messages.
 
     Args:
-        source: path of a CSV, TSV, ``::``-separated or Parquet file (gzip too), or any data frame
-            that narwhals understands.
+        source: path of a CSV, TSV, ``::``-separated, JSON or Parquet file (gzip too), or any data
+            frame that narwhals understands.
         called: the table's name in messages if it is a data frame.
         as_written: says which columns of a text file are to be read just as written.
         positions: names of the columns, by position, for a text file without a header line.
@@ -89,10 +91,12 @@ def read_frame(
         elif suffix in TEXT_SUFFIXES:
             raw = _read_text(path, encoding, note)
             frame = _parse_table(path, raw, as_written, list(positions), note)
+        elif suffix in JSON_SUFFIXES:
+            frame = parse_records(_read_text(path, encoding, note), str(path))
         else:
             raise DataError(
                 f"{path}: unknown kind of file {suffix or 'without an ending'!r}; graphrec reads"
-                " .csv, .tsv, .txt, .dat and .parquet, the text ones also as .gz."
+                " .csv, .tsv, .txt, .dat, .json, .jsonl and .parquet, all but the last also as .gz."
             )
     except FileNotFoundError:
         raise DataError(f"{path} does not exist.") from None

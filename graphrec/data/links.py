@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
@@ -19,7 +18,7 @@ from graphrec.errors import Argument, DataError, Grave, argument
 LINKS = argument("links")
 _ALLOW = argument("allow_unmatched", True)
 _NUMBER = re.compile(r"(?:tt)?0*([0-9]+)(?:\.0+)?", re.IGNORECASE)
-FEW, _MOST = 0.5, 0.9
+FEW, MOST = 0.5, 0.9
 _DISTINCT = 0.5  # of the cells of a column of ids; genres repeat more often
 
 
@@ -61,12 +60,19 @@ class Links:
             )
         return cls(name, pd.DataFrame(kinds))
 
-    def of(self, rated: Iterable[Any]) -> set[str]:
-        """Keys of all kinds of some movies, by their ids in the ratings."""
-        kind = self._kind_of(pd.Series(list(rated)))
-        keys = set(id_keys(pd.Series(list(rated), dtype=object)))
-        rows = self.ids[self.ids[kind].isin(keys)]
-        return {key for column in rows for key in rows[column].dropna()} | keys
+    def of(self, rated: pd.Series[Any], kind: str) -> set[str]:
+        """Keys of some movies that may be of a kind, by the movies' ids in the ratings.
+
+        Args:
+            rated: ids in the ratings.
+            kind: a part of the name that a column of such ids has, such as ``imdb``; if no column
+                has it, keys of all kinds are returned.
+        """
+        keys = set(id_keys(rated))
+        counts = {one: len(keys & set(self.ids[one].dropna())) for one in self.ids}
+        rows = self.ids[self.ids[max(counts, key=lambda one: counts[one])].isin(keys)]
+        of_kind = [one for one in self.ids if kind in str(one).lower()]
+        return {key for one in of_kind or self.ids for key in rows[one].dropna()}
 
     def translate(
         self, table: pd.DataFrame, rated: pd.Series[Any], name: str, note: Note
@@ -113,11 +119,6 @@ class Links:
             note(f"{name}: movies that the links give no rated movie, left out: {unlinked:,}.")
         order = pd.factorize(found[MOVIE], sort=True)[0].argsort(kind="stable")
         return found.iloc[order].reset_index(drop=True)
-
-    def _kind_of(self, rated: pd.Series[Any]) -> str:
-        """The column that holds most of the ratings' ids."""
-        keys = set(id_keys(rated.astype(object)))
-        return str(max(self.ids, key=lambda kind: len(keys & set(self.ids[kind].dropna()))))
 
     def _check_one_to_one(self, pairs: pd.DataFrame, first: str, second: str) -> None:
         several = pairs[pairs[first].duplicated(keep=False)]
@@ -188,7 +189,7 @@ def check_met(
             _ALLOW,
             " to keep the others without metadata.",
         )
-    if fraction < _MOST:
+    if fraction < MOST:
         note(
             Grave(
                 f"only {counts} ({fraction:.0%}) are in {name}; the others are kept without"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ import pandas as pd
 
 from graphrec.data.cells import as_known_ids, as_ratings, as_seconds, like_ids, with_ids
 from graphrec.data.files import Note, read_frame, warn
+from graphrec.data.layouts import imdb
+from graphrec.data.layouts.known import shape_of
 from graphrec.data.names import (
     COLUMN,
     MOVIE,
@@ -147,8 +150,19 @@ def ratings_of(
     return table.reset_index(drop=True)
 
 
-def movies_of(source: Any, options: ReadOptions) -> pd.DataFrame:
-    """`read_movies` with its options in one object."""
+def movies_of(
+    source: Any, options: ReadOptions, wanted: Callable[[], Collection[str]] | None = None
+) -> pd.DataFrame:
+    """`read_movies` with its options in one object.
+
+    Args:
+        source: path or data frame.
+        options: of the tables.
+        wanted: gives keys of movies (`graphrec.data.links.id_keys`); of IMDb's tables, which are
+            large, only those are read. All by default.
+    """
+    if imdb.is_table(source):
+        return imdb.read_titles(Path(source), wanted and wanted(), options.note)
     find = partial(
         find_columns,
         options=options,
@@ -159,11 +173,13 @@ def movies_of(source: Any, options: ReadOptions) -> pd.DataFrame:
     frame, name = read_frame(
         source,
         called="the movies table",
-        as_written=lambda *header: find(*header).values(),
+        as_written=lambda header, name: header if shape_of(header) else find(header, name).values(),
         positions=(MOVIE, TITLE, "genres"),
         encoding=options.encoding,
         note=options.note,
     )
+    if (shape := shape_of(frame.columns)) is not None:
+        frame = shape.tidy(frame, name, options.note)
     found = find(list(frame.columns), name)
     table = _with_metadata(frame, name, found, options.note)
     table = with_ids(table, name, MOVIE, found[MOVIE], options.note)

@@ -145,10 +145,6 @@ OPTION_CASES: dict[str, tuple[Callable[[Path], tuple[object, ...]], tuple[str, .
         lambda f: ((f / "ratings.csv").unlink(), _train(f))[1],
         ("holds no ratings", "--ratings"),
     ),
-    "data and ratings": (
-        lambda f: _train(f, "--ratings", f / "ratings.csv"),
-        ("either --data or --ratings",),
-    ),
     "movies alone": (
         lambda f: ("train", "--movies", f / "movies.csv", "--output", f / "m"),
         ("need --ratings or --data",),

@@ -172,5 +172,8 @@ def test_what_is_no_table_of_links(write: Write, table: str, words: str) -> None
 def test_keys_of_all_kinds(write: Write) -> None:
     links = Links.read(write("links.csv", LINKS), ReadOptions())
 
-    assert links.of([1, 2, 3]) == {"1", "2", "3", "10", "9", "8", "1001", "1002", "1003"}
+    rated = pd.Series([1, 2, 3])
+    assert links.of(rated, "imdb") == {"1001", "1002", "1003"}
+    every = {"1", "2", "3", "10", "9", "8", "1001", "1002", "1003"}
+    assert links.of(rated, "isan") == every
     assert id_keys(pd.Series([1.0, np.nan, 3])).tolist() == ["1", None, "3"]
