@@ -29,7 +29,10 @@ def recommend(
     likes: options.Likes = None,
     history: Annotated[
         Path | None,
-        typer.Option(help="Table of ratings of new users; the model needs no training for them."),
+        typer.Option(
+            help="Table of ratings of new users, or an export of Letterboxd (.zip, folder, .csv) or"
+            " of IMDb's ratings; the model needs no training for them."
+        ),
     ] = None,
     with_movies: options.WithMovies = None,
     k: Annotated[int, typer.Option(help="Number of movies for each user.")] = 20,
@@ -55,9 +58,9 @@ def recommend(
 ) -> None:
     """Recommend movies to users in the data, or to new users.
 
-    A new user is described by movies that they like (--likes), or by a table of ratings
-    (--history). Scores rank the movies of one user; they are neither ratings nor comparable between
-    users.
+    A new user is described by movies that they like (--likes), by a table of ratings or by what
+    they have exported from Letterboxd or IMDb (--history). Scores rank the movies of one user; they
+    are neither ratings nor comparable between users.
 
     Examples:
 
@@ -70,6 +73,8 @@ def recommend(
         graphrec recommend --users all --k 20 --output recs.parquet
 
         graphrec recommend --history new_users.csv --with-movies new_movies.csv
+
+        graphrec recommend --history letterboxd.zip
     """
     if sum(bool(given) for given in (user, users, likes, history)) != 1:
         raise ConfigError(

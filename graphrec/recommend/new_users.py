@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from graphrec.data.files import Note
+from graphrec.data.files import JSON_SUFFIXES, PARQUET_SUFFIXES, TEXT_SUFFIXES, Note
 from graphrec.data.names import ReadOptions
 from graphrec.data.ratings import RatingKind, find_scale
 from graphrec.data.tables import MOVIE, RATING, USER, as_known_ids, ratings_of
@@ -21,6 +21,8 @@ from graphrec.recommend.lookup import find_several
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
+
+_SUFFIXES = {*TEXT_SUFFIXES, *JSON_SUFFIXES, *PARQUET_SUFFIXES, ".gz", ".zip"}
 
 
 def new_users(
@@ -51,7 +53,7 @@ def new_users(
         ConfigError: if ratings come with a table, or aren't one for each movie.
         DataError: if a rating or the table can't be used, or no movie is known.
     """
-    if not (isinstance(history, Path) or hasattr(history, "columns")):  # a frame of any library
+    if not is_table(history):
         named, given = several(history), None if ratings is None else several(ratings)
         if given is not None and len(given) != len(named):
             raise ConfigError(
@@ -65,6 +67,16 @@ def new_users(
     if ratings is not None:
         raise ConfigError("ratings of a table of histories must be a column of that table.")
     return read_histories(history, movies, train_ratings, columns, strict=strict, note=note)
+
+
+def is_table(history: Any) -> bool:
+    """Whether a history is a frame of any library, or the path of a file; else it is titles or ids.
+
+    A text is a path if it ends as tables do and there is such a file.
+    """
+    if isinstance(history, str):
+        return Path(history).suffix.lower() in _SUFFIXES and Path(history).exists()
+    return isinstance(history, Path) or hasattr(history, "columns")
 
 
 def read_histories(

@@ -14,18 +14,20 @@ from graphrec.config import Similarity, choice
 from graphrec.data.files import Note, warn
 from graphrec.data.ids import IdMap
 from graphrec.data.interactions import Interactions
+from graphrec.data.layouts.diaries import read_diary
 from graphrec.data.split import Split
 from graphrec.data.tables import MOVIE, TITLE, USER
 from graphrec.errors import ConfigError
 from graphrec.formatting import to_jsonable
 from graphrec.recommend.artefact import Artefact
 from graphrec.recommend.card import model_card
+from graphrec.recommend.diaries import diary_audience
 from graphrec.recommend.diversity import check_diversity, diversity_vectors
 from graphrec.recommend.explaining.explanation import Explanation, SimilarityExplanation
 from graphrec.recommend.lists import Audience, check_k, lists_of, movie_table, several
 from graphrec.recommend.lookup import ById, Match, TitleLookup, find_movie, find_several
 from graphrec.recommend.new_movies import read_new_movies
-from graphrec.recommend.new_users import new_users
+from graphrec.recommend.new_users import is_table, new_users
 from graphrec.recommend.reasons import reasons
 from graphrec.recommend.similar_users import user_directions, users_in_common
 from graphrec.recommend.similarity import Closest, closest
@@ -396,7 +398,8 @@ class Recommender:
         Args:
             users: one id or several; all users where both `users` and `history` are None.
             history: instead of `users`, title or id, or several, that a new user has rated; or
-                a ratings table of many new users, as data frame or path.
+                a ratings table of many new users, as data frame or path; or what one person has
+                exported from Letterboxd (archive, folder or table) or IMDb.
             ratings: the new user's, one for each of `history`: an interaction is weighted by its
                 rating, divided by the highest in training. Without ratings its weight is 1.
             k: how many for each; fewer where fewer are left.
@@ -531,6 +534,10 @@ class Recommender:
             return Audience(self.user_ids.to_external(rows), self.history[rows], rows)
         if users is not None:
             raise ConfigError("give either users or a history, not both.")
+        if is_table(history) and (diary := read_diary(history, note)) is not None:
+            if ratings is not None:
+                raise ConfigError("an export has its ratings itself; leave out the others.")
+            return diary_audience(diary, self.lookup, strict=strict, note=note)
         train_ratings = self._interactions[0].rating
         return new_users(
             history,

@@ -20,7 +20,7 @@ from graphrec.errors import DataError
 
 ACTORS = 5  # of the cast, those billed first
 _FILE = re.compile(r"(title\.(?:basics|ratings|principals))\.tsv(?:\.gz)?", re.IGNORECASE)
-_BLOCK = 1 << 24  # bytes
+_BLOCK = 1 << 22  # bytes
 _BASICS, _RATINGS, _PRINCIPALS = "title.basics", "title.ratings", "title.principals"
 _COLUMNS = {
     _BASICS: {
