@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import Field, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
@@ -86,7 +86,44 @@ Diversity = Annotated[
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace the output if it exists already.")]
+COLUMN_PARTS = {
+    "user_id": "user_column",
+    "movie_id": "movie_column",
+    "rating": "rating_column",
+    "timestamp": "timestamp_column",
+    "title": "title_column",
+}
 DEFAULT_MODEL = Path("graphrec-model")
+
+
+def _column_of(what: str) -> Any:
+    return typer.Option(help=f"Name of the column of {what}.", rich_help_panel=_TABLES)
+
+
+UserColumn = Annotated[str | None, _column_of("user ids")]
+MovieColumn = Annotated[str | None, _column_of("movie ids")]
+RatingColumn = Annotated[str | None, _column_of("ratings")]
+TimestampColumn = Annotated[str | None, _column_of("times")]
+TitleColumn = Annotated[str | None, _column_of("titles")]
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Names of columns of tables that a trained model is asked with, where training had others."""
+
+    user_column: UserColumn = None
+    movie_column: MovieColumn = None
+    rating_column: RatingColumn = None
+    title_column: TitleColumn = None
+
+    def of(self, *parts: str) -> dict[str, str]:
+        """Those of some parts that were given, by the parts' names in Python."""
+        return _named(self, parts)
+
+
+def _named(columns: Any, parts: Iterable[str] = tuple(COLUMN_PARTS)) -> dict[str, str]:
+    given = {part: getattr(columns, COLUMN_PARTS[part]) for part in parts}
+    return {part: name for part, name in given.items() if name is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,21 +183,11 @@ class Tables:
         str | None,
         typer.Option(help="Encoding of text files, if not UTF-8.", rich_help_panel=_TABLES),
     ] = None
-    user_column: Annotated[
-        str | None, typer.Option(help="Name of the column of user ids.", rich_help_panel=_TABLES)
-    ] = None
-    movie_column: Annotated[
-        str | None, typer.Option(help="Name of the column of movie ids.", rich_help_panel=_TABLES)
-    ] = None
-    rating_column: Annotated[
-        str | None, typer.Option(help="Name of the column of ratings.", rich_help_panel=_TABLES)
-    ] = None
-    timestamp_column: Annotated[
-        str | None, typer.Option(help="Name of the column of times.", rich_help_panel=_TABLES)
-    ] = None
-    title_column: Annotated[
-        str | None, typer.Option(help="Name of the column of titles.", rich_help_panel=_TABLES)
-    ] = None
+    user_column: UserColumn = None
+    movie_column: MovieColumn = None
+    rating_column: RatingColumn = None
+    timestamp_column: TimestampColumn = None
+    title_column: TitleColumn = None
 
     @property
     def is_given(self) -> bool:
@@ -189,13 +216,6 @@ class Tables:
             if self.movies or self.details:
                 raise DataError("--movies and --details need --ratings or --data, too.")
             data = SAMPLE
-        columns = {
-            "user_id": self.user_column,
-            "movie_id": self.movie_column,
-            "rating": self.rating_column,
-            "timestamp": self.timestamp_column,
-            "title": self.title_column,
-        }
         dataset = load_dataset(
             data,
             ratings=self.ratings,
@@ -203,7 +223,7 @@ class Tables:
             details=self.details,
             links=self.links,
             allow_unmatched=self.allow_unmatched,
-            columns={key: name for key, name in columns.items() if name is not None},
+            columns=_named(self),
             min_rating=_number_or_text(self.min_rating),
             encoding=self.encoding,
         )

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
 
 @handle_errors
+@options.takes(columns=options.Columns)
 def recommend(
     *,
+    columns: options.Columns,
     user: Annotated[list[str] | None, typer.Option(help="Id of a user; may be repeated.")] = None,
     users: Annotated[str | None, typer.Option(help="'all' recommends to every user.")] = None,
     likes: options.Likes = None,
@@ -90,15 +92,16 @@ def recommend(
         raise ConfigError("--users all needs --output FILE (.csv or .parquet), or --json.")
     if strict and not (likes or history):
         raise ConfigError("--strict needs --likes TITLE or --history FILE.")
-    recommender = recommender_of(model, with_movies)
+    recommender = recommender_of(model, with_movies, columns)
     table = recommender.recommend(
         [recommender.user_ids.parse(one) for one in dict.fromkeys(user)] if user else None,
         history=movies_liked(recommender, likes, strict=strict) if likes else history,
         k=k,
         filter_viewed=not include_seen,
-        among=None if among is None else _movie_ids(among, recommender),
+        among=None if among is None else _movie_ids(among, recommender, columns),
         where=where,
         diversity=diversity,
+        columns=columns.of("user_id", "movie_id", "rating"),
         strict=strict,
         note=note,
     )
@@ -123,12 +126,13 @@ def _write_or_show(
         show_movies(table, has_titles=has_titles)
 
 
-def _movie_ids(path: Path, recommender: Recommender) -> list[Any]:
+def _movie_ids(path: Path, recommender: Recommender, columns: options.Columns) -> list[Any]:
     """Movie ids of a table with a movie id column, or of a list with one id a line."""
     from graphrec.data.idlist import read_movie_ids
     from graphrec.data.tables import MOVIE, as_known_ids
 
-    ids = read_movie_ids(path, columns=recommender.artefact.columns(), note=note)
+    named, remembered = columns.of("movie_id"), recommender.artefact.columns()
+    ids = read_movie_ids(path, columns=named, remembered=remembered, note=note)
     ids = as_known_ids(ids, recommender.movies[MOVIE])
     is_there = ids.isin(recommender.movies[MOVIE])
     if not is_there.any():

@@ -28,7 +28,7 @@ from graphrec.data.names import (
     listed,
 )
 from graphrec.data.ratings import AUTO, find_scale
-from graphrec.errors import Argument, ConfigError, DataError, Message, argument
+from graphrec.errors import ConfigError, DataError, Message, argument
 
 __all__ = [
     "MOVIE",
@@ -243,12 +243,10 @@ def _note_possible_ratings(rest: pd.DataFrame, name: str, options: ReadOptions) 
         if _RATING_NAME.search(column) or _is_scale(rest[column].dropna())
     ]
     if possible:
-        do: tuple[str | Argument, ...] = ("name it with ", COLUMN[RATING])
-        if not options.has_column_options:
-            do = (f"rename it to {options.columns.get(RATING, RATING)}",)
         what = f"{name}: columns not recognised as ratings, left out: {listed(possible)}"
+        do = "; if one of them holds ratings, name it with "
         otherwise = "; else every row is an interaction" if options.allow_negative else ""
-        options.note(Message(f"{what}; if one of them holds ratings, ", *do, f"{otherwise}."))
+        options.note(Message(what, do, COLUMN[RATING], f"{otherwise}."))
 
 
 def _is_scale(values: pd.Series[Any]) -> bool:

@@ -33,6 +33,7 @@ def new_users(
     *,
     find: Callable[[Any], int],
     columns: Mapping[str, str],
+    remembered: Mapping[str, str] | None = None,
     strict: bool,
     note: Note,
 ) -> Audience:
@@ -45,7 +46,8 @@ def new_users(
         movies: those of the model.
         train_ratings: of the training, see `rating_weights`.
         find: the internal row of a title or id.
-        columns: names of columns that training was given.
+        columns: names of the table's columns that aren't usual.
+        remembered: the same, as training was given them; the table needn't have them.
         strict: whether a movie that isn't known is an error; else it is left out.
         note: called with what could not be used.
 
@@ -66,7 +68,8 @@ def new_users(
         return one_history(found, kept, train_ratings, len(movies))
     if ratings is not None:
         raise ConfigError("ratings of a table of histories must be a column of that table.")
-    return read_histories(history, movies, train_ratings, columns, strict=strict, note=note)
+    options = ReadOptions(columns, note=note, remembered=remembered or {}, allow_negative=False)
+    return read_histories(history, movies, train_ratings, options, strict=strict)
 
 
 def is_table(history: Any) -> bool:
@@ -83,10 +86,9 @@ def read_histories(
     source: Any,
     movies: pd.DataFrame,
     train_ratings: np.ndarray | None,
-    columns: Mapping[str, str],
+    options: ReadOptions,
     *,
     strict: bool,
-    note: Note,
 ) -> Audience:
     """What new users have rated.
 
@@ -97,17 +99,15 @@ def read_histories(
         source: path or data frame, as for `graphrec.read_ratings`.
         movies: those of the model.
         train_ratings: of the training, see `rating_weights`.
-        columns: names of columns that training was given; `source` needn't have them.
+        options: of the table; its note is called with the number of movies that the model doesn't
+            have.
         strict: whether a movie that the model doesn't have is an error; else it is left out.
-        note: called with the number of movies that the model doesn't have.
 
     Raises:
         DataError: if no movie is known, or one isn't and `strict`, or a rating is negative.
     """
     name = Path(source).name if isinstance(source, (str, Path)) else "the histories"
-    options = ReadOptions(
-        columns, note=note, shared=True, has_column_options=False, allow_negative=False
-    )
+    note = options.note
     table = ratings_of(source, options)
     table[MOVIE] = as_known_ids(table[MOVIE], movies[MOVIE])
     known = table[MOVIE].isin(movies[MOVIE])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,7 +91,9 @@ class Recommender:
         movie = self.movies[TITLE if self.has_titles else MOVIE].tolist()[0]
         return model_card(str(self.artefact.folder), self.artefact.manifest, movie, self.num_new)
 
-    def add_movies(self, movies: Any, *, note: Note = warn) -> Recommender:
+    def add_movies(
+        self, movies: Any, *, columns: Mapping[str, str] | None = None, note: Note = warn
+    ) -> Recommender:
         """The same model with more movies, which are known by their metadata alone.
 
         Their features are made with the statistics that training saved; nothing is trained. They
@@ -99,6 +101,8 @@ class Recommender:
 
         Args:
             movies: a movies table, as path or data frame, or a JSON file of one movie or several.
+            columns: names of columns that aren't usual, as for `graphrec.read_movies`; those that
+                training was given are known.
             note: called with columns and labels that training has not seen, and missing ones.
 
         Raises:
@@ -111,7 +115,8 @@ class Recommender:
             self.movies,
             encoder,
             has_titles=self.has_titles,
-            columns=self.artefact.columns(),
+            columns=columns or {},
+            remembered=self.artefact.columns(),
             note=note,
         )
         before = Recommender.__new__(Recommender)  # as it is now: an estimator may be fitted again
@@ -387,6 +392,7 @@ class Recommender:
         among: Iterable[Any] | None = None,
         where: str | None = None,
         diversity: float = 0.0,
+        columns: Mapping[str, str] | None = None,
         strict: bool = False,
         note: Note = warn,
     ) -> pd.DataFrame:
@@ -409,6 +415,8 @@ class Recommender:
                 ``"year>=1990 and genres has Comedy"``, see `graphrec.recommend.where`.
             diversity: how much the movies of a list should differ from each other, 0 to 1, see
                 `graphrec.recommend.diversity`. With more than 0 the order is no longer the score's.
+            columns: names of columns of a table of histories that aren't usual, as for
+                `graphrec.read_ratings`; those that training was given are known.
             strict: whether a movie of the history that can't be found is an error; by default it is
                 left out if there are others.
             note: called with what could not be used of a history, and titles that were guessed.
@@ -426,7 +434,7 @@ class Recommender:
         check_k(k)
         check_diversity(diversity)
         allowed = self._allowed(among, where)
-        audience = self._audience(users, history, ratings, note, strict)
+        audience = self._audience(users, history, ratings, note, strict=strict, columns=columns)
         hidden = audience.history if filter_viewed else None
         num_users = audience.history.shape[0]
         movies, scores, ranks = lists_of(
@@ -484,7 +492,7 @@ class Recommender:
         if (user is None) == (history is None):
             raise ConfigError("name either a user or a history, to explain the score for.")
         users = None if user is None else [user]
-        who = self._audience(users, history, ratings, warn, strict)
+        who = self._audience(users, history, ratings, warn, strict=strict)
         return self._explainer.score(who, self.row_of(movie))
 
     def explain_similarity(self, first: Any, second: Any) -> SimilarityExplanation:
@@ -523,7 +531,14 @@ class Recommender:
         return ModelScorer(self.model, audience.history, audience.users, new=is_new)
 
     def _audience(
-        self, users: Any, history: Any, ratings: Any, note: Note, strict: bool = False
+        self,
+        users: Any,
+        history: Any,
+        ratings: Any,
+        note: Note,
+        *,
+        strict: bool = False,
+        columns: Mapping[str, str] | None = None,
     ) -> Audience:
         """The users who are meant."""
         if history is None:
@@ -545,7 +560,8 @@ class Recommender:
             self.movies,
             train_ratings,
             find=partial(self.row_of, note=note),
-            columns=self.artefact.columns(),
+            columns=columns or {},
+            remembered=self.artefact.columns(),
             strict=strict,
             note=note,
         )

@@ -40,6 +40,24 @@ def test_counts_weigh_the_same_however_large() -> None:
     assert rating_weights([4, 2], None).tolist() == [1, 0.5]
 
 
+def test_names_of_columns_are_given_or_remembered(recommender: Recommender) -> None:
+    usual = pd.DataFrame({"user_id": ["a", "a"], "movie_id": [1, 3], "rating": [5, 1]})
+    named = usual.set_axis(["who", "film_code", "liked"], axis=1)
+    columns = {"user_id": "who", "movie_id": "film_code", "rating": "liked"}
+    lists = recommender.recommend(history=usual, k=5)
+    pd.testing.assert_frame_equal(recommender.recommend(history=named, columns=columns, k=5), lists)
+    with pytest.warns(
+        DataWarning, match=r"there is no column 'liked' \(columns=.*, so 'rating' was"
+    ):
+        again = recommender.recommend(history=usual, columns={"rating": "liked"}, k=5)
+    pd.testing.assert_frame_equal(again, lists)
+    with pytest.raises(DataError, match=r"there is no column 'code' \(columns=.* Correct the name"):
+        recommender.recommend(history=named, columns={"movie_id": "code", "user_id": "who"})
+    new = pd.DataFrame({"code": [900], "called": ["New"], "genres": ["Drama|War"]})
+    more = recommender.add_movies(new, columns={"movie_id": "code", "title": "called"})
+    assert more.find("New")["movie_id"] == 900
+
+
 def test_bad_histories(recommender: Recommender) -> None:
     with pytest.raises(ConfigError, match="2 ratings for 1 movie of the"):
         recommender.recommend(history=[1], ratings=[4, 5])

@@ -56,7 +56,7 @@ def read_diary(source: Any, note: Note) -> Diary | None:
         DataError: if an archive is damaged or holds no such table.
     """
     if not isinstance(source, (str, os.PathLike)):
-        frame = read_frame(source, called="the history", note=note)[0]
+        frame = read_frame(source, called="the history", note=lambda _: None)[0]
         return _diary([frame], "the history")
     path = Path(source)
     if path.suffix.lower() == ".zip":
