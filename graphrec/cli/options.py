@@ -139,22 +139,43 @@ class Tables:
         ),
     ] = None
     ratings: Annotated[
-        Path | None,
-        typer.Option(help="Table of ratings or other interactions.", rich_help_panel=_TABLES),
+        str | None,
+        typer.Option(
+            help="Table of ratings or other interactions: a file, a pattern or folder of Parquet"
+            " files, - for standard input, a URL, or a database's URL?query=...",
+            rich_help_panel=_TABLES,
+        ),
     ] = None
     movies: Annotated[
-        Path | None,
+        str | None,
         typer.Option(help="Table of movies and their metadata.", rich_help_panel=_TABLES),
     ] = None
+    sql: Annotated[
+        str | None,
+        typer.Option(
+            envvar="GRAPHREC_SQL",
+            show_envvar=True,
+            help="URL of a database for the two queries, such as sqlite:///movies.db.",
+            rich_help_panel=_TABLES,
+        ),
+    ] = None
+    ratings_query: Annotated[
+        str | None,
+        typer.Option(help="Query that returns the ratings.", rich_help_panel=_TABLES),
+    ] = None
+    movies_query: Annotated[
+        str | None,
+        typer.Option(help="Query that returns the movies.", rich_help_panel=_TABLES),
+    ] = None
     details: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(
             help="Table of more metadata, joined by movie id; may be repeated.",
             rich_help_panel=_TABLES,
         ),
     ] = None
     links: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             help="Table that maps ids of one kind to those of another, such as MovieLens'"
             " links.csv.",
@@ -192,11 +213,18 @@ class Tables:
     @property
     def is_given(self) -> bool:
         """Whether any table is named."""
-        return self.data is not None or self.ratings is not None
+        return any(one is not None for one in (self.data, self.ratings, self.ratings_query))
 
     def as_arguments(self) -> str:
         """What to type for the same tables."""
+        from graphrec.data.places import without_secrets
+
         given = {one.name: getattr(self, one.name) for one in fields(self)}
+        if self.sql is not None:
+            given["sql"] = without_secrets(self.sql)
+        for name in ("ratings", "movies", "links"):
+            if given[name] is not None:
+                given[name] = without_secrets(given[name])
         if not self.is_given:
             given["data"] = "sample"
         typed = (
@@ -212,8 +240,9 @@ class Tables:
         from graphrec.data.sources import SAMPLE, load_dataset
 
         data = self.data
-        if data is None and self.ratings is None:
-            if self.movies or self.details:
+        sql = self.sql if self.ratings_query or self.movies_query else None  # may be the variable
+        if not self.is_given:
+            if self.movies or self.details or self.movies_query:
                 raise DataError("--movies and --details need --ratings or --data, too.")
             data = SAMPLE
         dataset = load_dataset(
@@ -222,6 +251,9 @@ class Tables:
             movies=self.movies,
             details=self.details,
             links=self.links,
+            sql=sql,
+            ratings_query=self.ratings_query,
+            movies_query=self.movies_query,
             allow_unmatched=self.allow_unmatched,
             columns=_named(self),
             min_rating=_number_or_text(self.min_rating),

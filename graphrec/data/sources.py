@@ -11,12 +11,14 @@ from typing import Any
 
 import pandas as pd
 
+from graphrec.data.databases import Query, is_database
 from graphrec.data.dataset import Dataset, make_dataset
 from graphrec.data.download import CHECKSUMS, fetch
 from graphrec.data.layouts.known import LAYOUTS
 from graphrec.data.layouts.layout import Ratings, Reader, table_file
 from graphrec.data.links import FEW, MOST, Links, check_met, id_keys
 from graphrec.data.names import COLUMN, MOVIE, ReadOptions
+from graphrec.data.places import is_url, without_secrets
 from graphrec.data.tables import join_details, like_ids, movies_of, ratings_of
 from graphrec.errors import DataError, Grave, argument
 
@@ -33,6 +35,9 @@ def load_dataset(
     movies: Any = None,
     details: Any = (),
     links: Any = None,
+    sql: str | None = None,
+    ratings_query: str | None = None,
+    movies_query: str | None = None,
     columns: Mapping[str, str] | None = None,
     min_rating: float | str | None = None,
     encoding: str | None = None,
@@ -43,11 +48,15 @@ def load_dataset(
     Args:
         data: a name of `NAMES` or a folder; or None with `ratings`. Names of the other tables are
             also looked for in it.
-        ratings: a ratings table (path or frame), instead of that of `data`.
+        ratings: a ratings table, instead of that of `data`: a path, a pattern or folder of Parquet
+            files, ``-`` for standard input, the address of a file or of a database with its query,
+            or a data frame of any library. Other tables may be given in the same ways.
         movies: a movies table, or a folder in a known layout, instead of that of `data`.
         details: another metadata table, or several, joined by movie id.
         links: a table that maps ids of one kind to those of another, such as MovieLens' links.csv,
             where metadata tables have other ids than the ratings; by default that of `data`.
+        sql: address of a database, such as ``postgresql://user:password@host/database``.
+        ratings_query, movies_query: queries of it, instead of `ratings` and `movies`.
         columns: names of columns that aren't usual, see `read_ratings`.
         min_rating: drop interactions rated lower; ``"auto"``, a number or None, see `read_ratings`.
         encoding: of the text files.
@@ -59,6 +68,9 @@ def load_dataset(
     """
     notes: list[str] = []
     options = ReadOptions(columns or {}, encoding, notes.append, shared=True)
+    ratings, movies = _queried(
+        sql, {"ratings": ratings, "movies": movies}, ratings_query, movies_query
+    )
     folder = None if data is None or not str(data) else _folder(str(data))
     if folder is None and ratings is None:
         raise DataError(
@@ -162,7 +174,8 @@ class _Join:
         for number, source in enumerate(_several(details), start=1):
             if table is None:
                 table = pd.DataFrame({MOVIE: self.rated.reset_index(drop=True)})
-            name = str(source) if isinstance(source, (str, os.PathLike)) else f"details {number}"
+            is_path = isinstance(source, (str, os.PathLike))
+            name = without_secrets(str(source)) if is_path else f"details {number}"
             more = self._by_ratings_ids(self._read(source), name)
             if like_ids(more[MOVIE], table[MOVIE]).isin(table[MOVIE]).mean() < FEW:
                 rated, ids = like_ids(self.rated, more[MOVIE]), like_ids(more[MOVIE], self.rated)
@@ -232,9 +245,26 @@ def _read_all(
 
 def _inside(folder: Path | None, source: Any) -> Any:
     """A table's path; inside the folder if it is there and not where the user is."""
-    if folder is None or not isinstance(source, (str, os.PathLike)) or Path(source).exists():
+    is_path = isinstance(source, (str, os.PathLike)) and not (
+        isinstance(source, str) and (is_url(source) or is_database(source))
+    )
+    if folder is None or not is_path or Path(source).exists():
         return source
     return inner if (inner := folder / source).exists() else source
+
+
+def _queried(sql: str | None, tables: dict[str, Any], *queries: str | None) -> list[Any]:
+    """Tables, with queries of a database for those that have one."""
+    found = []
+    for (name, table), query in zip(tables.items(), queries, strict=True):
+        if query is not None and sql is None:
+            raise DataError(argument(f"{name}_query"), " needs ", argument("sql"), ", too.")
+        if query is not None and table is not None:
+            raise DataError("give either ", argument(name), " or ", argument(f"{name}_query"), ".")
+        found.append(table if query is None or sql is None else Query(sql, query))
+    if sql is not None and not any(queries):
+        raise DataError(argument("sql"), " needs ", argument("ratings_query"), ", too.")
+    return found
 
 
 def _several(tables: Any) -> list[Any]:
