@@ -28,6 +28,13 @@ def recommender_of(
     return recommender.add_movies(with_movies, columns=named, note=note)
 
 
+def target_of(output: str) -> str:
+    """What to call an output: a database without its secrets."""
+    from graphrec.data.databases import Target, is_database
+
+    return str(Target.of(output)) if is_database(output) else output
+
+
 def movies_named(
     recommender: Recommender, titles: Sequence[str], ids: Sequence[str] = ()
 ) -> list[ById]:

@@ -9,7 +9,7 @@ import typer
 
 from graphrec.cli import options
 from graphrec.cli.lists import show_movies
-from graphrec.cli.naming import movies_liked, recommender_of
+from graphrec.cli.naming import movies_liked, recommender_of, target_of
 from graphrec.console import handle_errors, note, say, show_json
 from graphrec.errors import ConfigError, DataError
 from graphrec.formatting import counted
@@ -49,9 +49,12 @@ def recommend(
     ] = False,
     strict: options.Strict = False,
     output: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            "--output", "-o", help="File to write, .csv or .parquet: ids, ranks and scores."
+            "--output",
+            "-o",
+            help="File to write, .csv or .parquet, or a database's URL?table=NAME: ids, ranks and"
+            " scores.",
         ),
     ] = None,
     force: options.Force = False,
@@ -85,9 +88,7 @@ def recommend(
     if users not in (None, "all"):
         raise ConfigError(f"--users takes 'all', not {users!r}; use --user ID once for each user.")
     if output is not None:
-        if output.suffix not in (".csv", ".parquet"):
-            raise ConfigError(f"--output {output}: the name must end in .csv or .parquet.")
-        check_output(output, force=force)
+        _check_output(output, force=force)
     if users and output is None and not as_json:
         raise ConfigError("--users all needs --output FILE (.csv or .parquet), or --json.")
     if strict and not (likes or history):
@@ -105,19 +106,32 @@ def recommend(
         strict=strict,
         note=note,
     )
-    _write_or_show(table, output, as_json, has_titles=recommender.has_titles)
-
-
-def _write_or_show(
-    table: pd.DataFrame, output: Path | None, as_json: bool, *, has_titles: bool
-) -> None:
-    """Write recommendations to a file, or print them as JSON or as a table."""
     if output is not None:
-        _write_table(table.drop(columns="title"), output)
+        _write_table(table.drop(columns="title"), output, force=force)
+    _show(table, output, as_json, has_titles=recommender.has_titles)
+
+
+def _check_output(output: str, *, force: bool) -> None:
+    from graphrec.data.databases import Target, is_database
+
+    if is_database(output):
+        Target.of(output).check(force=force)
+        return
+    if not output.endswith((".csv", ".parquet")):
+        raise ConfigError(
+            f"--output {output}: the name must end in .csv or .parquet, or be a database's URL."
+        )
+    check_output(output, force=force)
+
+
+def _show(table: pd.DataFrame, output: str | None, as_json: bool, *, has_titles: bool) -> None:
+    """Print recommendations as JSON or as a table, or what was written."""
+    if output is not None:
+        name = target_of(output)
         if as_json:
-            show_json({"output": str(output), "recommendations": len(table)})
+            show_json({"output": name, "recommendations": len(table)})
         else:
-            say(f"{counted(len(table), 'recommendation')} written to {output}.")
+            say(f"{counted(len(table), 'recommendation')} written to {name}.")
     elif as_json:
         show_json(table.to_dict("records"))
     elif table.empty:
@@ -142,9 +156,14 @@ def _movie_ids(path: Path, recommender: Recommender, columns: options.Columns) -
     return ids[is_there].tolist()
 
 
-def _write_table(table: pd.DataFrame, path: Path) -> None:
-    with atomic_write(path) as unfinished:
-        if path.suffix == ".csv":
+def _write_table(table: pd.DataFrame, output: str, *, force: bool) -> None:
+    from graphrec.data.databases import Target, is_database
+
+    if is_database(output):
+        Target.of(output).write(table, force=force)
+        return
+    with atomic_write(output) as unfinished:
+        if output.endswith(".csv"):
             table.to_csv(unfinished, index=False)
         else:
             table.to_parquet(unfinished, index=False)

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 import numpy as np
 import pandas as pd
 
+from graphrec.data.places import without_secrets
 from graphrec.errors import ConfigError, DataError, OutputError, argument
 
 if TYPE_CHECKING:
@@ -42,10 +43,10 @@ class Query:
     @property
     def name(self) -> str:
         """What to call it in messages: the database and no secret."""
-        return f"the query of {shown(self.url)}"
+        return f"the query of {without_secrets(self.url)}"
 
     def __repr__(self) -> str:
-        return f"Query({shown(self.url)!r}, {self.text!r})"
+        return f"Query({without_secrets(self.url)!r}, {self.text!r})"
 
 
 def is_database(source: str) -> bool:
@@ -67,24 +68,14 @@ def query_of(address: str) -> Query:
     url, text = _parted(address, "query")
     if text is None:
         raise DataError(
-            f"{shown(address)}: say what to read, with ?query=select ... behind it, or with ",
+            f"{without_secrets(address)}: say what to read, with ?query=select ... behind it, or"
+            " with ",
             argument("sql"),
             " and ",
             argument("ratings_query"),
             ".",
         )
     return Query(url, text)
-
-
-def shown(url: str) -> str:
-    """A database's address without user, password and parameters.
-
-    >>> shown("postgresql://ann:secret@host:5432/movies?sslmode=require")
-    'postgresql://host:5432/movies'
-    """
-    bare = url.partition("?")[0]
-    scheme, _, rest = bare.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"
 
 
 def read_query(query: Query) -> pd.DataFrame:
@@ -130,12 +121,12 @@ class Target:
         url, table = _parted(address, "table")
         if table is None:
             raise ConfigError(
-                f"{shown(address)}: name a table, with ?table=NAME behind the address."
+                f"{without_secrets(address)}: name a table, with ?table=NAME behind the address."
             )
         return cls(url, table)
 
     def __str__(self) -> str:
-        return f"table {self.table} of {shown(self.url)}"
+        return f"table {self.table} of {without_secrets(self.url)}"
 
     def check(self, *, force: bool) -> None:
         """Fail before the work starts if the table can't be written.
@@ -226,7 +217,7 @@ def _engine(url: str, *, read_only: bool = False) -> Engine:
     except (ImportError, sa.exc.NoSuchModuleError):
         extra = _EXTRAS.get(kind)
         what = f"install 'graphrec[{extra}]'" if extra else "install SQLAlchemy's driver for it"
-        raise DataError(f"{shown(url)}: {kind} needs another package; {what}.") from None
+        raise DataError(f"{without_secrets(url)}: {kind} needs another package; {what}.") from None
 
 
 def _file_to_read(url: URL) -> tuple[URL, dict[str, Any]]:
@@ -274,37 +265,34 @@ def _transaction(connection: Connection) -> Iterator[None]:
 
 def _storable(connection: Connection, frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
     """A frame of cells that the database can hold, and each column's type."""
+    dialect = connection.dialect.name
+    has_vectors = dialect == "postgresql" and _has_pgvector(connection)
+    stored = {name: _stored(frame[name], dialect, has_vectors) for name in frame.columns}
+    columns = {name: cells for name, (_, cells) in stored.items()}
+    return pd.DataFrame(columns), {str(name): kind for name, (kind, _) in stored.items()}
+
+
+def _stored(column: pd.Series[Any], dialect: str, has_vectors: bool) -> tuple[Any, pd.Series[Any]]:
+    """A column's type in the database, and its cells."""
     import json
 
     import sqlalchemy as sa
 
-    dialect, types, columns = connection.dialect.name, dict[str, Any](), {}
-    for name in frame.columns:
-        column = frame[name]
-        kind = column.dtype.kind
-        first = next((cell for cell in column if cell is not None), None)
-        columns[name] = column
-        if kind in "iu":
-            types[name] = sa.BigInteger()
-        elif kind == "f":
-            types[name] = sa.Double()
-        elif kind == "b":
-            types[name] = sa.Boolean()
-        elif isinstance(first, (list, tuple, np.ndarray)):
-            cells = [None if cell is None else list(map(float, cell)) for cell in column]
-            if dialect == "postgresql" and _has_pgvector(connection):
-                types[name] = _vector_type(len(first))
-                columns[name] = pd.Series([str(cell) for cell in cells], index=frame.index)
-            elif dialect in ("postgresql", "duckdb"):
-                types[name] = sa.ARRAY(sa.Float())
-                columns[name] = pd.Series(cells, index=frame.index, dtype=object)
-            else:
-                types[name] = sa.Text()
-                columns[name] = pd.Series([json.dumps(cell) for cell in cells], index=frame.index)
-        else:
-            types[name] = sa.Text()
-            columns[name] = column.map(lambda cell: None if pd.isna(cell) else str(cell))
-    return pd.DataFrame(columns), types
+    plain = {"i": sa.BigInteger(), "u": sa.BigInteger(), "f": sa.Double(), "b": sa.Boolean()}
+    if (kind := column.dtype.kind) in plain:
+        return plain[kind], column
+    first = next((cell for cell in column if cell is not None), None)
+    if not isinstance(first, (list, tuple, np.ndarray)):
+        return sa.Text(), column.map(lambda cell: None if pd.isna(cell) else str(cell))
+    lists = [None if cell is None else np.asarray(cell).tolist() for cell in column]
+    inner: Any = {"f": sa.Float(), "i": sa.BigInteger(), "u": sa.BigInteger()}.get(
+        np.asarray(first).dtype.kind, sa.Text()
+    )
+    if dialect in ("postgresql", "duckdb") and not (has_vectors and isinstance(inner, sa.Float)):
+        return sa.ARRAY(inner), pd.Series(lists, index=column.index, dtype=object)
+    texts = [None if one is None else json.dumps(one) for one in lists]
+    own = _vector_type(len(first)) if has_vectors else sa.Text()
+    return own, pd.Series(texts, index=column.index, dtype=object)
 
 
 def _has_pgvector(connection: Connection) -> bool:
@@ -339,7 +327,7 @@ def _errors(url: str, kind: type[DataError] | type[OutputError]) -> Iterator[Non
     except (DataError, OutputError, ConfigError):
         raise
     except Exception as error:  # each driver has errors of its own
-        raise kind(f"{shown(url)}: {_reason(error, url)}.") from None
+        raise kind(f"{without_secrets(url)}: {_reason(error, url)}.") from None
 
 
 def _reason(error: Exception, url: str) -> str:

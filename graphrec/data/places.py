@@ -6,7 +6,7 @@ import re
 import sys
 import zlib
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from graphrec.errors import DataError
 
@@ -27,11 +27,14 @@ def without_secrets(url: str) -> str:
 
     >>> without_secrets("https://ann:secret@example.org/ratings.csv?token=abc")
     'https://example.org/ratings.csv'
+    >>> without_secrets("postgresql://ann:secret@host:5432/movies?sslmode=require")
+    'postgresql://host:5432/movies'
     """
     if not is_url(url):
         return url
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    scheme, _, rest = url.partition("://")
+    place, slash, path = re.split(r"[?#]", rest, maxsplit=1)[0].partition("/")
+    return f"{scheme}://{place.rpartition('@')[2]}{slash}{path}"
 
 
 def read_bytes(source: str) -> bytes:

@@ -13,8 +13,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.schema import CreateTable
 
-from graphrec.data.databases import Query, Target, query_of, read_query, shown
+from graphrec.data.databases import Query, Target, _stored, query_of, read_query
+from graphrec.data.places import without_secrets
 from graphrec.data.sources import load_dataset
 from graphrec.data.tables import read_ratings
 from graphrec.errors import ConfigError, DataError, OutputError
@@ -68,6 +70,16 @@ def database(tmp_path: Path, request: pytest.FixtureRequest) -> Database:
     return make
 
 
+def test_vectors_are_written_as_pgvector_s_where_it_is_installed() -> None:
+    kind, cells = _stored(FRAME["vector"], "postgresql", has_vectors=True)
+    table = sa.Table("t", sa.MetaData(), sa.Column("vector", kind))
+
+    dialect = sa.dialects.registry.load("postgresql.psycopg")()
+    assert "vector vector(2)" in str(CreateTable(table).compile(dialect=dialect))
+    assert "CAST(%(vector)s AS vector(2))" in str(table.insert().compile(dialect=dialect))
+    assert cells.tolist() == ["[1.0, 2.0]", "[0.5, 0.0]"]
+
+
 KINDS = ["sqlite", "duckdb", "postgresql"]
 
 
@@ -109,7 +121,7 @@ def test_queries_that_fail_or_would_write_change_nothing(
 
     assert "\n" not in str(caught.value)
     assert str(caught.value).endswith(".")
-    assert shown(url) in str(caught.value)
+    assert without_secrets(url) in str(caught.value)
     assert len(read_query(Query(url, "select * from ratings"))) == len(RATINGS)
 
 
