@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from graphrec.data.databases import Query, is_database, query_of, read_query
+from graphrec.data.frames import to_pandas
 from graphrec.data.places import STDIN, is_url, read_bytes, unpacked, without_secrets
 from graphrec.data.records import parse_records
 from graphrec.data.text import Columns, as_utf8, parse_text
@@ -76,7 +77,7 @@ def read_frame(
     if isinstance(source, Query):
         return _with_clean_columns(read_query(source), source.name, note), source.name
     if not isinstance(source, (str, os.PathLike)):
-        return _with_clean_columns(_from_native(source, called), called, note), called
+        return _with_clean_columns(to_pandas(source, called), called, note), called
     source = os.fspath(source)
     name = "standard input" if source == STDIN else without_secrets(source)
     parser = _Parser(as_written, list(positions), encoding, note)
@@ -188,26 +189,6 @@ def _suffix_of(raw: bytes) -> str:
 def row_name(frame_name: str, row: Any) -> str:
     """A row in a message: the first row of data, below any header, is row 1."""
     return f"{frame_name}, data row {int(row) + 1:,}"
-
-
-def _from_native(source: Any, called: str) -> pd.DataFrame:
-    import narwhals as nw
-
-    if isinstance(source, pd.DataFrame):
-        return source
-    try:
-        frame = nw.from_native(source)
-    except TypeError:
-        raise DataError(
-            f"{called} must be a path or a data frame, not {type(source).__name__}."
-        ) from None
-    try:
-        if isinstance(frame, nw.LazyFrame):
-            frame = frame.collect()
-        pandas_frame: pd.DataFrame = frame.to_pandas()
-        return pandas_frame
-    except Exception as error:  # each library that may compute here has errors of its own
-        raise DataError(f"{called} can't be computed: {error}.") from error
 
 
 def _read_parquet(source: Any, name: str) -> pd.DataFrame:

@@ -10,8 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from graphrec.data.databases import Query, is_database
 from graphrec.data.files import JSON_SUFFIXES, PARQUET_SUFFIXES, TEXT_SUFFIXES, Note
+from graphrec.data.frames import is_frame
 from graphrec.data.names import ReadOptions
+from graphrec.data.places import is_url, without_secrets
 from graphrec.data.ratings import RatingKind, find_scale
 from graphrec.data.tables import MOVIE, RATING, USER, as_known_ids, ratings_of
 from graphrec.errors import ConfigError, DataError
@@ -75,11 +78,12 @@ def new_users(
 def is_table(history: Any) -> bool:
     """Whether a history is a frame of any library, or the path of a file; else it is titles or ids.
 
-    A text is a path if it ends as tables do and there is such a file.
+    A text is a path if it ends as tables do and there is such a file, or it is an address.
     """
     if isinstance(history, str):
-        return Path(history).suffix.lower() in _SUFFIXES and Path(history).exists()
-    return isinstance(history, Path) or hasattr(history, "columns")
+        is_file = Path(history).suffix.lower() in _SUFFIXES and Path(history).exists()
+        return is_file or is_url(history) or is_database(history)
+    return isinstance(history, (Path, Query)) or is_frame(history)
 
 
 def read_histories(
@@ -106,7 +110,9 @@ def read_histories(
     Raises:
         DataError: if no movie is known, or one isn't and `strict`, or a rating is negative.
     """
-    name = Path(source).name if isinstance(source, (str, Path)) else "the histories"
+    name = "the histories"
+    if isinstance(source, (str, Path)):
+        name = without_secrets(str(source)) if is_url(str(source)) else Path(source).name
     note = options.note
     table = ratings_of(source, options)
     table[MOVIE] = as_known_ids(table[MOVIE], movies[MOVIE])

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
 
 from graphrec.config import Similarity, choice
 from graphrec.data.files import Note, warn
+from graphrec.data.frames import FrameKind, is_frame, kind_of, to_kind, to_pandas
 from graphrec.data.ids import IdMap
 from graphrec.data.interactions import Interactions
 from graphrec.data.layouts.diaries import read_diary
@@ -219,6 +220,7 @@ class Recommender:
         where: str | None = None,
         diversity: float = 0.0,
         strict: bool = False,
+        output: str = FrameKind.PANDAS,
         note: Note = warn,
     ) -> pd.DataFrame:
         """The movies closest to one movie, or to several: by the mean of the similarities to each.
@@ -243,6 +245,8 @@ class Recommender:
                 `graphrec.recommend.diversity`. With more than 0 the order is no longer the score's.
             strict: whether one of several movies that can't be found is an error; by default it is
                 left out.
+            output: the kind of frame to return, a `FrameKind` or its name; ``attrs`` are pandas'
+                alone.
             note: called with what was left out, and titles that were guessed.
 
         Returns:
@@ -292,8 +296,10 @@ class Recommender:
         taken = [self._identity(row) for row in rows]
         table.attrs.update({"movie": taken[0]} if len(named) == 1 else {"movies": taken})
         if by is Similarity.ALL:
-            return table[["by", "rank", *table.columns.drop(["by", "rank"])]]
-        return table.assign(why=self._reasons(found, rows))
+            columns = ["by", "rank", *table.columns.drop(["by", "rank"])]
+            return cast(pd.DataFrame, to_kind(table[columns], output))
+        table = table.assign(why=self._reasons(found, rows))
+        return cast(pd.DataFrame, to_kind(table, output))
 
     def similar_users(self, user: Any, k: int = 10) -> pd.DataFrame:
         """The users whose vectors are closest to one user's.
@@ -394,6 +400,7 @@ class Recommender:
         diversity: float = 0.0,
         columns: Mapping[str, str] | None = None,
         strict: bool = False,
+        output: str | None = None,
         note: Note = warn,
     ) -> pd.DataFrame:
         """The best movies for users of the tables, or for new users by their history.
@@ -419,6 +426,8 @@ class Recommender:
                 `graphrec.read_ratings`; those that training was given are known.
             strict: whether a movie of the history that can't be found is an error; by default it is
                 left out if there are others.
+            output: the kind of frame to return, a `FrameKind` or its name; by default that of
+                `history`, or else pandas. ``attrs`` are pandas' alone.
             note: called with what could not be used of a history, and titles that were guessed.
 
         Returns:
@@ -433,6 +442,9 @@ class Recommender:
         """
         check_k(k)
         check_diversity(diversity)
+        kind = kind_of(history)
+        if is_frame(history):
+            history = to_pandas(history, "the history")  # a stream can be read once only
         allowed = self._allowed(among, where)
         audience = self._audience(users, history, ratings, note, strict=strict, columns=columns)
         hidden = audience.history if filter_viewed else None
@@ -453,7 +465,7 @@ class Recommender:
             table.insert(0, USER, np.repeat(audience.ids, listed.sum(axis=1)))
         else:
             table.attrs["history"] = [self._identity(int(row)) for row in audience.history.indices]
-        return table
+        return cast(pd.DataFrame, to_kind(table, output or kind))
 
     def _allowed(
         self, among: Iterable[Any] | None = None, where: str | None = None
@@ -461,7 +473,7 @@ class Recommender:
         """The movies that may be listed, bool [M]; None for all."""
         allowed = None
         if among is not None:
-            rows = self.movie_ids.to_internal(list(among))
+            rows = self.movie_ids.to_internal(several(among))
             allowed = np.isin(np.arange(len(self.movies)), rows)
         if where is not None:
             encoder = self.artefact.encoder()

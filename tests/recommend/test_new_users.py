@@ -84,6 +84,7 @@ def test_a_history_may_be_a_frame_of_any_library_and_movies_rated_0_are_not_reco
 ) -> None:
     frame = pd.DataFrame({"user_id": ["a", "a", "b"], "movie_id": [1, 3, 2], "rating": [5, 0, 4]})
     table = recommender.recommend(history=pa.Table.from_pandas(frame), k=40)
+    table = table.to_pandas()
     pd.testing.assert_frame_equal(table, recommender.recommend(history=frame, k=40))
     without = recommender.recommend(history=frame[frame["rating"] > 0], k=40)
     own, other = (t[t["user_id"] == "a"].set_index("movie_id")["score"] for t in (table, without))

@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 
 from graphrec.data.files import Note, read_frame
+from graphrec.data.frames import is_frame
 from graphrec.errors import DataError
 
 _LETTERBOXD = {"Name", "Year", "Letterboxd URI"}
@@ -55,9 +56,11 @@ def read_diary(source: Any, note: Note) -> Diary | None:
     Raises:
         DataError: if an archive is damaged or holds no such table.
     """
-    if not isinstance(source, (str, os.PathLike)):
+    if is_frame(source):
         frame = read_frame(source, called="the history", note=lambda _: None)[0]
         return _diary([frame], "the history")
+    if not isinstance(source, (str, os.PathLike)):
+        return None
     path = Path(source)
     if path.suffix.lower() == ".zip":
         found = _diary(list(_in_archive(path)), str(path))
