@@ -138,5 +138,5 @@ class OutputError(GraphrecError):
     """A file or folder can't be written, or something is there that may not be replaced."""
 
 
-class DataWarning(UserWarning):
-    """A table was repaired harmlessly; the message counts what was done."""
+class GraphrecWarning(UserWarning):
+    """What there is to know of tables or titles: repairs, what was left out, what was guessed."""

@@ -19,6 +19,9 @@ from graphrec.data.dataset import Dataset
 from graphrec.data.frames import is_frame, kind_of, to_kind, to_pandas
 from graphrec.errors import ConfigError, DataError
 
+# what is said of tables is looked for in their notes
+pytestmark = pytest.mark.filterwarnings("ignore::graphrec.errors.GraphrecWarning")
+
 Tables = tuple[pd.DataFrame, pd.DataFrame]
 
 FRAMES: dict[str, Callable[[pd.DataFrame], Any]] = {

@@ -258,6 +258,7 @@ class Tables:
             columns=_named(self),
             min_rating=_number_or_text(self.min_rating),
             encoding=self.encoding,
+            note=lambda _: None,  # `introduce` prints them
         )
         return replace(dataset, notes=tuple(map(as_typed, dataset.notes)))
 

@@ -21,7 +21,7 @@ from graphrec.data.frames import to_pandas
 from graphrec.data.places import STDIN, is_url, read_bytes, unpacked, without_secrets
 from graphrec.data.records import parse_records
 from graphrec.data.text import Columns, as_utf8, parse_text
-from graphrec.errors import DataError, DataWarning, argument
+from graphrec.errors import DataError, GraphrecWarning, argument
 
 Note = Callable[[str], None]
 """Takes one sentence about a harmless repair."""
@@ -35,11 +35,11 @@ _NO_NAME = re.compile(r"(Unnamed: \d+)?")
 
 
 def warn(sentence: str) -> None:
-    """Warn with `DataWarning`, at the line of the caller's own code that led to the repair."""
+    """Warn with `GraphrecWarning`, at the line of the caller's own code that led to the repair."""
     level, frame = 2, sys._getframe(1)
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "graphrec":
         level, frame = level + 1, frame.f_back
-    warnings.warn(sentence, DataWarning, stacklevel=level)
+    warnings.warn(sentence, GraphrecWarning, stacklevel=level)
 
 
 def read_frame(

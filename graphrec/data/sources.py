@@ -14,6 +14,7 @@ import pandas as pd
 from graphrec.data.databases import Query, is_database
 from graphrec.data.dataset import Dataset, make_dataset
 from graphrec.data.download import CHECKSUMS, fetch
+from graphrec.data.files import Note, warn
 from graphrec.data.layouts.known import LAYOUTS
 from graphrec.data.layouts.layout import Ratings, Reader, table_file
 from graphrec.data.links import FEW, MOST, Links, check_met, id_keys
@@ -42,6 +43,7 @@ def load_dataset(
     min_rating: float | str | None = None,
     encoding: str | None = None,
     allow_unmatched: bool = False,
+    note: Note = warn,
 ) -> Dataset:
     """Read a named data set, a folder in any of the known layouts, or tables of one's own.
 
@@ -61,6 +63,8 @@ def load_dataset(
         min_rating: drop interactions rated lower; ``"auto"``, a number or None, see `read_ratings`.
         encoding: of the text files.
         allow_unmatched: also join tables of which less than half of the rated movies meet.
+        note: called with each of the data set's ``notes``, the grave ones first; warns with
+            `GraphrecWarning` by default.
 
     Raises:
         DataError: if nothing there can be read as ratings, or tables don't meet.
@@ -94,6 +98,8 @@ def load_dataset(
         note=notes.append,
     )
     notes.sort(key=lambda sentence: not isinstance(sentence, Grave))
+    for sentence in notes:
+        note(sentence)
     simulated = folder is not None and folder.resolve() == sample_folder().resolve()
     return replace(dataset, notes=tuple(notes), simulated=simulated, columns=dict(columns or {}))
 

@@ -69,7 +69,7 @@ def read_ratings(
             lowest rating that says that a user liked a movie. By default every row is an
             interaction, but for 0 in a column of 0 and 1 or of counts, and dislikes below 0.
         encoding: of a text file; UTF-8 by default, Latin-1 where that fails.
-        note: called with one sentence per repair; warns with `DataWarning` by default.
+        note: called with one sentence per repair; warns with `GraphrecWarning` by default.
 
     Returns:
         Columns ``user_id``, ``movie_id`` and, where the table has them, ``rating`` (float32) and

@@ -61,7 +61,7 @@ class Recommender:
 
     Titles needn't be exact, see `graphrec.recommend.lookup`. A title that could mean several movies
     is an error that lists them, and where one had to be guessed, from a misspelling or a part of
-    it, a `DataWarning` says which movie was taken. Tables tell it in their ``attrs``.
+    it, a `GraphrecWarning` says which movie was taken. Tables tell it in their ``attrs``.
     """
 
     def __init__(self, artefact: Artefact, *, before: Recommender | None = None, new: Any = None):

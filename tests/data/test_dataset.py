@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from graphrec.data.dataset import make_dataset
 from graphrec.data.interactions import Interactions
-from graphrec.errors import DataError
+from graphrec.data.sources import load_dataset
+from graphrec.errors import DataError, GraphrecWarning
 
 RATINGS = pd.DataFrame(
     {
@@ -108,6 +109,22 @@ def test_movies_that_one_table_lacks_are_kept_and_counted(notes: list[str]) -> N
         " the movies table has 10, 30), map one kind of id to the other with links.",
         "movies without ratings, kept and ranked by metadata alone: 1.",
     ]
+
+
+def test_notes_of_a_data_set_are_warnings_too_the_grave_ones_first() -> None:
+    ratings = pd.concat([RATINGS, RATINGS])
+    movies = pd.DataFrame({"movie_id": [10, 30], "title": ["It", "Alien"]})
+
+    with pytest.warns(GraphrecWarning) as told:
+        dataset = load_dataset(ratings=ratings, movies=movies)
+
+    assert [str(one.message) for one in told] == list(dataset.notes)
+    assert "only 1 of 2 rated movies" in dataset.notes[0]
+    assert "repeat a user-movie pair" in dataset.notes[1]
+    assert told[0].filename == __file__
+    notes: list[str] = []
+    load_dataset(ratings=ratings, movies=movies, note=notes.append)
+    assert notes == list(dataset.notes)
 
 
 def test_titles_are_made_up_where_there_are_none() -> None:

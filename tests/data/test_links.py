@@ -16,6 +16,9 @@ from graphrec.errors import DataError, Grave
 
 Write = Callable[..., Path]
 
+# what is said of tables is looked for in their notes
+pytestmark = pytest.mark.filterwarnings("ignore::graphrec.errors.GraphrecWarning")
+
 RATINGS = "userId,movieId,rating\n" + "".join(
     f"{user},{movie},4\n" for user in (7, 8) for movie in range(1, 11)
 )

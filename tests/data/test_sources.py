@@ -19,6 +19,9 @@ from graphrec.errors import DataError
 
 Write = Callable[..., Path]
 
+# what is said of tables is looked for in their notes
+pytestmark = pytest.mark.filterwarnings("ignore::graphrec.errors.GraphrecWarning")
+
 RATINGS = "userId,movieId,rating,timestamp\n7,10,4.5,1000\n7,20,3.0,2000\n9,20,0.5,3000\n"
 MOVIES = "movieId,title,genres\n10,Heat (1995),Crime|Drama\n20,It (2017),Horror\n"
 DETAILS = "movieId,runtime\n10,170\n20,135\n"

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from graphrec.data.names import COLUMN, COLUMN_NAMES
 from graphrec.data.sources import load_dataset
 from graphrec.data.tables import join_details, read_movies, read_ratings
-from graphrec.errors import DataError, DataWarning, typed
+from graphrec.errors import DataError, GraphrecWarning, typed
 
 Write = Callable[..., Path]
 HALF_STARS = [step / 2 for step in range(1, 11)]
@@ -463,7 +463,7 @@ def test_a_movies_table_without_an_id() -> None:
 
 
 def test_a_notebook_user_is_warned_by_default() -> None:
-    with pytest.warns(DataWarning, match="rows that repeat a user-movie pair, latest kept: 1"):
+    with pytest.warns(GraphrecWarning, match="rows that repeat a user-movie pair, latest kept: 1"):
         read_ratings(pd.DataFrame({"user": [1, 1], "movie": [1, 1]}))
 
 

@@ -18,6 +18,9 @@ from graphrec.errors import ConfigError, DataError
 from graphrec.recommend.diaries import diary_audience
 from graphrec.recommend.lookup import TitleLookup
 
+# what is said of tables is looked for in their notes
+pytestmark = pytest.mark.filterwarnings("ignore::graphrec.errors.GraphrecWarning")
+
 LETTERBOXD = "Date,Name,Year,Letterboxd URI"
 IMDB = (
     "Const,Your Rating,Date Rated,Title,Original Title,URL,Title Type,IMDb Rating,Runtime (mins),"

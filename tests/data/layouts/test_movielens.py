@@ -14,6 +14,9 @@ from graphrec.features.columns import find_kind
 
 Write = Callable[..., Path]
 
+# what is said of tables is looked for in their notes
+pytestmark = pytest.mark.filterwarnings("ignore::graphrec.errors.GraphrecWarning")
+
 RATINGS = "userId,movieId,rating,timestamp\n7,10,4.5,1000\n7,20,3.0,2000\n9,20,0.5,3000\n"
 TAGS = "userId,movieId,tag,timestamp\n7,10,Dark ,1\n9,10,dark,2\n9,20,funny,3\n9,20,,3\n"
 TAGS += "8,20,dark,4\n9,10,funny,4\n9,10,odd,4\n"

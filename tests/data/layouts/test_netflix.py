@@ -12,6 +12,9 @@ from graphrec.errors import DataError
 
 Write = Callable[..., Path]
 
+# what is said of tables is looked for in their notes
+pytestmark = pytest.mark.filterwarnings("ignore::graphrec.errors.GraphrecWarning")
+
 TITLES = "1,2003,Dinosaur Planet\n2,NULL,Isle of Man TT, 2004 Review\n3,1997,Amélie\n"
 
 

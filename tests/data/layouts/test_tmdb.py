@@ -20,6 +20,9 @@ from graphrec.features.matrix import fit_features
 
 Write = Callable[..., Path]
 
+# what is said of tables is looked for in their notes
+pytestmark = pytest.mark.filterwarnings("ignore::graphrec.errors.GraphrecWarning")
+
 HEADER = [
     *("adult", "belongs_to_collection", "budget", "genres", "homepage", "id", "imdb_id"),
     *("original_language", "original_title", "overview", "popularity", "poster_path"),
