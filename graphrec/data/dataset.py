@@ -30,6 +30,7 @@ class Dataset:
         simulated: True if the users are not real people.
         columns: names of columns that the user gave, see `graphrec.read_ratings`; tables of new
             users and new movies may have them too.
+        taken: by table, the column that was taken for each part, such as ``user_id``.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Dataset:
     notes: tuple[str, ...] = ()
     simulated: bool = False
     columns: Mapping[str, str] = field(default_factory=dict)
+    taken: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         edges = self.interactions

@@ -52,6 +52,7 @@ class ReadOptions:
             row is left out for its rating.
         shared: True if `columns` is for several tables, which needn't all have every one.
         used: the keys of `columns` that some table has.
+        found: by table, the column that was taken for each part.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -61,6 +62,7 @@ class ReadOptions:
     remembered: Mapping[str, str] | None = None
     allow_negative: bool = True
     used: set[str] = field(default_factory=set)
+    found: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for part in self.columns:
@@ -118,7 +120,8 @@ def find_columns(
             if part in found and found[part] != name:
                 what = f"{table_name}: there is no column {name!r} ("
                 options.note(Message(what, COLUMN[part], f"), so {found[part]!r} was taken."))
-    return {part: found[part] for part in parts if part in found}
+    options.found[table_name] = {part: found[part] for part in parts if part in found}
+    return options.found[table_name]
 
 
 def listed(columns: list[str], most: int = 12) -> str:

@@ -101,7 +101,13 @@ def load_dataset(
     for sentence in notes:
         note(sentence)
     simulated = folder is not None and folder.resolve() == sample_folder().resolve()
-    return replace(dataset, notes=tuple(notes), simulated=simulated, columns=dict(columns or {}))
+    return replace(
+        dataset,
+        notes=tuple(notes),
+        simulated=simulated,
+        columns=dict(columns or {}),
+        taken=options.found,
+    )
 
 
 def sample_folder() -> Path:
