@@ -25,7 +25,7 @@ class Reader:
     """
 
     options: ReadOptions
-    ratings: Callable[[Path], pd.DataFrame]
+    ratings: Callable[[Any], pd.DataFrame]
     movies: Callable[[Sequence[Path]], pd.DataFrame]
     min_rating: float | str | None = None
 

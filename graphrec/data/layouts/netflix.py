@@ -22,17 +22,7 @@ def _ratings(folder: Path, reader: Reader) -> Ratings | None:
     if files is None:
         return None
     table = pd.concat([_read_lines(file) for file in files], ignore_index=True)
-    if reader.min_rating is not None:
-        low = table[RATING] < reader.min_rating
-        if low.all():
-            raise DataError(f"{folder}: no row is rated {reader.min_rating:g} or more.")
-        if low.any():
-            reader.options.note(
-                f"{folder}: rows not rated {reader.min_rating:g} or more, left out:"
-                f" {low.sum():,} of {len(table):,}."
-            )
-        table = table[~low].reset_index(drop=True)
-    return table, None
+    return reader.ratings(table), None
 
 
 def _read_lines(path: Path) -> pd.DataFrame:

@@ -45,7 +45,7 @@ def test_one_file_per_movie_and_the_lowest_rating(write: Write, tmp_path: Path) 
 
     assert dataset.interactions.movies.ids.tolist() == [1, 2]
     assert len(dataset.interactions) == 2
-    assert dataset.notes == (f"{tmp_path}: rows not rated 4 or more, left out: 1 of 3.",)
+    assert dataset.notes == ("the ratings table: rows not rated 4 or more, left out: 1 of 3.",)
 
 
 @pytest.mark.parametrize(
