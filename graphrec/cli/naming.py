@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def recommender_of(
-    model: Path, with_movies: Path | None = None, columns: Columns | None = None
+    model: Path, with_movies: str | Path | None = None, columns: Columns | None = None
 ) -> Recommender:
     """The model in a folder, with the movies of a table added if one is named."""
     from graphrec.recommend.recommender import Recommender
@@ -25,7 +25,14 @@ def recommender_of(
     if with_movies is None:
         return recommender
     named = columns.of("movie_id", "title") if columns else {}
-    return recommender.add_movies(with_movies, columns=named, note=note)
+    return recommender.add_movies(table_at(str(with_movies)), columns=named, note=note)
+
+
+def table_at(source: str) -> str | Path:
+    """A table that was named: the address of a file or database, or a path."""
+    from graphrec.data.places import is_address
+
+    return source if is_address(source) else Path(source)
 
 
 def target_of(output: str) -> str:

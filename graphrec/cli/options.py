@@ -55,7 +55,7 @@ Validation = Annotated[
     ),
 ]
 WithMovies = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         help="Table of new movies with their metadata; the model needs no training for them."
     ),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from graphrec.cli import options
 from graphrec.cli.lists import show_movies
-from graphrec.cli.naming import movies_liked, recommender_of, target_of
+from graphrec.cli.naming import movies_liked, recommender_of, table_at, target_of
 from graphrec.console import handle_errors, note, say, show_json
 from graphrec.errors import ConfigError, DataError
 from graphrec.formatting import counted
@@ -30,7 +29,7 @@ def recommend(
     users: Annotated[str | None, typer.Option(help="'all' recommends to every user.")] = None,
     likes: options.Likes = None,
     history: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             help="Table of ratings of new users, or an export of Letterboxd (.zip, folder, .csv) or"
             " of IMDb's ratings; the model needs no training for them."
@@ -39,7 +38,7 @@ def recommend(
     with_movies: options.WithMovies = None,
     k: Annotated[int, typer.Option(help="Number of movies for each user.")] = 20,
     among: Annotated[
-        Path | None, typer.Option(help="Table or list of the only movie ids to recommend.")
+        str | None, typer.Option(help="Table or list of the only movie ids to recommend.")
     ] = None,
     where: options.Where = None,
     diversity: options.Diversity = 0.0,
@@ -96,7 +95,7 @@ def recommend(
     recommender = recommender_of(model, with_movies, columns)
     table = recommender.recommend(
         [recommender.user_ids.parse(one) for one in dict.fromkeys(user)] if user else None,
-        history=movies_liked(recommender, likes, strict=strict) if likes else history,
+        history=_history(recommender, likes, history, strict=strict),
         k=k,
         filter_viewed=not include_seen,
         among=None if among is None else _movie_ids(among, recommender, columns),
@@ -140,13 +139,24 @@ def _show(table: pd.DataFrame, output: str | None, as_json: bool, *, has_titles:
         show_movies(table, has_titles=has_titles)
 
 
-def _movie_ids(path: Path, recommender: Recommender, columns: options.Columns) -> list[Any]:
+def _history(
+    recommender: Recommender, likes: list[str] | None, history: str | None, *, strict: bool
+) -> Any:
+    """What new users have rated: the titles that were typed, or a table; None for other users."""
+    if likes:
+        return movies_liked(recommender, likes, strict=strict)
+    return None if history is None else table_at(history)
+
+
+def _movie_ids(source: str, recommender: Recommender, columns: options.Columns) -> list[Any]:
     """Movie ids of a table with a movie id column, or of a list with one id a line."""
     from graphrec.data.idlist import read_movie_ids
+    from graphrec.data.places import without_secrets
     from graphrec.data.tables import MOVIE, as_known_ids
 
     named, remembered = columns.of("movie_id"), recommender.artefact.columns()
-    ids = read_movie_ids(path, columns=named, remembered=remembered, note=note)
+    ids = read_movie_ids(table_at(source), columns=named, remembered=remembered, note=note)
+    path = without_secrets(source)
     ids = as_known_ids(ids, recommender.movies[MOVIE])
     is_there = ids.isin(recommender.movies[MOVIE])
     if not is_there.any():

@@ -22,6 +22,11 @@ def is_url(source: str) -> bool:
     return bool(_URL.match(source))
 
 
+def is_address(source: str) -> bool:
+    """Whether a text is the address of a file or a database, or ``-``: no path in any case."""
+    return source == STDIN or is_url(source)
+
+
 def without_secrets(url: str) -> str:
     """An address as messages and reports may show it: no user, password, query or fragment.
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from graphrec.data.databases import Query, is_database
+from graphrec.data.databases import Query
 from graphrec.data.dataset import Dataset, make_dataset
 from graphrec.data.download import CHECKSUMS, fetch
 from graphrec.data.files import Note, warn
@@ -19,7 +19,7 @@ from graphrec.data.layouts.known import LAYOUTS
 from graphrec.data.layouts.layout import Ratings, Reader, table_file
 from graphrec.data.links import FEW, MOST, Links, check_met, id_keys
 from graphrec.data.names import COLUMN, MOVIE, ReadOptions
-from graphrec.data.places import is_url, without_secrets
+from graphrec.data.places import is_address, without_secrets
 from graphrec.data.tables import join_details, like_ids, movies_of, ratings_of
 from graphrec.errors import DataError, Grave, argument
 
@@ -257,8 +257,8 @@ def _read_all(
 
 def _inside(folder: Path | None, source: Any) -> Any:
     """A table's path; inside the folder if it is there and not where the user is."""
-    is_path = isinstance(source, (str, os.PathLike)) and not (
-        isinstance(source, str) and (is_url(source) or is_database(source))
+    is_path = isinstance(source, os.PathLike) or (
+        isinstance(source, str) and not is_address(source)
     )
     if folder is None or not is_path or Path(source).exists():
         return source

@@ -12,6 +12,7 @@ import pandas as pd
 
 from graphrec.data.files import Note
 from graphrec.data.names import ReadOptions
+from graphrec.data.places import is_address
 from graphrec.data.tables import MOVIE, TITLE, like_ids, movies_of
 from graphrec.errors import DataError
 from graphrec.features.matrix import FeatureEncoder
@@ -49,7 +50,7 @@ def read_new_movies(
         DataError: if a movie has no title, an id that is taken, or a cell of another type than
             training saw in that column.
     """
-    is_path = isinstance(source, (str, Path))
+    is_path = isinstance(source, (str, Path)) and not is_address(str(source))
     name = Path(source).name if is_path else _NAME
     if is_path and Path(source).suffix.lower() == ".json":
         source = _from_json(Path(source), movies, {**remembered, **columns}.get(MOVIE, MOVIE))

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from graphrec.data.databases import Query, is_database
+from graphrec.data.databases import Query
 from graphrec.data.files import JSON_SUFFIXES, PARQUET_SUFFIXES, TEXT_SUFFIXES, Note
 from graphrec.data.frames import is_frame
 from graphrec.data.names import ReadOptions
-from graphrec.data.places import is_url, without_secrets
+from graphrec.data.places import is_address, without_secrets
 from graphrec.data.ratings import RatingKind, find_scale
 from graphrec.data.tables import MOVIE, RATING, USER, as_known_ids, ratings_of
 from graphrec.errors import ConfigError, DataError
@@ -82,7 +82,7 @@ def is_table(history: Any) -> bool:
     """
     if isinstance(history, str):
         is_file = Path(history).suffix.lower() in _SUFFIXES and Path(history).exists()
-        return is_file or is_url(history) or is_database(history)
+        return is_file or is_address(history)
     return isinstance(history, (Path, Query)) or is_frame(history)
 
 
@@ -112,7 +112,8 @@ def read_histories(
     """
     name = "the histories"
     if isinstance(source, (str, Path)):
-        name = without_secrets(str(source)) if is_url(str(source)) else Path(source).name
+        is_path = not is_address(str(source))
+        name = Path(source).name if is_path else without_secrets(str(source))
     note = options.note
     table = ratings_of(source, options)
     table[MOVIE] = as_known_ids(table[MOVIE], movies[MOVIE])

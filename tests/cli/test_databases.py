@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from graphrec.cli import app
 from graphrec.data.databases import Query, read_query
 from tests.cli.running import run
-from tests.data.servers import PASSWORD, postgresql, postgresql_programs
+from tests.data.servers import PASSWORD, postgresql, postgresql_programs, web_server
 
 SMALL = ["--epochs", 1, "--embedding-dim", 8, "--spectral-dim", 8]
 
@@ -50,6 +50,38 @@ def test_from_a_database_and_back(url: str, tmp_path: Path, model_folder: Path) 
     assert again.exit_code == 2
     assert "exists; add --force to replace it" in " ".join(again.stderr.split())
     assert run(*asked, "--output", target, "--force").exit_code == 0
+
+
+def test_questions_with_tables_of_a_database_or_an_address(
+    url: str, tmp_path: Path, model_folder: Path
+) -> None:
+    with sqlite3.connect(tmp_path / "movies.db") as lite:
+        lite.execute("create table films (id integer, title text, genres text)")
+        lite.execute("insert into films values (900, 'New', 'Drama|War')")
+    lite.close()
+    history = "select 'ann' as user_id, movie_id from movies where movie_id in (1, 3, 5)"
+    ids = "select movie_id from movies where movie_id in (7, 8) union select 900"
+    asked = ["recommend", "--model", model_folder, "--json"]
+    tables = [
+        "--history",
+        f"{url}?query={history}",
+        "--with-movies",
+        f"{url}?query=select * from films",
+    ]
+
+    done = run(*asked, *tables, "--among", f"{url}?query={ids}")
+
+    assert done.exit_code == 0, done.stderr
+    assert {row["movie_id"] for row in json.loads(done.stdout)} == {7, 8, 900}
+    (tmp_path / "h.csv").write_text("user_id,movie_id\nbob,1\nbob,3\n", encoding="utf-8")
+    with web_server(tmp_path) as server:
+        by_address = run(*asked, "--history", f"{server}/h.csv", "--k", 3)
+    by_path = run(*asked, "--history", tmp_path / "h.csv", "--k", 3)
+    assert by_address.exit_code == 0, by_address.stderr
+    assert by_address.stdout == by_path.stdout
+    piped = [str(one) for one in (*asked, "--history", "-", "--k", 3)]
+    text = (tmp_path / "h.csv").read_text(encoding="utf-8")
+    assert CliRunner().invoke(app, piped, input=text).stdout == by_path.stdout
 
 
 def test_exports_to_databases(url: str, tmp_path: Path, model_folder: Path) -> None:
