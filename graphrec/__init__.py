@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from graphrec.data.sources import load_dataset
     from graphrec.data.split import Split, make_split
     from graphrec.data.tables import read_movies, read_ratings
-    from graphrec.errors import GraphrecError
+    from graphrec.errors import GraphrecError, GraphrecWarning
     from graphrec.evaluate.report import Report, evaluate_ranking
     from graphrec.graph import build_graph, normalized_adjacency, to_networkx
     from graphrec.recommend.estimator import GraphRecommender
@@ -36,6 +36,7 @@ _HOMES = {
     "Dataset": "graphrec.data.dataset",
     "GraphRecommender": "graphrec.recommend.estimator",
     "GraphrecError": "graphrec.errors",
+    "GraphrecWarning": "graphrec.errors",
     "Interactions": "graphrec.data.interactions",
     "ModelConfig": "graphrec.config",
     "Recommender": "graphrec.recommend.recommender",
@@ -59,6 +60,7 @@ __all__ = [
     "Dataset",
     "GraphRecommender",
     "GraphrecError",
+    "GraphrecWarning",
     "Interactions",
     "ModelConfig",
     "Recommender",

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import typer
 
-from graphrec.errors import GraphrecError, Message, typed
+from graphrec.errors import GraphrecError, Grave, Message, typed
 from graphrec.formatting import printable, to_jsonable
 
 if TYPE_CHECKING:
@@ -63,9 +63,14 @@ def handle_errors(command: Command) -> Command:
 
 def fail(sentence: str) -> NoReturn:
     """Print an error and leave with code 2."""
-    is_plain = bool(os.environ.get("NO_COLOR")) or not sys.stderr.isatty()
-    typer.secho(f"Error: {printable(sentence)}", fg=None if is_plain else "red", err=True)
+    _coloured(f"Error: {printable(sentence)}", "red")
     raise typer.Exit(2)
+
+
+def _coloured(sentence: str, colour: str) -> None:
+    """Print on stderr, in a colour where it is a terminal that shows some."""
+    is_plain = bool(os.environ.get("NO_COLOR")) or not sys.stderr.isatty()
+    typer.secho(sentence, fg=None if is_plain else colour, err=True)
 
 
 def say(sentence: str) -> None:
@@ -75,7 +80,10 @@ def say(sentence: str) -> None:
 
 def note(sentence: str) -> None:
     """Say what was repaired or left out, or what else there is to know."""
-    say(Message("Note: ", sentence))
+    if isinstance(sentence, Grave):
+        _coloured(f"Warning: {printable(typed(sentence))}", "yellow")
+    else:
+        say(Message("Note: ", sentence))
 
 
 def show_json(value: Any) -> None:

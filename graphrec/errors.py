@@ -74,6 +74,15 @@ class Message(str):
         return message
 
 
+class Grave(Message):
+    """A sentence on what probably makes the results wrong: it is shown before others."""
+
+
+def as_typed(sentence: str) -> str:
+    """A sentence in the command line's words, as grave as it was."""
+    return Grave(typed(sentence)) if isinstance(sentence, Grave) else typed(sentence)
+
+
 def typed(part: str | Argument) -> str:
     """A sentence, or a part of one, with the command line's options for arguments."""
     if isinstance(part, Argument):
@@ -129,5 +138,5 @@ class OutputError(GraphrecError):
     """A file or folder can't be written, or something is there that may not be replaced."""
 
 
-class DataWarning(UserWarning):
-    """A table was repaired harmlessly; the message counts what was done."""
+class GraphrecWarning(UserWarning):
+    """What there is to know of tables or titles: repairs, what was left out, what was guessed."""

@@ -16,7 +16,7 @@ from torch_geometric.data import HeteroData
 from torch_geometric.nn.conv.gcn_conv import gcn_norm
 
 from graphrec.data.dataset import Dataset, make_dataset
-from graphrec.errors import DataError, DataWarning
+from graphrec.errors import DataError, GraphrecWarning
 from graphrec.features.matrix import fit_features
 from graphrec.graph import (
     RATES,
@@ -118,7 +118,7 @@ def test_repairs_are_told() -> None:
 
     assert len(notes) == 2
     with pytest.warns(
-        DataWarning, match="movies that the movies table lacks, kept without metadata: 1"
+        GraphrecWarning, match="only 2 of 3 rated movies .* the others are kept without metadata"
     ) as told:
         build_graph(RATINGS, MOVIES[:2])
     assert {warning.filename for warning in told} == {__file__}  # the user's line, not graphrec's

@@ -106,3 +106,50 @@ def test_gowalla_recommendations_score_what_evaluate_says(
     answer = json.loads(run("evaluate", "--model", model, "--k", 20, "--json"))
     assert answer["metrics"]["recall@20"] == pytest.approx(np.mean(recalls), abs=5e-5)
     assert "metadata-knn" not in answer["baselines"]
+
+
+def _as_kaggle_has_them(source: Path, target: Path) -> None:
+    """MovieLens' movies as a folder in the shape of Kaggle's The Movies Dataset, by TMDB's ids."""
+    links = pd.read_csv(source / "links.csv", dtype=str).dropna()
+    movies = pd.read_csv(source / "movies.csv").merge(
+        pd.read_csv(source / "details.csv"), on="movieId", how="left"
+    )
+    movies = movies.assign(movieId=movies["movieId"].astype(str)).merge(links, on="movieId")
+    years = movies["title"].str.extract(r"\((\d{4})\)\s*$", expand=False)
+    titles = movies["title"].str.replace(r"\s*\(\d{4}\)\s*$", "", regex=True)
+    table = pd.DataFrame(
+        {
+            "adult": "False",
+            "budget": movies["budget"].fillna(0).astype(int),
+            "genres": [
+                repr([{"id": 1, "name": genre} for genre in genres.split("|")])
+                for genres in movies["genres"]
+            ],
+            "id": movies["tmdbId"],
+            "imdb_id": "tt" + movies["imdbId"],
+            "original_title": titles,
+            "production_companies": "[]",
+            "release_date": movies["release_date"].fillna(years + "-01-01"),
+            "revenue": movies["revenue"].fillna(0).astype(int),
+            "runtime": movies["runtime"],
+            "status": "Released",
+            "title": titles,
+        }
+    )
+    table.to_csv(target / "movies_metadata.csv", index=False)
+    links.to_csv(target / "links_small.csv", index=False)
+    ratings = (source / "ratings.csv").read_text(encoding="utf-8")
+    (target / "ratings_small.csv").write_text(ratings, encoding="utf-8")
+
+
+def test_a_folder_of_kaggle_s_shape(movielens_folder: Path, tmp_path: Path) -> None:
+    _as_kaggle_has_them(movielens_folder, tmp_path)
+    run("train", "--data", tmp_path, "--output", tmp_path / "model", "--fast")
+    answer = json.loads(run("similar", "Toy Story", "--model", tmp_path / "model", "--json"))
+    assert answer["movie"]["title"] == "Toy Story"
+    assert "Toy Story 2" in {movie["title"] for movie in answer["similar"]}
+    tables = ("--ratings", "ratings_small.csv", "--movies", "movies_metadata.csv")
+    inside = [tmp_path / one if one.endswith(".csv") else one for one in tables]
+    wrong = CliRunner().invoke(app, ["data", "inspect", *map(str, inside)])
+    assert wrong.exit_code == 2
+    assert "--links" in wrong.stderr

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
 
 @handle_errors
+@options.takes(columns=options.Columns)
 def explain(
     *,
+    columns: options.Columns,
     movie: Annotated[
         list[str] | None,
         typer.Option(help="Title of a movie; give two to explain how similar they are."),
@@ -65,7 +67,7 @@ def explain(
         raise ConfigError(f"--k is {k}; it must be 1 or more.")
     if paths < 0:
         raise ConfigError(f"--paths is {paths}; it must be 0 or more.")
-    recommender = recommender_of(model, with_movies)
+    recommender = recommender_of(model, with_movies, columns)
     meant = movies_named(recommender, movie or [], movie_id or [])
     if len(meant) == 2:
         pair = recommender.explain_similarity(*meant)

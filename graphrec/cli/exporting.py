@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from graphrec.cli import options
+from graphrec.cli.naming import target_of
 from graphrec.config import ExportPart
 from graphrec.console import handle_errors, say, show_json
 from graphrec.errors import ConfigError
@@ -18,11 +18,12 @@ from graphrec.formatting import counted, percent
 def export(
     *,
     output: Annotated[
-        Path,
+        str,
         typer.Option(
             "--output",
             "-o",
-            help="A .parquet, .npz or .graphml file; or a folder, for TensorBoard's projector.",
+            help="A .parquet, .npz or .graphml file; a folder, for TensorBoard's projector; or a"
+            " database's URL?table=NAME.",
         ),
     ],
     part: Annotated[
@@ -50,32 +51,35 @@ def export(
         graphrec export --output projector
 
         graphrec export --output graph.graphml
+
+        graphrec export --output "postgresql://host/movies?table=embeddings" --part scores
     """
     from graphrec.recommend import export as exporting
     from graphrec.recommend.artefact import Artefact
 
-    is_graph = output.suffix == exporting.GRAPH
+    is_graph = output.endswith(exporting.GRAPH)
     if is_graph and part is not None:
         raise ConfigError(
             "--part chooses vectors, but a .graphml file holds the graph; leave --part out."
         )
     exporting.check_export(output, force=force)
     wanted = part or ExportPart.BOTH
+    shown = target_of(output)
     first, second, kept = exporting.export(Artefact.open(model), output, wanted, force=force)
     if as_json:
         names = ("nodes", "edges") if is_graph else ("rows", "columns")
         what = {} if is_graph else {"part": wanted}
         table = {} if kept is None else {"kept_neighbors": kept}
-        show_json({"output": str(output), **what, names[0]: first, names[1]: second, **table})
+        show_json({"output": shown, **what, names[0]: first, names[1]: second, **table})
     elif is_graph:
         say(
             f"The graph of {first:,} users and movies and {counted(second, 'interaction')} is in"
-            f" {output}."
+            f" {shown}."
         )
     else:
         say(
             f"{counted(first, 'vector')} ({wanted}) of {counted(second, 'column')} written to"
-            f" {output}."
+            f" {shown}."
         )
         if kept is not None:
             say(

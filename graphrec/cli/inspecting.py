@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from graphrec.cli import options
-from graphrec.console import handle_errors, hint, note, show_json, show_table
+from graphrec.console import handle_errors, hint, note, say, show_json, show_table
+from graphrec.errors import ConfigError
+from graphrec.output import atomic_write, check_output
 
 
 @handle_errors
@@ -15,6 +19,14 @@ from graphrec.console import handle_errors, hint, note, show_json, show_table
 def inspect(
     *,
     tables: options.Tables,
+    ignore_column: options.Ignore = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Page to write, .html: distributions, missing values, leaks."
+        ),
+    ] = None,
+    force: options.Force = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Show what is found in the tables: counts, column kinds, problems.
@@ -27,16 +39,31 @@ def inspect(
         graphrec data inspect --ratings ratings.csv --movies movies.csv
 
         graphrec data inspect --data ml-latest-small --json
+
+        graphrec data inspect --data ml-latest-small --output inspect.html
     """
     from graphrec.features.describe import describe
+    from graphrec.features.page import inspection_page
 
+    if output is not None:
+        if output.suffix != ".html":
+            raise ConfigError(f"--output {output}: the name must end in .html.")
+        check_output(output, force=force)
     dataset = tables.load()
-    facts = describe(dataset)
+    facts = describe(dataset, ignore=ignore_column or ())
+    if output is not None:
+        with atomic_write(output) as unfinished:
+            unfinished.write_text(inspection_page(facts), encoding="utf-8")
+        say(f"Written to {output}.")
     if as_json:
         show_json(facts)
         return
-    columns = facts.pop("columns")
-    repairs = facts.pop("notes")
+    for sentence in dataset.notes:
+        note(sentence)
+    columns, taken = facts.pop("columns"), facts.pop("taken")
+    joined = facts.pop("joined")
+    facts.pop("notes")
+    facts["rated movies without metadata"] = joined["rated_without_metadata"]
     show_table(["", ""], [[name.replace("_", " "), _shown(fact)] for name, fact in facts.items()])
     typer.echo()
     if columns:
@@ -46,9 +73,19 @@ def inspect(
         _show_leaks({column["column"]: column["leak"] for column in columns if column["leak"]})
     else:
         typer.echo("No metadata columns: a model of these data has ID embeddings only.")
-    for sentence in repairs:
-        note(sentence)
+    _show_taken(taken)
     hint("'graphrec train' with the same options trains on these tables.")
+
+
+def _show_taken(taken: dict[str, dict[str, str]]) -> None:
+    """Which column of each table was taken for what, and the option that names another."""
+    from graphrec.data.names import COLUMN
+
+    for table, columns in taken.items():
+        parts = ", ".join(
+            f"{column} as {part} ({COLUMN[part].option})" for part, column in columns.items()
+        )
+        say(f"Taken from {table}: {parts}.")
 
 
 def _shown(fact: object) -> str:

@@ -15,8 +15,10 @@ from graphrec.formatting import size
 
 
 @handle_errors
+@options.takes(columns=options.Columns)
 def map_movies(
     *,
+    columns: options.Columns,
     output: Annotated[
         Path,
         typer.Option(
@@ -60,7 +62,9 @@ def map_movies(
     from graphrec.recommend.mapping.map import check_map
 
     check_map(output, force=force)
-    drawn = recommender_of(model, with_movies).map(by=by, color=color, method=method, seed=seed)
+    drawn = recommender_of(model, with_movies, columns).map(
+        by=by, color=color, method=method, seed=seed
+    )
     drawn.save(output, force=force)
     num_bytes = output.stat().st_size
     if as_json:

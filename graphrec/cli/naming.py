@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from graphrec.cli.options import Columns
 from graphrec.console import note, say
 
 if TYPE_CHECKING:
@@ -14,12 +15,31 @@ if TYPE_CHECKING:
     from graphrec.recommend.recommender import Recommender
 
 
-def recommender_of(model: Path, with_movies: Path | None = None) -> Recommender:
+def recommender_of(
+    model: Path, with_movies: str | Path | None = None, columns: Columns | None = None
+) -> Recommender:
     """The model in a folder, with the movies of a table added if one is named."""
     from graphrec.recommend.recommender import Recommender
 
     recommender = Recommender.load(model)
-    return recommender if with_movies is None else recommender.add_movies(with_movies, note=note)
+    if with_movies is None:
+        return recommender
+    named = columns.of("movie_id", "title") if columns else {}
+    return recommender.add_movies(table_at(str(with_movies)), columns=named, note=note)
+
+
+def table_at(source: str) -> str | Path:
+    """A table that was named: the address of a file or database, or a path."""
+    from graphrec.data.places import is_address
+
+    return source if is_address(source) else Path(source)
+
+
+def target_of(output: str) -> str:
+    """What to call an output: a database without its secrets."""
+    from graphrec.data.databases import Target, is_database
+
+    return str(Target.of(output)) if is_database(output) else output
 
 
 def movies_named(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import Field, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
@@ -21,7 +21,7 @@ from graphrec.config import (
     check_together,
 )
 from graphrec.console import note, say
-from graphrec.errors import ConfigError, DataError, typed
+from graphrec.errors import ConfigError, DataError, as_typed
 from graphrec.formatting import counted
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ Validation = Annotated[
     ),
 ]
 WithMovies = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         help="Table of new movies with their metadata; the model needs no training for them."
     ),
@@ -86,7 +86,44 @@ Diversity = Annotated[
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace the output if it exists already.")]
+COLUMN_PARTS = {
+    "user_id": "user_column",
+    "movie_id": "movie_column",
+    "rating": "rating_column",
+    "timestamp": "timestamp_column",
+    "title": "title_column",
+}
 DEFAULT_MODEL = Path("graphrec-model")
+
+
+def _column_of(what: str) -> Any:
+    return typer.Option(help=f"Name of the column of {what}.", rich_help_panel=_TABLES)
+
+
+UserColumn = Annotated[str | None, _column_of("user ids")]
+MovieColumn = Annotated[str | None, _column_of("movie ids")]
+RatingColumn = Annotated[str | None, _column_of("ratings")]
+TimestampColumn = Annotated[str | None, _column_of("times")]
+TitleColumn = Annotated[str | None, _column_of("titles")]
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Names of columns of tables that a trained model is asked with, where training had others."""
+
+    user_column: UserColumn = None
+    movie_column: MovieColumn = None
+    rating_column: RatingColumn = None
+    title_column: TitleColumn = None
+
+    def of(self, *parts: str) -> dict[str, str]:
+        """Those of some parts that were given, by the parts' names in Python."""
+        return _named(self, parts)
+
+
+def _named(columns: Any, parts: Iterable[str] = tuple(COLUMN_PARTS)) -> dict[str, str]:
+    given = {part: getattr(columns, COLUMN_PARTS[part]) for part in parts}
+    return {part: name for part, name in given.items() if name is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,17 +139,57 @@ class Tables:
         ),
     ] = None
     ratings: Annotated[
-        Path | None,
-        typer.Option(help="Table of ratings or other interactions.", rich_help_panel=_TABLES),
+        str | None,
+        typer.Option(
+            help="Table of ratings or other interactions: a file, a pattern or folder of Parquet"
+            " files, - for standard input, a URL, or a database's URL?query=...",
+            rich_help_panel=_TABLES,
+        ),
     ] = None
     movies: Annotated[
-        Path | None,
+        str | None,
         typer.Option(help="Table of movies and their metadata.", rich_help_panel=_TABLES),
     ] = None
-    details: Annotated[
-        Path | None,
-        typer.Option(help="Table of more metadata, joined by movie id.", rich_help_panel=_TABLES),
+    sql: Annotated[
+        str | None,
+        typer.Option(
+            envvar="GRAPHREC_SQL",
+            show_envvar=True,
+            help="URL of a database for the two queries, such as sqlite:///movies.db.",
+            rich_help_panel=_TABLES,
+        ),
     ] = None
+    ratings_query: Annotated[
+        str | None,
+        typer.Option(help="Query that returns the ratings.", rich_help_panel=_TABLES),
+    ] = None
+    movies_query: Annotated[
+        str | None,
+        typer.Option(help="Query that returns the movies.", rich_help_panel=_TABLES),
+    ] = None
+    details: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Table of more metadata, joined by movie id; may be repeated.",
+            rich_help_panel=_TABLES,
+        ),
+    ] = None
+    links: Annotated[
+        str | None,
+        typer.Option(
+            help="Table that maps ids of one kind to those of another, such as MovieLens'"
+            " links.csv.",
+            rich_help_panel=_TABLES,
+        ),
+    ] = None
+    allow_unmatched: Annotated[
+        bool,
+        typer.Option(
+            "--allow-unmatched",
+            help="Also join tables of which less than half of the rated movies meet.",
+            rich_help_panel=_TABLES,
+        ),
+    ] = False
     min_rating: Annotated[
         str | None,
         typer.Option(
@@ -127,64 +204,63 @@ class Tables:
         str | None,
         typer.Option(help="Encoding of text files, if not UTF-8.", rich_help_panel=_TABLES),
     ] = None
-    user_column: Annotated[
-        str | None, typer.Option(help="Name of the column of user ids.", rich_help_panel=_TABLES)
-    ] = None
-    movie_column: Annotated[
-        str | None, typer.Option(help="Name of the column of movie ids.", rich_help_panel=_TABLES)
-    ] = None
-    rating_column: Annotated[
-        str | None, typer.Option(help="Name of the column of ratings.", rich_help_panel=_TABLES)
-    ] = None
-    timestamp_column: Annotated[
-        str | None, typer.Option(help="Name of the column of times.", rich_help_panel=_TABLES)
-    ] = None
-    title_column: Annotated[
-        str | None, typer.Option(help="Name of the column of titles.", rich_help_panel=_TABLES)
-    ] = None
+    user_column: UserColumn = None
+    movie_column: MovieColumn = None
+    rating_column: RatingColumn = None
+    timestamp_column: TimestampColumn = None
+    title_column: TitleColumn = None
 
     @property
     def is_given(self) -> bool:
         """Whether any table is named."""
-        return self.data is not None or self.ratings is not None
+        return any(one is not None for one in (self.data, self.ratings, self.ratings_query))
 
     def as_arguments(self) -> str:
         """What to type for the same tables."""
+        from graphrec.data.places import without_secrets
+
         given = {one.name: getattr(self, one.name) for one in fields(self)}
+        if self.sql is not None:
+            given["sql"] = without_secrets(self.sql)
+        for name in ("ratings", "movies", "links"):
+            if given[name] is not None:
+                given[name] = without_secrets(given[name])
         if not self.is_given:
             given["data"] = "sample"
-        return " ".join(
-            f"--{name.replace('_', '-')} {shlex.quote(str(value))}"
+        typed = (
+            f"--{name.replace('_', '-')}" + (f" {shlex.quote(str(one))}" if one is not True else "")
             for name, value in given.items()
-            if value is not None
+            for one in (value if isinstance(value, list) else [value])
+            if one not in (None, False)
         )
+        return " ".join(typed)
 
     def load(self) -> Dataset:
         """Read them."""
         from graphrec.data.sources import SAMPLE, load_dataset
 
         data = self.data
-        if data is None and self.ratings is None:
-            if self.movies or self.details:
+        sql = self.sql if self.ratings_query or self.movies_query else None  # may be the variable
+        if not self.is_given:
+            if self.movies or self.details or self.movies_query:
                 raise DataError("--movies and --details need --ratings or --data, too.")
             data = SAMPLE
-        columns = {
-            "user_id": self.user_column,
-            "movie_id": self.movie_column,
-            "rating": self.rating_column,
-            "timestamp": self.timestamp_column,
-            "title": self.title_column,
-        }
         dataset = load_dataset(
             data,
             ratings=self.ratings,
             movies=self.movies,
             details=self.details,
-            columns={key: name for key, name in columns.items() if name is not None},
+            links=self.links,
+            sql=sql,
+            ratings_query=self.ratings_query,
+            movies_query=self.movies_query,
+            allow_unmatched=self.allow_unmatched,
+            columns=_named(self),
             min_rating=_number_or_text(self.min_rating),
             encoding=self.encoding,
+            note=lambda _: None,  # `introduce` prints them
         )
-        return replace(dataset, notes=tuple(map(typed, dataset.notes)))
+        return replace(dataset, notes=tuple(map(as_typed, dataset.notes)))
 
 
 def _number_or_text(typed: str | None) -> float | str | None:

@@ -11,7 +11,7 @@ import pandas as pd
 from graphrec.data.files import Note, warn
 from graphrec.data.ids import IdMap
 from graphrec.data.interactions import Interactions
-from graphrec.data.names import COLUMN
+from graphrec.data.links import check_met
 from graphrec.data.tables import MOVIE, RATING, TIMESTAMP, TITLE, USER, like_ids
 from graphrec.errors import DataError
 
@@ -30,6 +30,7 @@ class Dataset:
         simulated: True if the users are not real people.
         columns: names of columns that the user gave, see `graphrec.read_ratings`; tables of new
             users and new movies may have them too.
+        taken: by table, the column that was taken for each part, such as ``user_id``.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Dataset:
     notes: tuple[str, ...] = ()
     simulated: bool = False
     columns: Mapping[str, str] = field(default_factory=dict)
+    taken: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         edges = self.interactions
@@ -71,6 +73,7 @@ def make_dataset(
     *,
     test: pd.DataFrame | None = None,
     name: str = "tables",
+    allow_unmatched: bool = False,
     note: Note = warn,
 ) -> Dataset:
     """Join tables as `read_ratings` and `read_movies` return them.
@@ -83,14 +86,16 @@ def make_dataset(
         movies: ``movie_id`` and perhaps ``title`` and metadata.
         test: the data set's own test part, like `ratings`.
         name: for messages and reports.
+        allow_unmatched: also join tables of which less than half of the rated movies meet.
         note: called with one sentence per repair.
 
     Raises:
-        DataError: if there is one user or one movie only, or if the two tables share no movie.
+        DataError: if there is one user or one movie only, or if less than half of the rated movies
+            are in the movies table.
     """
     everything, given_test = (ratings, None) if test is None else _with_test(ratings, test, note)
     if movies is not None:
-        everything, movies = _align(everything, movies, note)
+        everything, movies = _align(everything, movies, note, allow_unmatched)
     users, user = IdMap.factorize(everything[USER], "user")
     rated = everything[MOVIE]
     both = rated if movies is None else pd.concat([rated, movies[MOVIE]])
@@ -139,26 +144,14 @@ def _with_test(
 
 
 def _align(
-    ratings: pd.DataFrame, movies: pd.DataFrame, note: Note
+    ratings: pd.DataFrame, movies: pd.DataFrame, note: Note, allow_unmatched: bool
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Bring both tables' movie ids to one type and count who is missing where."""
     ratings = ratings.assign(**{MOVIE: like_ids(ratings[MOVIE], movies[MOVIE])})
     movies = movies.assign(**{MOVIE: like_ids(movies[MOVIE], ratings[MOVIE])})
-    rated = ratings[MOVIE].drop_duplicates()
-    unknown = ~rated.isin(movies[MOVIE])
-    if unknown.all():
-        raise DataError(
-            "the ratings and the movies table share no movie id (ratings have"
-            f" {rated.iloc[0]}, for example, and movies {movies[MOVIE].iloc[0]}); check ",
-            COLUMN[MOVIE],
-            ".",
-        )
-    if unknown.any():
-        note(
-            f"rated movies that the movies table lacks, kept without metadata: {unknown.sum():,}"
-            f" (first: {rated[unknown].iloc[0]})."
-        )
-    unrated = ~movies[MOVIE].isin(rated)
+    rated, ids = ratings[MOVIE].drop_duplicates(), movies[MOVIE]
+    check_met(rated, ids, "the movies table", note=note, allow_unmatched=allow_unmatched)
+    unrated = ~ids.isin(rated)
     if unrated.any():
         note(f"movies without ratings, kept and ranked by metadata alone: {unrated.sum():,}.")
     return ratings, movies

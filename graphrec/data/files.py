@@ -2,48 +2,44 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
+import glob
 import io
 import os
 import re
 import sys
 import warnings
-import zlib
 from collections.abc import Callable, Collection
-from pathlib import Path
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from graphrec.errors import DataError, DataWarning, Message, argument
+from graphrec.data.databases import Query, is_database, query_of, read_query
+from graphrec.data.frames import to_pandas
+from graphrec.data.places import STDIN, is_url, read_bytes, unpacked, without_secrets
+from graphrec.data.records import parse_records
+from graphrec.data.text import Columns, as_utf8, parse_text
+from graphrec.errors import DataError, GraphrecWarning, argument
 
 Note = Callable[[str], None]
 """Takes one sentence about a harmless repair."""
 
-Columns = Callable[[list[str], str], Collection[str]]
-"""Takes a text file's column names and its own name; gives the columns to read as written."""
-
 TEXT_SUFFIXES = {".csv", ".tsv", ".txt", ".dat", ".data", ".item", ".psv"}
+JSON_SUFFIXES = {".json", ".jsonl", ".ndjson"}
 PARQUET_SUFFIXES = {".parquet", ".pq"}
-SEPARATORS = (",", "\t", ";", "|")
-MISSING_VALUES = [
-    *("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "none", "\\N", "<NA>"),
-]
-_FIELD_MARK = "\x1f"  # stands for "::", which pandas' fast reader can't split on
-_HEAD = 65_536  # bytes looked at to tell the separator
-_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x19\x1b\x1c-\x1e]")
-_RAGGED = re.compile(r"Expected (\d+) fields in line (\d+), saw (\d+)")
+EXCEL_SUFFIXES = {".xlsx", ".xlsm"}
+_GLOB = re.compile(r"[*?[]")
 _NO_NAME = re.compile(r"(Unnamed: \d+)?")
 
 
 def warn(sentence: str) -> None:
-    """Warn with `DataWarning`, at the line of the caller's own code that led to the repair."""
+    """Warn with `GraphrecWarning`, at the line of the caller's own code that led to the repair."""
     level, frame = 2, sys._getframe(1)
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "graphrec":
         level, frame = level + 1, frame.f_back
-    warnings.warn(sentence, DataWarning, stacklevel=level)
+    warnings.warn(sentence, GraphrecWarning, stacklevel=level)
 
 
 def read_frame(
@@ -58,8 +54,11 @@ def read_frame(
     """Read a table and say what to call it in messages.
 
     Args:
-        source: path of a CSV, TSV, ``::``-separated or Parquet file (gzip too), or any data frame
-            that narwhals understands.
+        source: path of a CSV, TSV, ``::``-separated, JSON, Excel or Parquet file (gzip too), a
+            pattern of several or a folder of Parquet files; ``-`` for standard input; the address
+            of a file (``https://``, ``s3://``, ...) or of a database with its query
+            (``sqlite:///movies.db?query=select ...``); a `Query`; or any data frame that narwhals
+            understands.
         called: the table's name in messages if it is a data frame.
         as_written: says which columns of a text file are to be read just as written.
         positions: names of the columns, by position, for a text file without a header line.
@@ -73,36 +72,118 @@ def read_frame(
     Raises:
         DataError: if the file isn't there, isn't a table or holds no rows.
     """
+    if isinstance(source, str) and is_database(source):
+        source = query_of(source)
+    if isinstance(source, Query):
+        return _with_clean_columns(read_query(source), source.name, note), source.name
     if not isinstance(source, (str, os.PathLike)):
-        return _with_clean_columns(_from_native(source, called), called, note), called
-    name, path = os.fspath(source), Path(source)
-    suffix = (path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix).lower()
+        return _with_clean_columns(to_pandas(source, called), called, note), called
+    source = os.fspath(source)
+    name = "standard input" if source == STDIN else without_secrets(source)
+    parser = _Parser(as_written, list(positions), encoding, note)
     try:
-        if path.is_dir():
-            raise DataError(
-                f"{path} is a folder; name a table in it (only ",
-                argument("data"),
-                " takes folders).",
-            )
-        if suffix in PARQUET_SUFFIXES:
-            frame = _read_parquet(path)
-        elif suffix in TEXT_SUFFIXES:
-            raw = _read_text(path, encoding, note)
-            frame = _parse_table(path, raw, as_written, list(positions), note)
-        else:
-            raise DataError(
-                f"{path}: unknown kind of file {suffix or 'without an ending'!r}; graphrec reads"
-                " .csv, .tsv, .txt, .dat and .parquet, the text ones also as .gz."
-            )
+        frame = _read(source, name, parser)
     except FileNotFoundError:
-        raise DataError(f"{path} does not exist.") from None
+        raise DataError(f"{name} does not exist.") from None
     except MemoryError:
-        raise DataError(f"{path} is too large for this machine's memory.") from None
+        raise DataError(f"{name} is too large for this machine's memory.") from None
     except OSError as error:
-        raise DataError(f"{path}: can't be read: {error.strerror or error}.") from error
+        raise DataError(f"{name}: can't be read: {error.strerror or error}.") from error
     except ValueError as error:  # pandas' and the operating system's, on odd content and names
-        raise DataError(f"{path}: can't be read as a table: {error}.") from error
+        raise DataError(f"{name}: can't be read as a table: {error}.") from error
     return _with_clean_columns(frame, name, note), name
+
+
+@dataclass(frozen=True, slots=True)
+class _Parser:
+    """How the content of a file becomes a table, see `read_frame`."""
+
+    as_written: Columns
+    positions: list[str]
+    encoding: str | None
+    note: Note
+
+    def parse(self, raw: bytes, suffix: str, name: str) -> pd.DataFrame:
+        """A table from a file's content.
+
+        Args:
+            raw: the content, gzip or not.
+            suffix: of the file's name, lower case; empty where there is no name.
+            name: of the file, for messages.
+
+        Raises:
+            DataError: if it isn't a table.
+        """
+        suffix = suffix or _suffix_of(raw)
+        if suffix in PARQUET_SUFFIXES:
+            return _read_parquet(io.BytesIO(raw), name)
+        if suffix in EXCEL_SUFFIXES:
+            return _read_excel(io.BytesIO(raw), name)
+        if suffix not in TEXT_SUFFIXES | JSON_SUFFIXES:
+            raise DataError(
+                f"{name}: unknown kind of file {suffix!r}; graphrec reads .csv, .tsv, .txt, .dat,"
+                " .json, .jsonl, .parquet and .xlsx, the text ones also as .gz."
+            )
+        text = as_utf8(unpacked(raw, name), name, self.encoding, self.note)
+        if suffix in JSON_SUFFIXES:
+            return parse_records(text, name)
+        return parse_text(text, name, self.as_written, self.positions, self.note)
+
+
+def _read(source: str, name: str, parser: _Parser) -> pd.DataFrame:
+    if source == STDIN or is_url(source):
+        suffix = "" if source == STDIN else _suffix(name)
+        return parser.parse(read_bytes(source), suffix, name)
+    path = Path(source)
+    if path.is_dir():
+        return _read_folder(path)
+    if _GLOB.search(source) and not path.exists():
+        files = sorted(glob.glob(source, recursive=True))  # noqa: PTH207 - patterns may be absolute
+        return _read_several(files, name, parser)
+    suffix = _suffix(source)
+    if suffix in PARQUET_SUFFIXES and path.is_file():
+        return _read_parquet(path, name)
+    if not suffix and path.is_file():
+        raise DataError(
+            f"{name}: its name has no ending that says what kind of file it is, such as .csv."
+        )
+    return parser.parse(path.read_bytes(), suffix, name)
+
+
+def _read_folder(path: Path) -> pd.DataFrame:
+    """A folder of Parquet files, with the columns that names of its folders hold."""
+    if not any(one.suffix.lower() in PARQUET_SUFFIXES for one in path.rglob("*")):
+        raise DataError(
+            f"{path} is a folder, and not one of Parquet files; name a table in it (only ",
+            argument("data"),
+            " takes folders).",
+        )
+    return _read_parquet(path, str(path))
+
+
+def _read_several(files: list[str], name: str, parser: _Parser) -> pd.DataFrame:
+    """Files of the same columns, one under the other."""
+    if not files:
+        raise DataError(f"{name}: no file has such a name.")
+    if all(_suffix(file) in PARQUET_SUFFIXES for file in files):
+        return _read_parquet(files, name)
+    return pd.concat([_read(file, file, parser) for file in files], ignore_index=True)
+
+
+def _suffix(path: str) -> str:
+    """The ending of a file's name without .gz, lower case."""
+    name = PurePosixPath(path.lower())
+    return (name.with_suffix("") if name.suffix == ".gz" else name).suffix
+
+
+def _suffix_of(raw: bytes) -> str:
+    """The ending that a file without a name would have, by its first bytes."""
+    if raw.startswith(b"PAR1"):
+        return ".parquet"
+    if raw.startswith(b"PK"):
+        return ".xlsx"
+    start = unpacked(raw, "standard input").lstrip()[:1] if raw.startswith(b"\x1f\x8b") else raw
+    return ".jsonl" if start.lstrip()[:1] in (b"{", b"[") else ".csv"
 
 
 def row_name(frame_name: str, row: Any) -> str:
@@ -110,33 +191,37 @@ def row_name(frame_name: str, row: Any) -> str:
     return f"{frame_name}, data row {int(row) + 1:,}"
 
 
-def _from_native(source: Any, called: str) -> pd.DataFrame:
-    import narwhals as nw
-
-    if isinstance(source, pd.DataFrame):
-        return source
-    try:
-        frame = nw.from_native(source)
-    except TypeError:
-        raise DataError(
-            f"{called} must be a path or a data frame, not {type(source).__name__}."
-        ) from None
-    try:
-        if isinstance(frame, nw.LazyFrame):
-            frame = frame.collect()
-        pandas_frame: pd.DataFrame = frame.to_pandas()
-        return pandas_frame
-    except Exception as error:  # each library that may compute here has errors of its own
-        raise DataError(f"{called} can't be computed: {error}.") from error
-
-
-def _read_parquet(path: Path) -> pd.DataFrame:
+def _read_parquet(source: Any, name: str) -> pd.DataFrame:
+    """Parquet: a file, its content, several files, or a folder partitioned as Hive does."""
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
     try:
-        return pd.read_parquet(path)
+        if isinstance(source, list):
+            table = pa.concat_tables(
+                [pq.read_table(file) for file in source], promote_options="permissive"
+            )
+        else:
+            table = pq.read_table(source)
     except pa.ArrowException as error:
-        raise DataError(f"{path}: can't be read as Parquet: {error}.") from error
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise DataError(f"{name}: can't be read as Parquet: {reason}.") from error
+    frame: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)
+    return frame
+
+
+def _read_excel(source: Any, name: str) -> pd.DataFrame:
+    """The first sheet of an Excel file."""
+    import zipfile
+
+    try:
+        return pd.read_excel(source, engine="openpyxl")
+    except ImportError:
+        raise DataError(
+            f"{name}: Excel needs the package openpyxl; install 'graphrec[excel]'."
+        ) from None
+    except (zipfile.BadZipFile, KeyError) as error:
+        raise DataError(f"{name}: can't be read as an Excel file: {error}.") from None
 
 
 def _with_clean_columns(frame: pd.DataFrame, name: str, note: Note) -> pd.DataFrame:
@@ -156,123 +241,3 @@ def _with_clean_columns(frame: pd.DataFrame, name: str, note: Note) -> pd.DataFr
     if not len(frame):
         raise DataError(f"{name}: the table has no rows.")
     return frame
-
-
-def _read_text(path: Path, encoding: str | None, note: Note) -> bytes:
-    """The file's text as UTF-8 bytes without a byte order mark, unpacked if it is gzip.
-
-    Raises:
-        DataError: if the file is empty, damaged, not text, or not in the encoding that was named.
-    """
-    raw = path.read_bytes()
-    if raw.startswith(b"\x1f\x8b"):
-        try:
-            raw = gzip.decompress(raw)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise DataError(f"{path}: the gzip file is damaged or cut short ({error}).") from error
-    if not raw.lstrip():  # looks at no more than the blank start
-        raise DataError(f"{path} is empty.")
-    if encoding is None and raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        encoding = "utf-16"
-    try:
-        if encoding is not None:
-            raw = raw.decode(encoding).encode("utf-8")
-        elif not raw.isascii():
-            raw.decode("utf-8")
-    except (UnicodeError, LookupError) as error:
-        if encoding is not None or not isinstance(error, UnicodeDecodeError):
-            raise DataError(
-                f"{path}: can't be read as {encoding}: {error}; give another ",
-                argument("encoding"),
-                ".",
-            ) from error
-        if _CONTROL.search(raw, 0, _HEAD):
-            raise DataError(f"{path} is not a text file; export the table as CSV.") from None
-        line = raw.count(b"\n", 0, error.start) + 1
-        note(
-            Message(
-                f"{path}: line {line:,} is not UTF-8, so the file was read as Latin-1; if titles"
-                " look wrong, give its ",
-                argument("encoding"),
-                ".",
-            )
-        )
-        raw = raw.decode("latin-1").encode("utf-8")
-    if b"\x00" in raw:
-        line = raw.count(b"\n", 0, raw.index(b"\x00")) + 1
-        raise DataError(
-            f"{path} is not a text file: line {line:,} holds a zero byte"
-            " (if it is UTF-16, say so with ",
-            argument("encoding", "utf-16"),
-            ").",
-        )
-    return raw.removeprefix(b"\xef\xbb\xbf")
-
-
-def _parse_table(
-    path: Path, raw: bytes, as_written: Columns, positions: list[str], note: Note
-) -> pd.DataFrame:
-    """Split UTF-8 text into columns; a file without a header line gets the names of `positions`.
-
-    Raises:
-        DataError: naming the first line that doesn't fit.
-    """
-    lines = re.split(r"\r\n|\r|\n", raw[:_HEAD].decode("utf-8", errors="ignore"))
-    if len(raw) > _HEAD and len(lines) > 1:
-        lines.pop()  # it was cut
-    lines = [line for line in lines if line.strip()][:20]
-    if all("::" in line for line in lines):
-        raw, separator = raw.replace(b"::", _FIELD_MARK.encode()), _FIELD_MARK
-        lines = [line.replace("::", _FIELD_MARK) for line in lines]
-    else:  # what every line holds most often
-        counts = {mark: [line.count(mark) for line in lines] for mark in SEPARATORS}
-        separator = max(SEPARATORS, key=lambda mark: (min(counts[mark]), counts[mark][0]))
-    names, *rows = csv.reader(lines, delimiter=separator)
-    names, width = [name.strip() for name in names], len(names)
-    has_header = not names[0].lstrip("-").isdigit()  # no column is named 1
-    if not has_header:
-        names = positions[:width]
-        more = f"; {width - len(names)} more were left out" if width > len(names) else ""
-        note(f"{path}: no header line; its columns were taken to be {', '.join(names)}{more}.")
-    elif rows and len(rows[0]) == width + 1 and not rows[0][-1].strip():
-        names, width = [*names, ""], width + 1  # rows that end with a separator
-    kept = as_written([name for name in names if name], str(path))
-    labels = [str(index) for index in range(width)]  # not names, since two columns may have one
-    text = {labels[index] for index, name in enumerate(names) if name in kept}
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            frame = pd.read_csv(
-                io.BytesIO(raw),
-                sep=separator,
-                header=0 if has_header else None,
-                names=labels,
-                index_col=False,  # else a longer first row makes its first field the index
-                dtype=dict.fromkeys(text, "str"),
-                na_values={one: [""] if one in text else MISSING_VALUES for one in labels},
-                keep_default_na=False,
-                quoting=csv.QUOTE_NONE if separator == _FIELD_MARK else csv.QUOTE_MINIMAL,
-                low_memory=False,
-                encoding="utf-8",
-            )
-    except pd.errors.ParserWarning:
-        raise DataError(
-            f"{path}: the first data row has more fields than the header's {width};"
-            " give every column a name, and quote fields that hold the separator."
-        ) from None
-    except pd.errors.ParserError as error:
-        raise DataError(_parser_sentence(path, str(error))) from error
-    return frame.iloc[:, : len(names)].set_axis(names, axis=1)
-
-
-def _parser_sentence(path: Path, complaint: str) -> str:
-    if found := _RAGGED.search(complaint):
-        expected, line, seen = found.groups()
-        return (
-            f"{path}, line {int(line):,}: {seen} fields where {expected} are expected;"
-            " quote fields that hold the separator."
-        )
-    if "inside string" in complaint:
-        line = int(complaint.rsplit(" ", 1)[-1]) + 1
-        return f"{path}, line {line:,}: a quotation mark is opened and never closed."
-    return f"{path}: can't be read as a table: {complaint.strip()}."

@@ -16,20 +16,26 @@ from graphrec.errors import DataError
 
 
 def read_movie_ids(
-    path: Path, *, columns: Mapping[str, str] | None = None, note: Note = warn
+    path: str | Path,
+    *,
+    columns: Mapping[str, str] | None = None,
+    remembered: Mapping[str, str] | None = None,
+    note: Note = warn,
 ) -> pd.Series[Any]:
     """The movie ids in a file, each once.
 
     Args:
-        path: a table as for `graphrec.read_movies`, or a text file with one id a line.
-        columns: names of columns that aren't usual; the file needn't have them.
+        path: a table as for `graphrec.read_movies` (also an address), or a text file with one id a
+            line.
+        columns: names of columns that aren't usual.
+        remembered: the same, as training was given them; the file needn't have them.
         note: called with one sentence per repair.
 
     Raises:
         DataError: if the file isn't there or holds no movie id.
     """
-    options = ReadOptions(columns or {}, note=note, shared=True, has_column_options=False)
-    words = _words(path)
+    options = ReadOptions(columns or {}, note=note, remembered=remembered or {})
+    words = _words(path) if isinstance(path, Path) else []
     header = words and find_columns(
         words[:1], str(path), options, required=(), optional=(MOVIE,), names=NAMES_IN_MOVIES
     )

@@ -46,21 +46,23 @@ class ReadOptions:
         columns: names of columns that aren't usual, such as ``{"user_id": "viewer"}``.
         encoding: of text files.
         note: called with one sentence per repair.
-        has_column_options: False where a command can't be told a column's name, so that messages
-            say to rename it.
+        remembered: the names that training was given, for tables of a trained model: other tables
+            may have them or the usual ones. None for training's own tables.
         allow_negative: whether ratings may be below 0; where they may not, they are weights, and no
             row is left out for its rating.
         shared: True if `columns` is for several tables, which needn't all have every one.
         used: the keys of `columns` that some table has.
+        found: by table, the column that was taken for each part.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
     encoding: str | None = None
     note: Note = warn
     shared: bool = False
-    has_column_options: bool = True
+    remembered: Mapping[str, str] | None = None
     allow_negative: bool = True
     used: set[str] = field(default_factory=set)
+    found: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for part in self.columns:
@@ -87,7 +89,8 @@ def find_columns(
         raise DataError(f"{table_name}: no column has a name; add a header line.")
     parts, found = (*required, *optional), dict[str, str]()
     for part in parts:
-        wanted = options.columns.get(part)
+        given = [names.get(part) for names in (options.columns, options.remembered or {})]
+        wanted = next((name for name in given if name in columns), given[0])
         if wanted in columns:
             if wanted in found.values():
                 raise DataError(
@@ -97,7 +100,7 @@ def find_columns(
                 )
             found[part] = str(wanted)
             options.used.add(part)
-        elif wanted is not None and not options.shared:
+        elif part in options.columns and not options.shared and options.remembered is None:
             raise DataError(
                 f"{table_name}: there is no column {wanted!r} (",
                 COLUMN[part],
@@ -112,7 +115,13 @@ def find_columns(
             found[part] = column
         elif part not in found and part in required:
             raise DataError(_not_found(columns, table_name, part, names[part], options))
-    return {part: found[part] for part in parts if part in found}
+    if options.remembered is not None:
+        for part, name in options.columns.items():
+            if part in found and found[part] != name:
+                what = f"{table_name}: there is no column {name!r} ("
+                options.note(Message(what, COLUMN[part], f"), so {found[part]!r} was taken."))
+    options.found[table_name] = {part: found[part] for part in parts if part in found}
+    return options.found[table_name]
 
 
 def listed(columns: list[str], most: int = 12) -> str:
@@ -129,16 +138,14 @@ def _not_found(
             f"{table_name}: there is one column only, {columns[0]!r}; columns are separated by a"
             " comma, tab, semicolon, | or ::."
         )
-    given = options.columns.get(part)
     what = Message(f"no column for {part} (looked for {', '.join(names[:4])}, ...)")
     do = Message("Name it with ", COLUMN[part])
-    if not options.has_column_options:
-        if given is not None:
-            what = Message(f"there is no column {given!r}, which training had for {part}")
-        do = Message(f"Rename the column to {given or part}")
-    elif given is not None:
-        what = Message(f"there is no column {given!r} (", COLUMN[part], ")")
+    if part in options.columns:
+        what = Message(f"there is no column {options.columns[part]!r} (", COLUMN[part], ")")
         do = Message("Correct the name")
+    elif options.remembered and part in options.remembered:
+        name = options.remembered[part]
+        what = Message(f"there is no column {name!r}, which training had for {part}")
     has = f"; it has {listed(columns)}. "
     return Message(
         f"{table_name}: ", what, has, do, ", or add a header line if the table has none."

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ import pandas as pd
 
 from graphrec.data.cells import as_known_ids, as_ratings, as_seconds, like_ids, with_ids
 from graphrec.data.files import Note, read_frame, warn
+from graphrec.data.layouts import imdb
+from graphrec.data.layouts.known import shape_of
 from graphrec.data.names import (
     COLUMN,
     MOVIE,
@@ -25,7 +28,7 @@ from graphrec.data.names import (
     listed,
 )
 from graphrec.data.ratings import AUTO, find_scale
-from graphrec.errors import Argument, ConfigError, DataError, Message, argument
+from graphrec.errors import ConfigError, DataError, Message, argument
 
 __all__ = [
     "MOVIE",
@@ -66,7 +69,7 @@ def read_ratings(
             lowest rating that says that a user liked a movie. By default every row is an
             interaction, but for 0 in a column of 0 and 1 or of counts, and dislikes below 0.
         encoding: of a text file; UTF-8 by default, Latin-1 where that fails.
-        note: called with one sentence per repair; warns with `DataWarning` by default.
+        note: called with one sentence per repair; warns with `GraphrecWarning` by default.
 
     Returns:
         Columns ``user_id``, ``movie_id`` and, where the table has them, ``rating`` (float32) and
@@ -126,7 +129,8 @@ def ratings_of(
     found = find(list(frame.columns), name)
     if RATING not in found:
         _note_possible_ratings(frame.drop(columns=list(found.values())), name, options)
-    table = pd.DataFrame({key: frame[column] for key, column in found.items()})
+    table = pd.DataFrame({key: frame[column] for key, column in found.items()}, copy=False)
+    del frame  # of many ratings only what is needed is kept in memory
     for key in (USER, MOVIE):
         table = with_ids(table, name, key, found[key], note)
     if RATING in table:
@@ -136,8 +140,8 @@ def ratings_of(
     if TIMESTAMP in table:
         seconds = as_seconds(table.pop(TIMESTAMP), name, found[TIMESTAMP], note)
         table = table if seconds is None else table.assign(**{TIMESTAMP: seconds})
-    repeated = table.duplicated([USER, MOVIE])
-    if repeated.any():
+    if _has_repeated_pairs(table):
+        repeated = table.duplicated([USER, MOVIE])
         note(f"{name}: rows that repeat a user-movie pair, latest kept: {repeated.sum():,}.")
         if TIMESTAMP in table:
             table = table.sort_values(TIMESTAMP, kind="stable")
@@ -147,8 +151,27 @@ def ratings_of(
     return table.reset_index(drop=True)
 
 
-def movies_of(source: Any, options: ReadOptions) -> pd.DataFrame:
-    """`read_movies` with its options in one object."""
+def _has_repeated_pairs(table: pd.DataFrame) -> bool:
+    """Whether a user has a movie twice; a third of the time that `duplicated` takes."""
+    (users, _), (movies, distinct) = (pd.factorize(table[key]) for key in (USER, MOVIE))
+    pairs = users.astype(np.int64) * len(distinct) + movies
+    pairs.sort()
+    return bool((pairs[1:] == pairs[:-1]).any())
+
+
+def movies_of(
+    source: Any, options: ReadOptions, wanted: Callable[[], Collection[str]] | None = None
+) -> pd.DataFrame:
+    """`read_movies` with its options in one object.
+
+    Args:
+        source: path or data frame.
+        options: of the tables.
+        wanted: gives keys of movies (`graphrec.data.links.id_keys`); of IMDb's tables, which are
+            large, only those are read. All by default.
+    """
+    if imdb.is_table(source):
+        return imdb.read_titles(Path(source), wanted and wanted(), options.note)
     find = partial(
         find_columns,
         options=options,
@@ -159,11 +182,13 @@ def movies_of(source: Any, options: ReadOptions) -> pd.DataFrame:
     frame, name = read_frame(
         source,
         called="the movies table",
-        as_written=lambda *header: find(*header).values(),
+        as_written=lambda header, name: header if shape_of(header) else find(header, name).values(),
         positions=(MOVIE, TITLE, "genres"),
         encoding=options.encoding,
         note=options.note,
     )
+    if (shape := shape_of(frame.columns)) is not None:
+        frame = shape.tidy(frame, name, options.note)
     found = find(list(frame.columns), name)
     table = _with_metadata(frame, name, found, options.note)
     table = with_ids(table, name, MOVIE, found[MOVIE], options.note)
@@ -181,7 +206,7 @@ def join_details(
     """Add the columns of another metadata table, matched by movie id.
 
     Movies without a row there have missing values; rows of movies that `movies` lacks are counted
-    and left out.
+    and left out. Of a column that both tables have, that of `movies` is kept.
 
     Raises:
         DataError: if the two tables share no movie.
@@ -190,7 +215,7 @@ def join_details(
     movies = movies.assign(**{MOVIE: like_ids(movies[MOVIE], details[MOVIE])})
     shared = [column for column in details.columns if column in movies.columns and column != MOVIE]
     if shared:
-        note(f"{name}: columns that the movies table has already, left out: {listed(shared)}.")
+        note(f"{name}: columns that the tables before it have already, left out: {listed(shared)}.")
         details = details.drop(columns=shared)
     unknown = ~details[MOVIE].isin(movies[MOVIE])
     if unknown.all():
@@ -198,6 +223,8 @@ def join_details(
             f"{name}: none of its movie ids (such as {details[MOVIE].iloc[0]}) is in the"
             f" movies table (such as {movies[MOVIE].iloc[0]}); check ",
             COLUMN[MOVIE],
+            ", or map one kind of id to the other with ",
+            argument("links"),
             ".",
         )
     if unknown.any():
@@ -225,12 +252,10 @@ def _note_possible_ratings(rest: pd.DataFrame, name: str, options: ReadOptions) 
         if _RATING_NAME.search(column) or _is_scale(rest[column].dropna())
     ]
     if possible:
-        do: tuple[str | Argument, ...] = ("name it with ", COLUMN[RATING])
-        if not options.has_column_options:
-            do = (f"rename it to {options.columns.get(RATING, RATING)}",)
         what = f"{name}: columns not recognised as ratings, left out: {listed(possible)}"
+        do = "; if one of them holds ratings, name it with "
         otherwise = "; else every row is an interaction" if options.allow_negative else ""
-        options.note(Message(f"{what}; if one of them holds ratings, ", *do, f"{otherwise}."))
+        options.note(Message(what, do, COLUMN[RATING], f"{otherwise}."))
 
 
 def _is_scale(values: pd.Series[Any]) -> bool:

@@ -122,6 +122,7 @@ class GraphRecommender(Recommender):
         *,
         split: Split | str | None = None,
         verbose: bool = True,
+        **tables: Any,
     ) -> GraphRecommender:
         """Train; what was learned before is forgotten.
 
@@ -132,6 +133,8 @@ class GraphRecommender(Recommender):
             split: as `graphrec.make_split` returns it, or a `SplitKind`'s name, instead of the
                 settings' ``split``.
             verbose: whether a progress bar is shown, in a terminal or a notebook.
+            tables: more about tables, as for `graphrec.load_dataset`: ``details``, ``links``,
+                ``columns``, ``min_rating``, ...
 
         Raises:
             ConfigError: if settings don't go together or with the data.
@@ -144,7 +147,7 @@ class GraphRecommender(Recommender):
         train = TrainConfig(**{field.name: own[field.name] for field in fields(TrainConfig)})
         check_together(model, train)  # before tables are read, which may take long
         find_device(train.device)
-        dataset = self._dataset(data, movies)
+        dataset = self._dataset(data, movies, tables)
         if not isinstance(split, Split):
             how = {name: own[name] for name in ("seed", "cold_fraction", "validation")}
             split = make_split(dataset, split or own["split"], **how)
@@ -156,12 +159,12 @@ class GraphRecommender(Recommender):
         return self
 
     @staticmethod
-    def _dataset(data: Any, movies: Any) -> Dataset:
+    def _dataset(data: Any, movies: Any, tables: dict[str, Any]) -> Dataset:
         if isinstance(data, Dataset):
-            if movies is not None:
+            if movies is not None or tables:
                 raise ConfigError("a Dataset has its movies already; leave out the movies table.")
             return data
-        return load_dataset(ratings=data, movies=movies)
+        return load_dataset(ratings=data, movies=movies, **tables)
 
     def save(self, folder: str | Path, force: bool = False) -> None:
         """Write a model folder, which `load` and the command line read.

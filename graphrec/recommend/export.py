@@ -14,6 +14,7 @@ import pandas as pd
 
 from graphrec import __version__
 from graphrec.config import ExportPart, Part, choice
+from graphrec.data.databases import Target, is_database
 from graphrec.data.tables import MOVIE, TITLE
 from graphrec.errors import ConfigError, DataError, argument
 from graphrec.output import atomic_folder, atomic_write, check_output
@@ -21,6 +22,8 @@ from graphrec.recommend.artefact import Artefact
 from graphrec.recommend.vectors import unit_parts
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from graphrec.nn.hybrid import HybridModel
     from graphrec.nn.paths import Neighbors
 
@@ -144,6 +147,9 @@ def check_export(path: str | Path, *, force: bool = False) -> None:
         ConfigError: if the ending is unknown.
         OutputError: as `graphrec.output.check_output`.
     """
+    if is_database(str(path)):
+        Target.of(str(path)).check(force=force)
+        return
     suffix = Path(path).suffix
     if suffix and suffix not in {*_WRITERS, GRAPH}:
         raise ConfigError(
@@ -166,6 +172,8 @@ def export(
       ``user_scale`` [U], see `vectors_of`.
     - no ending: a folder with ``vectors.tsv`` and ``metadata.tsv`` of the movies, which
       TensorBoard's projector loads. Tabs and line breaks in titles become spaces.
+    - a database's address with ``?table=NAME``: the columns of ``.parquet``, in one transaction;
+      vectors in PostgreSQL are pgvector's where that is installed.
     - ``.graphml``: the graph that the model was trained on, training and validation part, as
       `graphrec.to_networkx` makes it; nodes are named ``user 42`` and ``movie 7``.
 
@@ -182,8 +190,12 @@ def export(
         ConfigError, OutputError: as `check_export`, or if it can't be written.
         DataError: if two ids would have the same name in GraphML.
     """
-    path = Path(path)
     check_export(path, force=force)
+    if is_database(str(path)):
+        vectors = vectors_of(artefact, part)
+        Target.of(str(path)).write(_table(vectors).to_pandas(), force=force)
+        return _exported(vectors)
+    path = Path(path)
     if path.suffix == GRAPH:
         return Exported(*_write_graph(artefact, path))
     vectors = vectors_of(artefact, part)
@@ -192,13 +204,23 @@ def export(
         return Exported(*vectors.movie.shape)
     with atomic_write(path) as unfinished, unfinished.open("wb") as file:
         _WRITERS[path.suffix](vectors, file)
+    return _exported(vectors)
+
+
+def _exported(vectors: Vectors) -> Exported:
     kept = None if vectors.neighbors is None else vectors.neighbors.fraction
     return Exported(len(vectors.user) + len(vectors.movie), vectors.movie.shape[1], kept)
 
 
 def _write_parquet(vectors: Vectors, file: BinaryIO) -> None:
-    import pyarrow as pa
     import pyarrow.parquet as pq
+
+    pq.write_table(_table(vectors), file)
+
+
+def _table(vectors: Vectors) -> pa.Table:
+    """A row for each user and movie."""
+    import pyarrow as pa
 
     numbers = [vectors.user_id.dtype.kind in "iu", vectors.movie_id.dtype.kind in "iu"]
     ids = [*vectors.user_id.tolist(), *vectors.movie_id.tolist()]
@@ -223,8 +245,7 @@ def _write_parquet(vectors: Vectors, file: BinaryIO) -> None:
         ):
             columns[name] = pa.chunked_array([missing, lists])
         columns["user_scale"] = pa.array([*vectors.user_scale.tolist(), *[None] * num_movies])
-    table = pa.table(columns).replace_schema_metadata({MARK: __version__, "part": vectors.part})
-    pq.write_table(table, file)
+    return pa.table(columns).replace_schema_metadata({MARK: __version__, "part": vectors.part})
 
 
 def _write_numpy(vectors: Vectors, file: BinaryIO) -> None:

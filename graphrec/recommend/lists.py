@@ -97,6 +97,8 @@ def movie_table(
 
 def several(values: Any) -> list[Any]:
     """A list of ids or titles, also if there is only one."""
+    if hasattr(values, "to_pylist"):  # Arrow's arrays, which would give scalars of their own
+        return list(values.to_pylist())
     is_one = isinstance(values, str) or not isinstance(values, Iterable)
     return [values] if is_one else list(values)
 

@@ -12,6 +12,7 @@ import pandas as pd
 
 from graphrec.data.files import Note
 from graphrec.data.names import ReadOptions
+from graphrec.data.places import is_address
 from graphrec.data.tables import MOVIE, TITLE, like_ids, movies_of
 from graphrec.errors import DataError
 from graphrec.features.matrix import FeatureEncoder
@@ -27,6 +28,7 @@ def read_new_movies(
     *,
     has_titles: bool,
     columns: Mapping[str, str],
+    remembered: Mapping[str, str],
     note: Note,
 ) -> pd.DataFrame:
     """Movies that the model doesn't have yet, in the shape of those it has.
@@ -37,7 +39,8 @@ def read_new_movies(
         movies: those of the model.
         encoder: as training fitted it.
         has_titles: whether the model's movies have titles; if so, new ones need theirs.
-        columns: names of columns that training was given.
+        columns: names of the table's columns that aren't usual.
+        remembered: the same, as training was given them; the table needn't have them.
         note: called with what could not be used.
 
     Returns:
@@ -47,11 +50,11 @@ def read_new_movies(
         DataError: if a movie has no title, an id that is taken, or a cell of another type than
             training saw in that column.
     """
-    is_path = isinstance(source, (str, Path))
+    is_path = isinstance(source, (str, Path)) and not is_address(str(source))
     name = Path(source).name if is_path else _NAME
     if is_path and Path(source).suffix.lower() == ".json":
-        source = _from_json(Path(source), movies, columns.get(MOVIE, MOVIE))
-    options = ReadOptions(columns, note=note, shared=True, has_column_options=False)
+        source = _from_json(Path(source), movies, {**remembered, **columns}.get(MOVIE, MOVIE))
+    options = ReadOptions(columns, note=note, remembered=remembered)
     table = movies_of(source, options)
     table[MOVIE] = like_ids(table[MOVIE], movies[MOVIE])
     if movies[MOVIE].dtype.kind in "iu" and table[MOVIE].dtype.kind not in "iu":

@@ -10,8 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from graphrec.data.files import Note
+from graphrec.data.databases import Query
+from graphrec.data.files import JSON_SUFFIXES, PARQUET_SUFFIXES, TEXT_SUFFIXES, Note
+from graphrec.data.frames import is_frame
 from graphrec.data.names import ReadOptions
+from graphrec.data.places import is_address, without_secrets
 from graphrec.data.ratings import RatingKind, find_scale
 from graphrec.data.tables import MOVIE, RATING, USER, as_known_ids, ratings_of
 from graphrec.errors import ConfigError, DataError
@@ -22,6 +25,8 @@ from graphrec.recommend.lookup import find_several
 if TYPE_CHECKING:
     import scipy.sparse as sp
 
+_SUFFIXES = {*TEXT_SUFFIXES, *JSON_SUFFIXES, *PARQUET_SUFFIXES, ".gz", ".zip"}
+
 
 def new_users(
     history: Any,
@@ -31,6 +36,7 @@ def new_users(
     *,
     find: Callable[[Any], int],
     columns: Mapping[str, str],
+    remembered: Mapping[str, str] | None = None,
     strict: bool,
     note: Note,
 ) -> Audience:
@@ -43,7 +49,8 @@ def new_users(
         movies: those of the model.
         train_ratings: of the training, see `rating_weights`.
         find: the internal row of a title or id.
-        columns: names of columns that training was given.
+        columns: names of the table's columns that aren't usual.
+        remembered: the same, as training was given them; the table needn't have them.
         strict: whether a movie that isn't known is an error; else it is left out.
         note: called with what could not be used.
 
@@ -51,7 +58,7 @@ def new_users(
         ConfigError: if ratings come with a table, or aren't one for each movie.
         DataError: if a rating or the table can't be used, or no movie is known.
     """
-    if not (isinstance(history, Path) or hasattr(history, "columns")):  # a frame of any library
+    if not is_table(history):
         named, given = several(history), None if ratings is None else several(ratings)
         if given is not None and len(given) != len(named):
             raise ConfigError(
@@ -64,17 +71,28 @@ def new_users(
         return one_history(found, kept, train_ratings, len(movies))
     if ratings is not None:
         raise ConfigError("ratings of a table of histories must be a column of that table.")
-    return read_histories(history, movies, train_ratings, columns, strict=strict, note=note)
+    options = ReadOptions(columns, note=note, remembered=remembered or {}, allow_negative=False)
+    return read_histories(history, movies, train_ratings, options, strict=strict)
+
+
+def is_table(history: Any) -> bool:
+    """Whether a history is a frame of any library, or the path of a file; else it is titles or ids.
+
+    A text is a path if it ends as tables do and there is such a file, or it is an address.
+    """
+    if isinstance(history, str):
+        is_file = Path(history).suffix.lower() in _SUFFIXES and Path(history).exists()
+        return is_file or is_address(history)
+    return isinstance(history, (Path, Query)) or is_frame(history)
 
 
 def read_histories(
     source: Any,
     movies: pd.DataFrame,
     train_ratings: np.ndarray | None,
-    columns: Mapping[str, str],
+    options: ReadOptions,
     *,
     strict: bool,
-    note: Note,
 ) -> Audience:
     """What new users have rated.
 
@@ -85,17 +103,18 @@ def read_histories(
         source: path or data frame, as for `graphrec.read_ratings`.
         movies: those of the model.
         train_ratings: of the training, see `rating_weights`.
-        columns: names of columns that training was given; `source` needn't have them.
+        options: of the table; its note is called with the number of movies that the model doesn't
+            have.
         strict: whether a movie that the model doesn't have is an error; else it is left out.
-        note: called with the number of movies that the model doesn't have.
 
     Raises:
         DataError: if no movie is known, or one isn't and `strict`, or a rating is negative.
     """
-    name = Path(source).name if isinstance(source, (str, Path)) else "the histories"
-    options = ReadOptions(
-        columns, note=note, shared=True, has_column_options=False, allow_negative=False
-    )
+    name = "the histories"
+    if isinstance(source, (str, Path)):
+        is_path = not is_address(str(source))
+        name = Path(source).name if is_path else without_secrets(str(source))
+    note = options.note
     table = ratings_of(source, options)
     table[MOVIE] = as_known_ids(table[MOVIE], movies[MOVIE])
     known = table[MOVIE].isin(movies[MOVIE])

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
 
 from graphrec.config import Similarity, choice
 from graphrec.data.files import Note, warn
+from graphrec.data.frames import FrameKind, is_frame, kind_of, to_kind, to_pandas
 from graphrec.data.ids import IdMap
 from graphrec.data.interactions import Interactions
+from graphrec.data.layouts.diaries import read_diary
 from graphrec.data.split import Split
 from graphrec.data.tables import MOVIE, TITLE, USER
 from graphrec.errors import ConfigError
 from graphrec.formatting import to_jsonable
 from graphrec.recommend.artefact import Artefact
 from graphrec.recommend.card import model_card
+from graphrec.recommend.diaries import diary_audience
 from graphrec.recommend.diversity import check_diversity, diversity_vectors
 from graphrec.recommend.explaining.explanation import Explanation, SimilarityExplanation
 from graphrec.recommend.lists import Audience, check_k, lists_of, movie_table, several
 from graphrec.recommend.lookup import ById, Match, TitleLookup, find_movie, find_several
 from graphrec.recommend.new_movies import read_new_movies
-from graphrec.recommend.new_users import new_users
+from graphrec.recommend.new_users import is_table, new_users
 from graphrec.recommend.reasons import reasons
 from graphrec.recommend.similar_users import user_directions, users_in_common
 from graphrec.recommend.similarity import Closest, closest
@@ -58,7 +61,7 @@ class Recommender:
 
     Titles needn't be exact, see `graphrec.recommend.lookup`. A title that could mean several movies
     is an error that lists them, and where one had to be guessed, from a misspelling or a part of
-    it, a `DataWarning` says which movie was taken. Tables tell it in their ``attrs``.
+    it, a `GraphrecWarning` says which movie was taken. Tables tell it in their ``attrs``.
     """
 
     def __init__(self, artefact: Artefact, *, before: Recommender | None = None, new: Any = None):
@@ -89,7 +92,9 @@ class Recommender:
         movie = self.movies[TITLE if self.has_titles else MOVIE].tolist()[0]
         return model_card(str(self.artefact.folder), self.artefact.manifest, movie, self.num_new)
 
-    def add_movies(self, movies: Any, *, note: Note = warn) -> Recommender:
+    def add_movies(
+        self, movies: Any, *, columns: Mapping[str, str] | None = None, note: Note = warn
+    ) -> Recommender:
         """The same model with more movies, which are known by their metadata alone.
 
         Their features are made with the statistics that training saved; nothing is trained. They
@@ -97,6 +102,8 @@ class Recommender:
 
         Args:
             movies: a movies table, as path or data frame, or a JSON file of one movie or several.
+            columns: names of columns that aren't usual, as for `graphrec.read_movies`; those that
+                training was given are known.
             note: called with columns and labels that training has not seen, and missing ones.
 
         Raises:
@@ -109,7 +116,8 @@ class Recommender:
             self.movies,
             encoder,
             has_titles=self.has_titles,
-            columns=self.artefact.columns(),
+            columns=columns or {},
+            remembered=self.artefact.columns(),
             note=note,
         )
         before = Recommender.__new__(Recommender)  # as it is now: an estimator may be fitted again
@@ -212,6 +220,7 @@ class Recommender:
         where: str | None = None,
         diversity: float = 0.0,
         strict: bool = False,
+        output: str = FrameKind.PANDAS,
         note: Note = warn,
     ) -> pd.DataFrame:
         """The movies closest to one movie, or to several: by the mean of the similarities to each.
@@ -236,6 +245,8 @@ class Recommender:
                 `graphrec.recommend.diversity`. With more than 0 the order is no longer the score's.
             strict: whether one of several movies that can't be found is an error; by default it is
                 left out.
+            output: the kind of frame to return, a `FrameKind` or its name; ``attrs`` are pandas'
+                alone.
             note: called with what was left out, and titles that were guessed.
 
         Returns:
@@ -285,8 +296,10 @@ class Recommender:
         taken = [self._identity(row) for row in rows]
         table.attrs.update({"movie": taken[0]} if len(named) == 1 else {"movies": taken})
         if by is Similarity.ALL:
-            return table[["by", "rank", *table.columns.drop(["by", "rank"])]]
-        return table.assign(why=self._reasons(found, rows))
+            columns = ["by", "rank", *table.columns.drop(["by", "rank"])]
+            return cast(pd.DataFrame, to_kind(table[columns], output))
+        table = table.assign(why=self._reasons(found, rows))
+        return cast(pd.DataFrame, to_kind(table, output))
 
     def similar_users(self, user: Any, k: int = 10) -> pd.DataFrame:
         """The users whose vectors are closest to one user's.
@@ -385,7 +398,9 @@ class Recommender:
         among: Iterable[Any] | None = None,
         where: str | None = None,
         diversity: float = 0.0,
+        columns: Mapping[str, str] | None = None,
         strict: bool = False,
+        output: str | None = None,
         note: Note = warn,
     ) -> pd.DataFrame:
         """The best movies for users of the tables, or for new users by their history.
@@ -396,7 +411,8 @@ class Recommender:
         Args:
             users: one id or several; all users where both `users` and `history` are None.
             history: instead of `users`, title or id, or several, that a new user has rated; or
-                a ratings table of many new users, as data frame or path.
+                a ratings table of many new users, as data frame or path; or what one person has
+                exported from Letterboxd (archive, folder or table) or IMDb.
             ratings: the new user's, one for each of `history`: an interaction is weighted by its
                 rating, divided by the highest in training. Without ratings its weight is 1.
             k: how many for each; fewer where fewer are left.
@@ -406,8 +422,12 @@ class Recommender:
                 ``"year>=1990 and genres has Comedy"``, see `graphrec.recommend.where`.
             diversity: how much the movies of a list should differ from each other, 0 to 1, see
                 `graphrec.recommend.diversity`. With more than 0 the order is no longer the score's.
+            columns: names of columns of a table of histories that aren't usual, as for
+                `graphrec.read_ratings`; those that training was given are known.
             strict: whether a movie of the history that can't be found is an error; by default it is
                 left out if there are others.
+            output: the kind of frame to return, a `FrameKind` or its name; by default that of
+                `history`, or else pandas. ``attrs`` are pandas' alone.
             note: called with what could not be used of a history, and titles that were guessed.
 
         Returns:
@@ -422,8 +442,11 @@ class Recommender:
         """
         check_k(k)
         check_diversity(diversity)
+        kind = kind_of(history)
+        if is_frame(history):
+            history = to_pandas(history, "the history")  # a stream can be read once only
         allowed = self._allowed(among, where)
-        audience = self._audience(users, history, ratings, note, strict)
+        audience = self._audience(users, history, ratings, note, strict=strict, columns=columns)
         hidden = audience.history if filter_viewed else None
         num_users = audience.history.shape[0]
         movies, scores, ranks = lists_of(
@@ -442,7 +465,7 @@ class Recommender:
             table.insert(0, USER, np.repeat(audience.ids, listed.sum(axis=1)))
         else:
             table.attrs["history"] = [self._identity(int(row)) for row in audience.history.indices]
-        return table
+        return cast(pd.DataFrame, to_kind(table, output or kind))
 
     def _allowed(
         self, among: Iterable[Any] | None = None, where: str | None = None
@@ -450,7 +473,7 @@ class Recommender:
         """The movies that may be listed, bool [M]; None for all."""
         allowed = None
         if among is not None:
-            rows = self.movie_ids.to_internal(list(among))
+            rows = self.movie_ids.to_internal(several(among))
             allowed = np.isin(np.arange(len(self.movies)), rows)
         if where is not None:
             encoder = self.artefact.encoder()
@@ -481,7 +504,7 @@ class Recommender:
         if (user is None) == (history is None):
             raise ConfigError("name either a user or a history, to explain the score for.")
         users = None if user is None else [user]
-        who = self._audience(users, history, ratings, warn, strict)
+        who = self._audience(users, history, ratings, warn, strict=strict)
         return self._explainer.score(who, self.row_of(movie))
 
     def explain_similarity(self, first: Any, second: Any) -> SimilarityExplanation:
@@ -520,7 +543,14 @@ class Recommender:
         return ModelScorer(self.model, audience.history, audience.users, new=is_new)
 
     def _audience(
-        self, users: Any, history: Any, ratings: Any, note: Note, strict: bool = False
+        self,
+        users: Any,
+        history: Any,
+        ratings: Any,
+        note: Note,
+        *,
+        strict: bool = False,
+        columns: Mapping[str, str] | None = None,
     ) -> Audience:
         """The users who are meant."""
         if history is None:
@@ -531,6 +561,10 @@ class Recommender:
             return Audience(self.user_ids.to_external(rows), self.history[rows], rows)
         if users is not None:
             raise ConfigError("give either users or a history, not both.")
+        if is_table(history) and (diary := read_diary(history, note)) is not None:
+            if ratings is not None:
+                raise ConfigError("an export has its ratings itself; leave out the others.")
+            return diary_audience(diary, self.lookup, strict=strict, note=note)
         train_ratings = self._interactions[0].rating
         return new_users(
             history,
@@ -538,7 +572,8 @@ class Recommender:
             self.movies,
             train_ratings,
             find=partial(self.row_of, note=note),
-            columns=self.artefact.columns(),
+            columns=columns or {},
+            remembered=self.artefact.columns(),
             strict=strict,
             note=note,
         )

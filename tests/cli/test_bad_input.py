@@ -145,10 +145,6 @@ OPTION_CASES: dict[str, tuple[Callable[[Path], tuple[object, ...]], tuple[str, .
         lambda f: ((f / "ratings.csv").unlink(), _train(f))[1],
         ("holds no ratings", "--ratings"),
     ),
-    "data and ratings": (
-        lambda f: _train(f, "--ratings", f / "ratings.csv"),
-        ("either --data or --ratings",),
-    ),
     "movies alone": (
         lambda f: ("train", "--movies", f / "movies.csv", "--output", f / "m"),
         ("need --ratings or --data",),
@@ -162,7 +158,7 @@ OPTION_CASES: dict[str, tuple[Callable[[Path], tuple[object, ...]], tuple[str, .
             (f / "d.csv").write_text("movieId,budget\n900,1\n901,2\n", encoding="utf-8"),
             _train(f, "--details", f / "d.csv"),
         )[1],
-        ("d.csv", "none of its movie ids"),
+        ("d.csv", "share no movie id", "--links"),
     ),
     "details missing": (lambda f: _train(f, "--details", f / "d.csv"), ("d.csv does not exist",)),
     "rating that is a word": (
@@ -365,7 +361,7 @@ REPAIRS: dict[str, tuple[str, str, str]] = {
     "unknown movie": (
         GOOD_RATINGS + "1,99,2,200\n",
         GOOD_MOVIES,
-        "the movies table lacks, kept without metadata: 1 ",
+        "3 of 4 rated movies (75%) are in the movies table",
     ),
     "movie nobody rated": (
         GOOD_RATINGS,

@@ -223,8 +223,13 @@ def test_column_names_of_training_are_read_in_histories_and_new_movies(tmp_path:
     assert {row["user_id"] for row in json.loads(result.stdout)} == {"ann"}
     (tmp_path / "h.csv").write_text("who,film_code\nann,1\n", encoding="utf-8")
     sentence = " ".join(run(*asked, "--history", tmp_path / "h.csv").stderr.split())
-    assert "Rename the column to what" in sentence
-    assert "--movie-column" not in sentence
+    assert "no column 'what', which training had for movie_id" in sentence
+    assert "Name it with --movie-column" in sentence
+    asked += ["--history", tmp_path / "h.csv", "--movie-column", "film_code"]
+    (tmp_path / "among.csv").write_text("film_code\n2\n99\n5\n", encoding="utf-8")
+    result = run(*asked, "--among", tmp_path / "among.csv", "--json")
+    assert result.exit_code == 0, result.stderr
+    assert {row["movie_id"] for row in json.loads(result.stdout)} == {2, 99, 5}
 
 
 def test_a_file_is_no_model_folder(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from graphrec.data.dataset import make_dataset
 from graphrec.data.interactions import Interactions
-from graphrec.errors import DataError
+from graphrec.data.sources import load_dataset
+from graphrec.errors import DataError, GraphrecWarning
 
 RATINGS = pd.DataFrame(
     {
@@ -103,9 +104,27 @@ def test_movies_that_one_table_lacks_are_kept_and_counted(notes: list[str]) -> N
     np.testing.assert_array_equal(dataset.movies["runtime"], [90, np.nan, 117])
     assert dataset.interactions.movie_degree().tolist() == [1, 2, 0]
     assert notes == [
-        "rated movies that the movies table lacks, kept without metadata: 1 (first: 20).",
+        "only 1 of 2 rated movies (50%) are in the movies table; the others are kept without"
+        " metadata. If these should be the same movies (the ratings have 20, 10, for example, and"
+        " the movies table has 10, 30), map one kind of id to the other with links.",
         "movies without ratings, kept and ranked by metadata alone: 1.",
     ]
+
+
+def test_notes_of_a_data_set_are_warnings_too_the_grave_ones_first() -> None:
+    ratings = pd.concat([RATINGS, RATINGS])
+    movies = pd.DataFrame({"movie_id": [10, 30], "title": ["It", "Alien"]})
+
+    with pytest.warns(GraphrecWarning) as told:
+        dataset = load_dataset(ratings=ratings, movies=movies)
+
+    assert [str(one.message) for one in told] == list(dataset.notes)
+    assert "only 1 of 2 rated movies" in dataset.notes[0]
+    assert "repeat a user-movie pair" in dataset.notes[1]
+    assert told[0].filename == __file__
+    notes: list[str] = []
+    load_dataset(ratings=ratings, movies=movies, note=notes.append)
+    assert notes == list(dataset.notes)
 
 
 def test_titles_are_made_up_where_there_are_none() -> None:
@@ -138,8 +157,9 @@ def test_tables_that_share_no_movie() -> None:
     with pytest.raises(DataError) as caught:
         make_dataset(RATINGS, movies)
     assert str(caught.value) == (
-        "the ratings and the movies table share no movie id (ratings have 20, for example, and"
-        " movies tt10); check columns={'movie_id': ...}."
+        "the ratings and the movies table share no movie id: the ratings have 20, 10, for example,"
+        " and the movies table has tt10; check columns={'movie_id': ...}, or map one kind of id to"
+        " the other with links."
     )
 
 

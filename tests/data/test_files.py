@@ -223,8 +223,9 @@ def test_a_field_over_several_lines(write: Write) -> None:
         ("r.csv", BAD_GZIP, ": the gzip file is damaged or"),
         ("r.parquet", b"user,movie\n1,2\n", ": can't be read as Parquet: "),
         ("r.parquet", b"", ": can't be read as Parquet: "),
-        ("r.xlsx", b"PK", ": unknown kind of file '.xlsx'; graphrec reads .csv, .tsv, .txt, .dat"),
-        ("ratings", RATINGS, ": unknown kind of file 'without an ending'; graphrec reads"),
+        ("r.xlsx", b"PK", ": can't be read as an Excel file: File is not a zip file"),
+        ("r.docx", b"PK", ": unknown kind of file '.docx'; graphrec reads .csv, .tsv, .txt, .dat"),
+        ("ratings", RATINGS, ": its name has no ending that says what kind of file it is"),
     ],
 )
 def test_unreadable_files_say_why(
@@ -255,7 +256,7 @@ def test_missing_files_folders_and_odd_paths(tmp_path: Path) -> None:
     for path, sentence in [
         (tmp_path / "no.csv", "no.csv does not exist."),
         (tmp_path / "no.parquet", "no.parquet does not exist."),
-        (folder, "r.csv is a folder; name a table in it (only data takes folders)."),
+        (folder, "r.csv is a folder, and not one of Parquet files; name a table in it (only data"),
         ("a\0b.csv", "can't be read as a table"),
         ("x" * 5000 + ".csv", "can't be read: File name too long"),
     ]:

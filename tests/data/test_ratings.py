@@ -106,6 +106,6 @@ def test_auto_keeps_what_was_liked_and_says_so() -> None:
 def test_a_data_set_says_it(tmp_path: Path) -> None:
     path = tmp_path / "ratings.csv"
     _table([1, 0, 1, 1, 0, 1]).to_csv(path, index=False)
-    dataset = load_dataset(ratings=path)
+    dataset = load_dataset(ratings=path, note=lambda _: None)
     assert len(dataset.interactions) == 4
     assert "rows of 0 are no interactions, left out: 2 of 6" in dataset.notes[0]

@@ -13,10 +13,14 @@ import pytest
 from graphrec.data import sources
 from graphrec.data.dataset import Dataset
 from graphrec.data.download import CHECKSUMS
-from graphrec.data.sources import ML_100K_GENRES, NAMES, load_dataset, sample_folder
+from graphrec.data.layouts.movielens import ML_100K_GENRES
+from graphrec.data.sources import NAMES, load_dataset, sample_folder
 from graphrec.errors import DataError
 
 Write = Callable[..., Path]
+
+# what is said of tables is looked for in their notes
+pytestmark = pytest.mark.filterwarnings("ignore::graphrec.errors.GraphrecWarning")
 
 RATINGS = "userId,movieId,rating,timestamp\n7,10,4.5,1000\n7,20,3.0,2000\n9,20,0.5,3000\n"
 MOVIES = "movieId,title,genres\n10,Heat (1995),Crime|Drama\n20,It (2017),Horror\n"
@@ -207,8 +211,9 @@ def test_a_folder_without_ratings(write: Write, tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         load_dataset(tmp_path)
     assert str(caught.value) == (
-        f"{tmp_path} holds no ratings: looked for ratings.csv, ratings.dat, u.data, or train.txt"
-        " with test.txt. Name the files with ratings and movies."
+        f"{tmp_path} holds no ratings: looked for train.txt with test.txt, u.data, ratings.csv,"
+        " ratings.dat, ratings_small.csv, combined_data_1.txt. Name the files with ratings and"
+        " movies."
     )
 
 
@@ -279,11 +284,22 @@ def test_a_named_column_that_no_table_has(write: Write) -> None:
     assert str(caught.value) == "no table has a column 'nmae' (columns={'title': ...})."
 
 
-def test_what_to_read_must_be_said_once(write: Write, tmp_path: Path) -> None:
-    ratings = write("r.csv", RATINGS)
+def test_tables_that_are_named_stand_in_for_those_of_the_folder(
+    write: Write, tmp_path: Path
+) -> None:
+    write("ratings.csv", "not even a table")
+    write("fewer.csv", RATINGS)
+    write("movies.csv", MOVIES)
+    write("more/details.csv", DETAILS)
 
-    with pytest.raises(DataError, match="give either data or ratings, not both"):
-        load_dataset(tmp_path, ratings=ratings)
+    dataset = load_dataset(tmp_path, ratings="fewer.csv", details="more/details.csv")
+
+    assert edges(dataset) == [(7, 10), (7, 20), (9, 20)]
+    assert dataset.movies["runtime"].tolist() == [170, 135]
+    assert dataset.name == str(tmp_path)
+
+
+def test_what_to_read_must_be_said() -> None:
     for nothing in (None, ""):
         with pytest.raises(
             DataError, match=r"say what to read: data takes a name or a folder, ratings a"

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from graphrec.data.names import COLUMN, COLUMN_NAMES
 from graphrec.data.sources import load_dataset
 from graphrec.data.tables import join_details, read_movies, read_ratings
-from graphrec.errors import DataError, DataWarning, typed
+from graphrec.errors import DataError, GraphrecWarning, typed
 
 Write = Callable[..., Path]
 HALF_STARS = [step / 2 for step in range(1, 11)]
@@ -463,7 +463,7 @@ def test_a_movies_table_without_an_id() -> None:
 
 
 def test_a_notebook_user_is_warned_by_default() -> None:
-    with pytest.warns(DataWarning, match="rows that repeat a user-movie pair, latest kept: 1"):
+    with pytest.warns(GraphrecWarning, match="rows that repeat a user-movie pair, latest kept: 1"):
         read_ratings(pd.DataFrame({"user": [1, 1], "movie": [1, 1]}))
 
 
@@ -481,7 +481,7 @@ def test_details_join_by_id(notes: list[str]) -> None:
     assert table["genres"].tolist() == ["a", "b"]
     np.testing.assert_array_equal(table["runtime"], [np.nan, 170])
     assert notes == [
-        "d.csv: columns that the movies table has already, left out: genres.",
+        "d.csv: columns that the tables before it have already, left out: genres.",
         "d.csv: rows of movies that no other table has, left out: 1.",
     ]
 
@@ -505,7 +505,7 @@ def test_details_of_other_movies() -> None:
         join_details(read_movies(movies), read_movies(details))
     assert str(caught.value) == (
         "details: none of its movie ids (such as tt1) is in the movies table (such as 1); check"
-        " columns={'movie_id': ...}."
+        " columns={'movie_id': ...}, or map one kind of id to the other with links."
     )
 
 

@@ -18,6 +18,9 @@ from graphrec.features.correlation import correlate_block, correlate_numbers
 from graphrec.features.leaks import ColumnAudit, find_leaks
 from graphrec.features.matrix import fit_features
 
+# what is said of tables is looked for in their notes
+pytestmark = pytest.mark.filterwarnings("ignore::graphrec.errors.GraphrecWarning")
+
 SPLITS = [None, "random", "temporal", "leave-last-out"]
 SEEDS = range(5)
 

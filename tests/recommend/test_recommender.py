@@ -16,7 +16,7 @@ from graphrec.errors import (
     AmbiguousTitleError,
     ConfigError,
     DataError,
-    DataWarning,
+    GraphrecWarning,
     UnknownIdError,
 )
 
@@ -136,7 +136,9 @@ def test_tables_tell_which_movies_were_taken(recommender: Recommender) -> None:
 
 
 def test_a_movie_that_had_to_be_guessed_is_named(recommender: Recommender) -> None:
-    taken = pytest.warns(DataWarning, match=r"^'evne story 4' is taken as Even story 4 \(1990\)\.$")
+    taken = pytest.warns(
+        GraphrecWarning, match=r"^'evne story 4' is taken as Even story 4 \(1990\)\.$"
+    )
     with taken:
         recommender.similar("evne story 4")
     with taken:

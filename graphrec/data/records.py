@@ -1,0 +1,64 @@
+"""JSON as a table: one object a line, or a list of objects."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pandas as pd
+
+from graphrec.errors import DataError
+
+
+def parse_records(raw: bytes, name: str) -> pd.DataFrame:
+    """A table with a row for each object and a column for each of their keys.
+
+    Args:
+        raw: UTF-8 text: an object a line, or a list of objects.
+        name: of the file, for messages.
+
+    Raises:
+        DataError: naming the first line that isn't an object.
+    """
+    text = raw.decode("utf-8")
+    if text.lstrip().startswith("["):
+        return pd.DataFrame(_checked(_whole(text, name), name))
+    objects = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            if number == 1 and line.strip() == "{":
+                return pd.DataFrame(_checked([_whole(text, name)], name))
+            raise DataError(f"{name}, line {number:,}: not JSON: {error}.") from None
+        if not isinstance(value, dict):
+            raise DataError(
+                f"{name}, line {number:,}: {_kind(value)}, and a row is an object such as"
+                ' {"movie_id": 1, "title": "Heat"}.'
+            )
+        objects.append(value)
+    return pd.DataFrame(objects)
+
+
+def _whole(text: str, name: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{name}: not JSON: {error}.") from None
+
+
+def _checked(values: Any, name: str) -> list[dict[str, Any]]:
+    for number, value in enumerate(values, start=1):
+        if not isinstance(value, dict):
+            raise DataError(
+                f"{name}, element {number:,}: {_kind(value)}, and a row is an object such as"
+                ' {"movie_id": 1, "title": "Heat"}.'
+            )
+    return list(values)
+
+
+def _kind(value: Any) -> str:
+    kinds = {list: "a list", str: "text", type(None): "null", bool: "true or false"}
+    return kinds.get(type(value), "a number")
