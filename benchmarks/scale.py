@@ -198,8 +198,10 @@ def make_trainer(num_edges: int, clock: Clock) -> Trainer:
     graph = power_law_graph(num_users, num_movies, num_edges)
     edges = graph[RATES].edge_index.numpy()
     ones, shape = np.ones(edges.shape[1], np.float32), (num_users, num_movies)
+    matrix = sp.csr_array((ones, tuple(edges)), shape=shape)
     data = TrainingData(
-        matrix=sp.csr_array((ones, tuple(edges)), shape=shape),
+        matrix=matrix,
+        liked=matrix,
         history=sp.csr_array((ones[:0], (edges[0, :0], edges[1, :0])), shape=shape),
         graph=graph,
         encoder=fit_features(pd.DataFrame(index=range(num_movies))),

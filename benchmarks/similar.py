@@ -93,10 +93,11 @@ def ours(known: Known, seed: int = 0) -> Similar:
     metadata = np.zeros((dataset.interactions.num_movies, 0), np.float32)
     if dataset.has_titles:
         titles = TitleWords(dataset.movies[TITLE].tolist())
-    compared = Associations.fit(known.matrix)
+    interactions = dataset.interactions
+    rows = np.flatnonzero(np.diff(known.matrix.indptr)[interactions.user] > 0)
+    compared = Associations.fit(interactions.to_liked_csr(rows))
     if len(dataset.metadata.columns):
-        rng, interactions = np.random.default_rng(seed), dataset.interactions
-        rows = np.flatnonzero(np.diff(known.matrix.indptr)[interactions.user] > 0)
+        rng = np.random.default_rng(seed)
         rows = rng.permutation(rows)
         number = round(len(rows) * VALID_FRACTION)
         split = Split(SplitKind.RANDOM, np.sort(rows[number:]), np.sort(rows[:number]), rows[:0])

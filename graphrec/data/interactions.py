@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     import scipy.sparse as sp
 
 
+RATED_LOW = 0.3
+"""Of an interaction whose rating is below the user's mean, see docs/similar.md."""
+
+
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Interactions:
     """User-movie pairs, one row each, no pair twice.
@@ -86,6 +90,25 @@ class Interactions:
         shape = (self.num_users, num_movies or self.num_movies)
         matrix = sp.csr_array((ones, (user, movie)), shape=shape)
         matrix.sort_indices()
+        return matrix
+
+    def to_liked_csr(self, rows: np.ndarray | None = None) -> sp.csr_array:
+        """The same with `RATED_LOW` for what is rated below the user's mean rating.
+
+        Where there are no ratings these are ones.
+        """
+        matrix = self.to_csr(rows)
+        if self.rating is None:
+            return matrix
+        user, movie, rating = (
+            own if rows is None else own[rows] for own in (self.user, self.movie, self.rating)
+        )
+        given = ~np.isnan(rating)
+        total = np.bincount(user[given], rating[given], self.num_users)
+        mean = total / np.maximum(np.bincount(user[given], minlength=self.num_users), 1)
+        low = rating < mean[user]
+        order = np.lexsort((movie, user))
+        matrix.data[low[order]] = RATED_LOW
         return matrix
 
     def movie_degree(self, rows: np.ndarray | None = None) -> np.ndarray:

@@ -65,10 +65,10 @@ class Associations(nn.Module):
         penalty: float = PENALTY,
         popularity: float = POPULARITY,
     ) -> Associations:
-        """Of the interactions as ones, users x movies.
+        """Of interactions, users x movies.
 
         Args:
-            matrix: R, [U, M].
+            matrix: R, [U, M], above 0 where a user has rated a movie.
             seed: of the decomposition, where it is randomised.
             penalty: lambda over the mean of d.
             popularity: gamma.
@@ -104,11 +104,11 @@ class Associations(nn.Module):
         r"""What each of some users adds to the vector of a movie that they rated.
 
         As :math:`V = R^\top U S^{-1}` and :math:`U = R V S^{-1}`, user u adds
-        :math:`R_u V S^{-2} W^{1/2}` times the movie's scale. With an exact decomposition the
-        summands of all its users add up to the vector.
+        :math:`R_{ui} R_u V S^{-2} W^{1/2}` times the movie's scale. With an exact decomposition
+        the summands of all its users add up to the vector.
 
         Args:
-            history: the users' interactions as ones, [N, M].
+            history: the users' rows of R, [N, M].
             row: the movie.
 
         Returns:
@@ -118,7 +118,8 @@ class Associations(nn.Module):
         own = self.movie.double().numpy()[: history.shape[1]]
         unscaled = own / np.maximum(scale, 1e-12)[: len(own), None] * (scale > 0)[: len(own), None]
         squared = np.maximum(self.singular.double().numpy() ** 2, 1e-12)
-        return np.asarray(history @ unscaled / squared * scale[row])
+        rated = history[:, [row]].toarray()
+        return np.asarray(rated * (history @ unscaled) / squared * scale[row])
 
 
 def _decompose(matrix: sp.csr_array, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -26,12 +26,14 @@ class TrainingData:
 
     Attributes:
         matrix: the interactions as ones, users x movies.
+        liked: the same with less for low ratings, see `Interactions.to_liked_csr`.
         history: interactions of users who have none in `matrix` and are folded in, users x movies.
         graph: of the interactions in `matrix`; its movies' ``x`` are the features.
         encoder: made the features, by statistics of the movies in `matrix`.
     """
 
     matrix: sp.csr_array
+    liked: sp.csr_array
     history: sp.csr_array
     graph: HeteroData
     encoder: FeatureEncoder
@@ -63,6 +65,7 @@ class TrainingData:
             graph["movie"].x = torch.from_numpy(change(graph["movie"].x.numpy()))
         return cls(
             matrix=interactions.to_csr(rows),
+            liked=interactions.to_liked_csr(rows),
             history=interactions.to_csr(rows[:0] if history is None else history),
             graph=graph,
             encoder=encoder,

@@ -330,7 +330,7 @@ def combine(
         features=data.features,
         feature_column=data.encoder.feature_column,
         degree=data.degree,
-        associations=Associations.fit(data.matrix) if compare else None,
+        associations=Associations.fit(data.liked) if compare else None,
         blend=blend,
         cosine=cosine,
         paths=closed.paths,

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphrec.data.dataset import make_dataset
-from graphrec.data.interactions import Interactions
+from graphrec.data.interactions import RATED_LOW, Interactions
 from graphrec.data.sources import load_dataset
 from graphrec.errors import DataError, GraphrecWarning
 
@@ -212,3 +212,23 @@ def test_data_sets_and_interactions_are_shown_in_one_line() -> None:
         "Interactions(3 of 2 users and 2 movies, with rating and timestamp)"
     )
     assert repr(pairs_alone.interactions) == "Interactions(3 of 2 users and 2 movies)"
+
+
+def test_what_is_rated_below_the_user_s_mean_counts_less() -> None:
+    table = pd.DataFrame(
+        {
+            "user_id": [1, 2, 1, 2, 1, 2],
+            "movie_id": [9, 8, 8, 7, 7, 9],
+            "rating": [1.0, 4.0, 5.0, 4.0, 5.0, np.nan],
+        }
+    )
+    edges = make_dataset(table).interactions
+    low, found = RATED_LOW, edges.to_liked_csr()
+    by_id = pd.DataFrame(found.toarray(), edges.users.ids, edges.movies.ids)
+    assert by_id.loc[1, [7, 8, 9]].tolist() == pytest.approx([1, 1, low])
+    assert by_id.loc[2, [7, 8, 9]].tolist() == [1, 1, 1]
+    assert found.indices.tolist() == edges.to_csr().indices.tolist()
+    some = np.flatnonzero(edges.movies.ids[edges.movie] != 8)
+    assert sorted(edges.to_liked_csr(some).data.tolist()) == pytest.approx([low, 1, 1, 1])
+    unrated = make_dataset(table[["user_id", "movie_id"]]).interactions
+    assert unrated.to_liked_csr().data.tolist() == [1] * 6

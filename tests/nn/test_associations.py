@@ -40,7 +40,10 @@ def test_the_same_however_many_users_there_are(matrix: sp.csr_array) -> None:
     np.testing.assert_allclose(twice @ twice.T, once @ once.T, rtol=1e-3, atol=1e-7)
 
 
-def test_a_vector_is_the_sum_of_what_its_users_add(matrix: sp.csr_array) -> None:
+@pytest.mark.parametrize("low", [1.0, 0.3])
+def test_a_vector_is_the_sum_of_what_its_users_add(matrix: sp.csr_array, low: float) -> None:
+    matrix = matrix.copy()
+    matrix.data[::3] = low
     own = Associations.fit(matrix)
     for row in range(matrix.shape[1]):
         users = np.flatnonzero(matrix.toarray()[:, row])

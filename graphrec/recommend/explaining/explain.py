@@ -66,6 +66,10 @@ class Explainer:
         return self.known.to_csr()
 
     @cached_property
+    def _liked(self) -> sp.csr_array:
+        return self.known.to_liked_csr()
+
+    @cached_property
     def _user_degree(self) -> np.ndarray:
         return self.known.user_degree()
 
@@ -174,7 +178,7 @@ class Explainer:
         """
         users, own = self.known.users_of(first), self.embeddings.compared
         if self.model.associations.dim:
-            added = self.model.associations.user_summands(self._matrix[users], first)
+            added = self.model.associations.user_summands(self._liked[users], first)
         elif ID in self.model.learned:
             length = float(self.model.learned[ID].movie[first].double().norm())
             added = self.messages[ID].to_movie(users) / max(length, 1e-12)
