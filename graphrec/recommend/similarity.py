@@ -139,8 +139,8 @@ def compare_to(
             embeddings.features, embeddings.feature_column, row
         )
     if embeddings.compared.shape[1]:
-        baseline, scale = collaborative_scale(embeddings, row)
-        product = embeddings.compared @ embeddings.compared[row].astype(np.float64)
+        product = _products(embeddings, row)
+        baseline, scale = _spread(product, _others(embeddings, row))
         ways = {Similarity.COLLABORATIVE: (product - baseline) / scale, **ways}
     if not set(LEARNED) <= set(ways):
         return {**ways, Similarity.BOTH: next(ways[way] for way in LEARNED if way in ways)}
@@ -158,8 +158,16 @@ def collaborative_scale(embeddings: MovieEmbeddings, row: int) -> tuple[float, f
 
     They are over the movies with interactions, and are (0, 1) where all products are the same.
     """
-    product = embeddings.compared @ embeddings.compared[row].astype(np.float64)
-    return _spread(product, _others(embeddings, row))
+    return _spread(_products(embeddings, row), _others(embeddings, row))
+
+
+def _products(embeddings: MovieEmbeddings, row: int) -> np.ndarray:
+    """Collaborative inner products of all movies with one, float64 [M].
+
+    They are made in single precision: converting all vectors would take most of a query's time.
+    """
+    own = embeddings.compared
+    return np.asarray(own @ own[row], dtype=np.float64)
 
 
 def _others(embeddings: MovieEmbeddings, row: int) -> np.ndarray:

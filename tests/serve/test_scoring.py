@@ -62,7 +62,7 @@ def test_training_users_have_the_scores_of_the_model(
         np.testing.assert_allclose(scores.score(own, user), expected[user], atol=1e-5)
 
 
-def test_lists_are_those_of_the_recommender(recommender: Recommender, model_folder: Path) -> None:
+def test_lists_are_those_of_the_recommender(recommender: Recommender) -> None:
     artefact = recommender.artefact
     scores = Scores(artefact.arrays("model.safetensors"), artefact.manifest["score"])
     for user in range(10):
