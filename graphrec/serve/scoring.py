@@ -108,6 +108,18 @@ class Scores:
             blocks.append(self._spectral * _unit(own[None])[0])
         return np.concatenate([*blocks, np.zeros(0)]).astype(np.float32)
 
+    def user_directions(self, history: sp.csr_array) -> np.ndarray:
+        """x of all training users at length 1, float32 [U, K].
+
+        Args:
+            history: theirs, users x movies.
+        """
+        blocks = [trained for _, _, trained in self._towers]
+        if self._spectral:
+            own = history @ self._spectral_added[: history.shape[1]]
+            blocks.append(self._spectral * _unit(np.asarray(own)))
+        return _unit(np.hstack([*blocks, np.zeros((history.shape[0], 0))])).astype(np.float32)
+
     def score(self, history: History, user: int | None = None) -> np.ndarray:
         """s of all movies, float32 [M]; arguments as for `user_vector`."""
         scores: np.ndarray = self.movies @ self.user_vector(history, user) + self.common
