@@ -27,6 +27,7 @@ from graphrec.recommend.similar_users import users_in_common
 from graphrec.recommend.similarity import closest
 from graphrec.recommend.where import select
 from graphrec.recommend.wording import TitleWords
+from graphrec.serve.cache import Cache
 from graphrec.serve.held import HeldArtefact
 from graphrec.serve.scoring import History, Scores, best
 from graphrec.serve.searching import Search
@@ -37,6 +38,7 @@ Answer = dict[str, Any]
 
 NO_CHANGES = UserChanges((), forgotten=False)
 _CONDITIONS = 256  # that are remembered
+_CACHE_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,6 +125,8 @@ class ServedModel:
         self._words = TitleWords(self._titles)
         self._read_history()
         self.meets = lru_cache(_CONDITIONS)(self._meets)
+        #: of answers that depend on nothing but the model
+        self.cache = Cache(_CACHE_BYTES)
         self._lock = Lock()
         self.created = datetime.fromisoformat(held.manifest["created"])
 
@@ -155,6 +159,11 @@ class ServedModel:
                 f"there is no movie with the id {movie_id!r} ({self.movie_ids.examples()})."
             )
         return row
+
+    def has(self, movie_id: str, *, removed: bool = False) -> bool:
+        """Whether there is a movie with an id, or one that was removed."""
+        row = self._row_by_text.get(movie_id)
+        return row is not None and bool(self.listed[row]) is not removed
 
     def rows(self, movie_ids: Iterable[Any]) -> np.ndarray:
         """The same for several, each once."""
@@ -290,7 +299,7 @@ class ServedModel:
 
     def _listed(self, rows: np.ndarray, scores: np.ndarray, start: int = 0) -> list[Answer]:
         return [
-            self.brief(row) | {"rank": rank, "score": float(scores[row])}
+            self.brief(row) | {"rank": rank, "score": round(float(scores[row]), 6)}
             for rank, row in enumerate(rows.tolist(), start + 1)
         ]
 
