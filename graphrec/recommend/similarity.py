@@ -11,7 +11,6 @@ import pandas as pd
 
 from graphrec.config import Similarity
 from graphrec.errors import ConfigError, DataError, argument
-from graphrec.features.known import cosine_of_known
 from graphrec.recommend.diversity import POOL, diversify, diversity_vectors
 from graphrec.recommend.vectors import MovieEmbeddings
 
@@ -133,11 +132,10 @@ def compare_to(
     """
     ways = {}
     if embeddings.metadata.shape[1]:
-        ways[Similarity.METADATA] = _cosine_to(embeddings.metadata, row)
+        unit = embeddings.unit_metadata
+        ways[Similarity.METADATA] = np.asarray(unit @ unit[row], dtype=np.float64)
     if embeddings.features.shape[1]:
-        ways[Similarity.FEATURES] = cosine_of_known(
-            embeddings.features, embeddings.feature_column, row
-        )
+        ways[Similarity.FEATURES] = embeddings.known_features.cosine_to(row)
     if embeddings.compared.shape[1]:
         product = _products(embeddings, row)
         baseline, scale = _spread(product, _others(embeddings, row))
@@ -254,15 +252,13 @@ def _best(
     """The k best of the allowed rows; among equals the first."""
     others = np.flatnonzero(allowed)
     size = POOL * k if diversity else k
-    found = np.asarray(others[np.argsort(-cosine[others], kind="stable")[:size]])
+    own = cosine[others]
+    if size < len(own):  # sorting all of them would take half of a query's time
+        kept = own >= np.partition(own, len(own) - size)[len(own) - size]
+        others, own = others[kept], own[kept]
+    found = np.asarray(others[np.argsort(-own, kind="stable")[:size]])
     if not diversity:
         return found
     vectors, length = diversity_vectors(embeddings), min(k, len(found))
     picked = diversify(found[None], cosine[found][None], vectors, length, diversity)
     return np.asarray(found[picked[0]])
-
-
-def _cosine_to(vectors: np.ndarray, row: int) -> np.ndarray:
-    """Cosine of every row with one row, float64 [n]; 0 where a row is zero."""
-    length = np.maximum(np.linalg.norm(vectors, axis=1), 1e-12)
-    return np.asarray((vectors @ vectors[row]) / (length * length[row]), dtype=np.float64)
