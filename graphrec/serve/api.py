@@ -61,11 +61,11 @@ def make_app(service: Service, limits: Limits) -> Guard:
         redoc_url=None,
         responses=_ERRORS,
     )
-    app.include_router(_movies(service), prefix="/api/v1", tags=["movies"])
-    app.include_router(_users(service), prefix="/api/v1", tags=["users"])
-    app.include_router(_feedback(service), prefix="/api/v1", tags=["feedback"])
-    app.include_router(_about(service, limits), prefix="/api/v1", tags=["model"])
-    app.include_router(_health(service), tags=["health"])
+    app.include_router(_movies(service))
+    app.include_router(_users(service))
+    app.include_router(_feedback(service))
+    app.include_router(_about(service, limits))
+    app.include_router(_health(service))
     app.include_router(_pages(service), include_in_schema=False)
     _handle_errors(app, service)
     return Guard(app, limits, service.metrics)
@@ -81,7 +81,7 @@ def _bytes(answer: Answer) -> bytes:
 
 
 def _movies(service: Service) -> APIRouter:
-    router = APIRouter()
+    router = APIRouter(prefix="/api/v1", tags=["movies"])
 
     @router.get("/movies", response_model=schema.Movies)
     def search_movies(asked: Annotated[schema.SearchQuery, Query()]) -> Response:
@@ -196,7 +196,7 @@ def _start(cursor: str, model: ServedModel) -> int:
 
 
 def _users(service: Service) -> APIRouter:
-    router = APIRouter()
+    router = APIRouter(prefix="/api/v1", tags=["users"])
 
     @router.get("/users/{user_id}/recommendations", response_model=schema.Recommendations)
     def recommend(user_id: UserId, asked: Annotated[schema.RecommendQuery, Query()]) -> Response:
@@ -271,7 +271,7 @@ def _unnamed(model: ServedModel, asked: schema.HistoryBody) -> Profile:
 
 
 def _feedback(service: Service) -> APIRouter:
-    router = APIRouter()
+    router = APIRouter(prefix="/api/v1", tags=["feedback"])
 
     @router.post("/feedback", response_model=schema.Written)
     def write(rows: Annotated[schema.FeedbackBody, Body()]) -> Response:
@@ -311,7 +311,7 @@ def _remove(service: Service, pairs: list[tuple[str, str]]) -> None:
 
 
 def _about(service: Service, limits: Limits) -> APIRouter:
-    router = APIRouter()
+    router = APIRouter(prefix="/api/v1", tags=["model"])
 
     @router.get("/model", response_model=schema.Model)
     def describe() -> Response:
@@ -340,7 +340,7 @@ def _about(service: Service, limits: Limits) -> APIRouter:
 
 
 def _health(service: Service) -> APIRouter:
-    router = APIRouter()
+    router = APIRouter(tags=["health"])
 
     @router.get("/health/live")
     async def live() -> Answer:
