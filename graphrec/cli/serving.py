@@ -62,9 +62,9 @@ def serve(
         bool, typer.Option("--quiet", help="Log warnings and errors only, not each request.")
     ] = False,
 ) -> None:
-    """Answer over HTTP: recommendations, similar movies, explanations, and a page for people.
+    """Answer over HTTP, and show a page for people.
 
-    Needs pip install 'graphrec[serve]'. The page is at the address that is printed, the
+    Recommendations, similar movies and explanations, with a store of what comes in. Needs pip install 'graphrec[serve]'. The page is at the address that is printed, the
     documentation of the API at /docs.
 
     Examples:
@@ -84,6 +84,7 @@ def serve(
         raise ConfigError("serve needs more packages; install 'graphrec[serve]'.") from None
     import logging
 
+    from graphrec.recommend.artefact import Artefact
     from graphrec.serve.limits import LOOPBACK, Limits, is_loopback
     from graphrec.serve.logs import start_logs
     from graphrec.serve.server import Server, listen
@@ -108,6 +109,7 @@ def serve(
         token=token,
         rate=rate,
     )
+    Artefact.open(model)  # before a store is made beside it
     start_logs(logging.WARNING if quiet else logging.INFO)
     opened = Store(store or f"{model.resolve()}.db")
     try:

@@ -454,6 +454,7 @@ def _handle_errors(app: FastAPI, service: Service) -> None:
 
 
 _SENTENCES = {
+    400: "the body is no JSON that can be read.",
     404: "there is nothing at this address; /docs lists what there is.",
     405: "this address doesn't know that method; /docs says which.",
 }
