@@ -64,8 +64,9 @@ def serve(
 ) -> None:
     """Answer over HTTP, and show a page for people.
 
-    Recommendations, similar movies and explanations, with a store of what comes in. Needs pip install 'graphrec[serve]'. The page is at the address that is printed, the
-    documentation of the API at /docs.
+    Recommendations, similar movies and explanations, with a store of what comes in. Needs pip
+    install 'graphrec[serve]'. The page is at the address that is printed, the documentation of the
+    API at /docs.
 
     Examples:
 

@@ -17,6 +17,7 @@ import pandas as pd
 from graphrec.config import Similarity
 from graphrec.data.tables import MOVIE, TITLE
 from graphrec.errors import ConfigError, DataError, GraphrecError, UnknownIdError
+from graphrec.features.columns import ColumnKind
 from graphrec.formatting import to_jsonable
 from graphrec.recommend.artefact import MODEL
 from graphrec.recommend.diversity import POOL, diversify, diversity_vectors
@@ -38,6 +39,7 @@ Answer = dict[str, Any]
 
 NO_CHANGES = UserChanges((), forgotten=False)
 _CONDITIONS = 256  # that are remembered
+_LABELS = 40
 _CACHE_BYTES = 64 * 2**20
 
 
@@ -472,6 +474,7 @@ class ServedModel:
             "settings": manifest["settings"],
             "blend": manifest["score"]["blend"],
             "similarities": self._similarities,
+            "labels": self._labels,
             "columns": [str(name) for name in self.movies.columns if name not in (MOVIE, TITLE)],
         }
 
@@ -485,6 +488,18 @@ class ServedModel:
         }
         ways = [way.value for way, vectors in there.items() if vectors.shape[1]]
         return [*ways, Similarity.BOTH.value]
+
+    @cached_property
+    def _labels(self) -> dict[str, list[str]]:
+        """The labels that movies have by column, the most frequent first."""
+        return {
+            column.name: [
+                str(column.labels[place])
+                for place in np.argsort(-column.mean, kind="stable")[:_LABELS].tolist()
+            ]
+            for column in self.held.encoder().used
+            if column.finding.kind is ColumnKind.MULTI_LABEL
+        }
 
     def age(self) -> float:
         """Seconds since the training."""
