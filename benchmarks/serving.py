@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import argparse
 import re
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +28,9 @@ CONNECTIONS = 64
 _LUA = """
 local ids = {{{ids}}}
 math.randomseed(os.time())
-request = function() return wrk.format("{method}", "{before}" .. ids[math.random(#ids)] .. "{after}") end
+request = function()
+  return wrk.format("{method}", "{before}" .. ids[math.random(#ids)] .. "{after}")
+end
 """
 _LUA_POST = """
 local ids = {{{ids}}}
@@ -66,9 +70,23 @@ def started(command: list[str]) -> Iterator[str]:
             line = next(line for line in process.stderr if " is ready" in line)
             found = re.search(r"http://\S+", line)
             assert found is not None
+            _wait_for(found[0])
             yield found[0]
         finally:
             process.kill()
+
+
+def _wait_for(address: str) -> None:
+    """Until a server that says that it is ready lets clients connect."""
+    host, _, port = address.removeprefix("http://").partition(":")
+    end = time.monotonic() + 30
+    while True:
+        try:
+            socket.create_connection((host, int(port)), timeout=30).close()
+            return
+        except ConnectionRefusedError:
+            if time.monotonic() > end:
+                raise
 
 
 def load(address: str, script: str, seconds: int) -> tuple[float, float, float, int]:
@@ -80,7 +98,7 @@ def load(address: str, script: str, seconds: int) -> tuple[float, float, float, 
         done = subprocess.run([*command, address], capture_output=True, text=True, check=True)
     said = done.stdout
     rate = float(_found(r"Requests/sec:\s+([\d.]+)", said) or 0)
-    half, most = (_milliseconds(_found(rf"{part}%\s+(\S+)", said)) for part in (50, 99))
+    half, most = (_milliseconds(_found(rf"\n\s+{part}%\s+(\S+)", said)) for part in (50, 99))
     failed = int(_found(r"Non-2xx or 3xx responses: (\d+)", said) or 0)
     errors = re.search(
         r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", said
@@ -125,9 +143,8 @@ def main() -> None:
         "similar, asked before": get(movies[:100], "/api/v1/movies/", "/similar?k=10"),
         "search": get([1], "/api/v1/movies?q=the%20ma", ""),
     }
-    print(
-        f"{'requests per second, ' + str(CONNECTIONS) + ' connections':44}   rate  p50 ms  p99 ms  failed"
-    )
+    head = f"requests per second, {CONNECTIONS} connections"
+    print(f"{head:44}   rate  p50 ms  p99 ms  failed")
     with tempfile.TemporaryDirectory() as folder:
         serve = ["-m", "graphrec", "serve", "--model", str(asked.model), "--port", "0"]
         serve += ["--store", f"{folder}/store.db", "--rate", "0", "--quiet"]

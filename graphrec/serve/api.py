@@ -26,7 +26,7 @@ from graphrec.serve.model import Answer, ListOptions, Profile, ServedModel
 from graphrec.serve.service import Service, TakenError
 from graphrec.serve.store import Interaction, StoreError
 
-_THREADS = 8
+_THREADS = 4
 _DAY = 24 * 3600
 _TYPES = {
     ".html": "text/html; charset=utf-8",

@@ -14,6 +14,9 @@ from graphrec.serve.limits import Limits
 from graphrec.serve.service import Service
 
 _CONNECTIONS = 512
+_BACKLOG = 100
+"""Connections that are accepted at a time: with more, a client that connects and hangs up again and
+again would fill the limit of connections before those that are gone are noticed."""
 _STOP_SECONDS = 20
 
 
@@ -28,7 +31,7 @@ def listen(host: str, port: int) -> socket.socket:
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         opened.bind((host, port))
-        opened.listen(2048)
+        opened.listen(_BACKLOG)
     except (OSError, OverflowError, UnicodeError) as error:
         opened.close()
         cause = getattr(error, "strerror", None) or str(error)
@@ -58,6 +61,7 @@ class Server(uvicorn.Server):
             proxy_headers=False,
             server_header=False,
             limit_concurrency=_CONNECTIONS,
+            backlog=_BACKLOG,
             timeout_keep_alive=15,
             timeout_graceful_shutdown=_STOP_SECONDS,
         )

@@ -176,8 +176,9 @@ class Store:
         """What is new of one user."""
         with self._errors("read"), self.engine.connect() as connection:
             rows = connection.execute(_OF_USER, {"user": user_id}).all()
-            forgotten = connection.execute(_IS_FORGOTTEN, {"user": user_id}).first()
-        return UserChanges(tuple(Interaction(*row) for row in rows), forgotten is not None)
+        found = [Interaction(*row) for row in rows if row.movie_id is not None]
+        found.sort(key=lambda one: (one.timestamp, one.movie_id))
+        return UserChanges(tuple(found), forgotten=len(found) < len(rows))
 
     def write(self, interactions: Sequence[Interaction]) -> None:
         """Add interactions or remove them, all or none; of a pair that is there the last counts."""
@@ -282,9 +283,16 @@ class Store:
 _OF_USER = (
     sa.select(_interactions)
     .where(_interactions.c.user_id == sa.bindparam("user"))
-    .order_by(_interactions.c.timestamp, _interactions.c.movie_id)
+    .union_all(  # one query takes half as long as two
+        sa.select(
+            _forgotten.c.user_id,
+            sa.cast(sa.null(), sa.Text),
+            sa.cast(sa.null(), sa.Float),
+            _forgotten.c.timestamp,
+            sa.cast(sa.null(), sa.Boolean),
+        ).where(_forgotten.c.user_id == sa.bindparam("user"))
+    )
 )
-_IS_FORGOTTEN = sa.select(_forgotten.c.user_id).where(_forgotten.c.user_id == sa.bindparam("user"))
 
 
 def _durable(connection: Any, _: Any) -> None:

@@ -8,19 +8,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
-from graphrec.recommend.estimator import GraphRecommender
 from graphrec.serve.service import Service
 from graphrec.serve.store import Store
+from tests.serve.conftest import EVIL
 from tests.serve.running import LIMITS, running
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 from playwright.sync_api import Browser, Locator, Page, expect  # noqa: E402
 
 CHROMIUM = shutil.which("chromium")
-EVIL = "<img src=x onerror=alert(1)>"
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -42,21 +40,8 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model of the sample's films, trained for an epoch, one of which has an evil title."""
-    data = Path(__file__).parents[2] / "data"
-    movies = pd.read_csv(data / "movies.csv")
-    movies.loc[movies["title"] == "Toy Story 3", "title"] = EVIL
-    model = GraphRecommender(embedding_dim=8, spectral_dim=8, epochs=1)
-    model.fit(pd.read_csv(data / "ratings.csv"), movies, verbose=False)
-    path = tmp_path_factory.mktemp("page") / "model"
-    model.save(path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def service(folder: Path) -> Service:
-    return Service(folder, Store(folder.parent / "store.db"))
+def service(sample_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Service:
+    return Service(sample_model, Store(tmp_path_factory.mktemp("page") / "store.db"))
 
 
 @pytest.fixture(scope="module")
@@ -220,8 +205,8 @@ def test_it_fits_a_phone(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
-def test_a_token_is_asked_for_once(browser: Browser, folder: Path) -> None:
-    own = Service(folder, Store(folder.parent / "token.db"))
+def test_a_token_is_asked_for_once(browser: Browser, sample_model: Path, tmp_path: Path) -> None:
+    own = Service(sample_model, Store(tmp_path / "token.db"))
     with running(own, replace(LIMITS, token=TOKEN)) as address:
         context = browser.new_context(base_url=address)
         page = context.new_page()
