@@ -36,7 +36,7 @@ _TYPES = {
 }
 _ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": schema.Error}
-    for status in (400, 401, 403, 404, 408, 413, 415, 421, 422, 429, 431, 500, 503)
+    for status in (400, 401, 403, 404, 408, 409, 413, 415, 421, 422, 429, 431, 500, 503)
 }
 MovieId = Annotated[schema.PathId, Path(description="Id of a movie.")]
 UserId = Annotated[schema.PathId, Path(description="Id of a user.")]

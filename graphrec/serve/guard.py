@@ -319,7 +319,20 @@ class LimitedProtocol(HttpToolsProtocol):
                 return
         super().data_received(data)
         if self._in_head and self._head_size > self.limits.max_head:
-            self.send_400_response("The headers are too long.")
+            self.send_400_response("the address and the headers of the request are too long.")
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what isn't HTTP like any other request: in JSON, with an id that the log has."""
+        request_id = uuid4().hex
+        log.info("request", extra={"told": {"request_id": request_id, "refused": msg}})
+        body = error_body(msg, request_id)
+        head = (
+            "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n"
+            f"content-length: {len(body)}\r\nx-request-id: {request_id}\r\n"
+            "connection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
+        self.transport.close()
 
     def on_message_begin(self) -> None:
         """A request begins."""

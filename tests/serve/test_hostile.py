@@ -156,7 +156,11 @@ def test_connections_that_go_wrong_are_closed_in_time(
     api: httpx.Client, data: bytes, said: bytes
 ) -> None:
     start = time.monotonic()
-    assert said in raw(api, data)[:40]
+    answer = raw(api, data)
+    assert said in answer[:40]
+    if said:
+        told = json.loads(answer.partition(b"\r\n\r\n")[2])
+        assert set(told) == {"error", "request_id"}
     assert time.monotonic() - start < 18
 
 
@@ -211,7 +215,7 @@ def test_a_client_that_asks_too_often_waits(service: Service) -> None:
     with client(again, rate=5.0) as api:
         answers = [api.get("/api/v1/popular?k=1") for _ in range(30)]
         refused = [one for one in answers if one.status_code == 429]
-        assert 10 <= len(refused) <= 22
+        assert 1 <= len(refused) <= 20  # ten at once, and five more a second
         assert refused[0].headers["retry-after"] == "1"
 
 
