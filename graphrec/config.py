@@ -18,6 +18,8 @@ Choice = TypeVar("Choice", bound=StrEnum)
 
 COLD_FRACTION = 0.15
 """Fraction of the rated movies that a cold-movies split holds out entirely."""
+HALF_TRUST = 10.0
+"""Kappa of `graphrec.nn.hybrid`: so many interactions make a movie count half in a new user."""
 
 
 def choice(kind: type[Choice], value: str, name: str) -> Choice:

@@ -12,7 +12,9 @@ import pytest
 import graphrec
 
 PACKAGE = Path(graphrec.__file__).parent
-FLOORS = ("data", "features", "graph", "nn", "evaluate", "train", "recommend", "study", "cli")
+FLOORS = (
+    *("data", "features", "graph", "nn", "evaluate", "train", "recommend", "study", "serve", "cli"),
+)
 # may be imported from anywhere
 GROUND = {"graphrec"} | {
     f"graphrec.{name}" for name in ("config", "errors", "formatting", "notebook", "output", "style")

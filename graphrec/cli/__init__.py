@@ -17,6 +17,7 @@ from graphrec.cli.helppage import PlainHelp
 from graphrec.cli.inspecting import inspect
 from graphrec.cli.mapping import map_movies
 from graphrec.cli.recommending import recommend
+from graphrec.cli.serving import serve
 from graphrec.cli.studying import ablate
 from graphrec.cli.training import train
 
@@ -39,6 +40,7 @@ data_app = typer.Typer(
 for command in (train, evaluate, similar, similar_users, recommend, explain, export, ablate):
     app.command(cls=PlainHelp)(command)
 app.command("map", cls=PlainHelp)(map_movies)
+app.command(cls=PlainHelp)(serve)
 data_app.command(cls=PlainHelp)(inspect)
 app.add_typer(data_app, name="data")
 

@@ -12,7 +12,7 @@ import typer
 
 from graphrec.cli import options
 from graphrec.config import COLD_FRACTION, ModelConfig, NodeState, SplitKind, TrainConfig
-from graphrec.console import handle_errors, ignore_sigint, say, show_json, training_progress
+from graphrec.console import handle_errors, ignore_sigint, note, say, show_json, training_progress
 from graphrec.errors import ConfigError, argument
 from graphrec.formatting import counted, duration, size
 from graphrec.output import check_output
@@ -54,6 +54,14 @@ def train(
             " alone, as with --node-state none.",
         ),
     ] = False,
+    from_store: Annotated[
+        str | None,
+        typer.Option(
+            help="Store of 'graphrec serve', a file or a URL: learn from what came in, too. Without"
+            " tables, together with the data of the model that --output names, which is replaced.",
+            metavar="FILE|URL",
+        ),
+    ] = None,
     verbose: Annotated[
         bool,
         typer.Option("--verbose", "-v", help="Print what validation chose and why training ended."),
@@ -75,7 +83,9 @@ def train(
 
         graphrec train --data ml-latest-small --seed 1 --output small
 
-                graphrec train --data ml-latest-small --fast
+        graphrec train --data ml-latest-small --fast
+
+        graphrec train --from-store graphrec-model.db --force
     """
     from graphrec.recommend.artefact import FILES
 
@@ -89,7 +99,7 @@ def train(
             )
         model = replace(model, node_state=NodeState.NONE)
     options.check_settings(model, training)
-    dataset = tables.load()
+    dataset = tables.load() if from_store is None else _with_store(tables, output, from_store)
     if split is None and dataset.given_test is None:
         split = SplitKind.NONE  # what is put to use is trained on everything
     parts = options.hold_out(dataset, split, training.seed, cold_fraction, validation)
@@ -112,6 +122,25 @@ def train(
     if verbose:
         _say_choices(fitted)
     _say_result(output, dataset, fitted, has_test=len(parts.test) > 0, tables=tables)
+
+
+def _with_store(tables: options.Tables, output: Path, place: str) -> Dataset:
+    """The tables, or else the data of the model that is there already, and what came in since."""
+    try:
+        from graphrec.serve.learning import with_store
+        from graphrec.serve.store import Store
+    except ImportError:
+        raise ConfigError("--from-store needs more packages; install 'graphrec[serve]'.") from None
+    from graphrec.recommend.artefact import Artefact
+
+    if "://" not in place and not Path(place).is_file():
+        raise ConfigError(f"--from-store {place}: there is no such file.")
+    dataset = tables.load() if tables.is_given else Artefact.open(output).dataset()[0]
+    store = Store(place)
+    try:
+        return with_store(dataset, store, note=note)
+    finally:
+        store.close()
 
 
 def _say_data(dataset: Dataset, parts: Split) -> None:

@@ -23,18 +23,37 @@ def known_columns(features: np.ndarray, column: np.ndarray) -> np.ndarray:
     return np.asarray(_by_column(features != 0, column) > 0, dtype=np.float64)
 
 
-def cosine_of_known(features: np.ndarray, column: np.ndarray, row: int) -> np.ndarray:
-    """Cosine of every movie's features with one's, over the columns known of both, float64 [M].
+class KnownFeatures:
+    """Features that movies are compared by, with what doesn't depend on the movie made once.
 
-    It is 0 where there is no such column.
+    Args:
+        features: [M, F].
+        column: as for `known_columns`.
+    """
+
+    def __init__(self, features: np.ndarray, column: np.ndarray) -> None:
+        self._features = features
+        self._known = known_columns(features, column)
+        self._squared = _by_column(features**2, column)
+
+    def cosine_to(self, row: int) -> np.ndarray:
+        """Cosine of every movie's features with one's, over columns known of both, float64 [M].
+
+        It is 0 where there is no such column.
+        """
+        own = self._features
+        length = np.sqrt((self._squared @ self._known[row]) * (self._known @ self._squared[row]))
+        return np.asarray((own @ own[row]) / np.maximum(length, 1e-12), dtype=np.float64)
+
+
+def cosine_of_known(features: np.ndarray, column: np.ndarray, row: int) -> np.ndarray:
+    """The same of features that are asked for once.
 
     >>> features = np.array([[1.0, 2.0], [2.0, 0.0], [0.0, 0.0], [0.0, -4.0]])
     >>> cosine_of_known(features, np.array([0, 1]), 0).tolist()
     [1.0, 1.0, 0.0, -1.0]
     """
-    known, squared = known_columns(features, column), _by_column(features**2, column)
-    length = np.sqrt((squared @ known[row]) * (known @ squared[row]))
-    return np.asarray((features @ features[row]) / np.maximum(length, 1e-12), dtype=np.float64)
+    return KnownFeatures(features, column).cosine_to(row)
 
 
 def _by_column(values: np.ndarray, column: np.ndarray) -> np.ndarray:

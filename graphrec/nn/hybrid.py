@@ -57,7 +57,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from graphrec.config import NodeState
+from graphrec.config import HALF_TRUST, NodeState
 from graphrec.nn.associations import Associations
 from graphrec.nn.coldstart import KernelRidge, predict_log_degree
 from graphrec.nn.paths import LinkPropagation
@@ -75,8 +75,6 @@ BLOCKS = (ID, METADATA, SPECTRAL, POPULARITY, UNRATED)
 
 PENALTY = 0.03
 """Of the ridge regression that folds in, relative to the mean variance of its inputs."""
-HALF_TRUST = 10.0
-"""kappa: a movie with so many interactions counts half in a new user's ID vector."""
 
 
 @dataclass(frozen=True, slots=True)

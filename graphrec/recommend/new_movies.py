@@ -104,11 +104,11 @@ def _from_json(path: Path, movies: pd.DataFrame, id_column: str) -> pd.DataFrame
     if not {"movie_id", "movieId", "id", id_column} & set(table.columns):
         if len(table) > 1:
             raise DataError(f"{path} holds {len(table)} movies; each needs an id, as 'movie_id'.")
-        table.insert(0, MOVIE, [_free_id(movies[MOVIE])])
+        table.insert(0, MOVIE, [free_id(movies[MOVIE])])
     return table
 
 
-def _free_id(ids: pd.Series[Any]) -> Any:
+def free_id(ids: pd.Series[Any]) -> Any:
     """An id that no movie has."""
     if ids.dtype.kind in "iu":
         return int(ids.max()) + 1

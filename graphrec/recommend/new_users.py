@@ -186,14 +186,22 @@ def rating_weights(ratings: ArrayLike, train_ratings: np.ndarray | None) -> np.n
         ratings = np.array([np.nan])
     if not np.isfinite(ratings).all() or (ratings < 0).any():
         raise DataError("ratings must be numbers from 0 up.")
-    scale = None if train_ratings is None else find_scale(train_ratings)
-    highest = 0.0 if scale is None else float(np.nan_to_num(scale.high))
-    highest = highest if highest > 0 else float(ratings.max(initial=0))
-    if scale is not None and scale.kind is RatingKind.COUNTS:
-        highest = 1.0
+    highest = highest_rating(train_ratings) or float(ratings.max(initial=0))
     if highest <= 0 or not ratings.any():
         raise DataError("all ratings are 0; a history needs at least one above 0.")
     return np.minimum(ratings / highest, 1.0)
+
+
+def highest_rating(train_ratings: np.ndarray | None) -> float:
+    """What ratings are divided by to be weights: the highest in training, 1 of counts; 0 of none.
+
+    Args:
+        train_ratings: NaN where a row has none.
+    """
+    scale = None if train_ratings is None else find_scale(train_ratings)
+    if scale is None or scale.kind is RatingKind.NONE:
+        return 0.0
+    return 1.0 if scale.kind is RatingKind.COUNTS else max(scale.high, 0.0)
 
 
 def history_matrix(

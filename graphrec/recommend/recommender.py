@@ -298,7 +298,7 @@ class Recommender:
         if by is Similarity.ALL:
             columns = ["by", "rank", *table.columns.drop(["by", "rank"])]
             return cast(pd.DataFrame, to_kind(table[columns], output))
-        table = table.assign(why=self._reasons(found, rows))
+        table = table.assign(why=self.reasons(found, rows))
         return cast(pd.DataFrame, to_kind(table, output))
 
     def similar_users(self, user: Any, k: int = 10) -> pd.DataFrame:
@@ -331,7 +331,8 @@ class Recommender:
         others = others[others != row]
         others = others[np.argsort(-score[others], kind="stable")[:k]]
         titles = self.movies[TITLE].tolist()
-        table = users_in_common(self.history, row, others, self.user_ids.ids, titles)
+        rated = self.history[[row]].indices
+        table = users_in_common(self.history, rated, others, self.user_ids.ids, titles)
         table.insert(1, "score", score[others].astype(np.float64))
         return table
 
@@ -374,7 +375,7 @@ class Recommender:
         rows = np.asarray(self.user_ids.to_internal([user]))
         return float(self.scorer().score(rows)[0, self.row_of(movie)])
 
-    def _reasons(self, found: Closest, asked: Sequence[int]) -> np.ndarray:
+    def reasons(self, found: Closest, asked: Sequence[int]) -> np.ndarray:
         """Why movies are similar to those that were asked for; of several, to the closest one."""
         metadata = self.artefact.encoder(), self.movies, self.embeddings.features
         why = np.full(len(found.rows), "", dtype=object)
@@ -505,7 +506,7 @@ class Recommender:
             raise ConfigError("name either a user or a history, to explain the score for.")
         users = None if user is None else [user]
         who = self._audience(users, history, ratings, warn, strict=strict)
-        return self._explainer.score(who, self.row_of(movie))
+        return self.explainer.score(who, self.row_of(movie))
 
     def explain_similarity(self, first: Any, second: Any) -> SimilarityExplanation:
         """How similar two movies are, as exact sums over users and over metadata columns.
@@ -517,7 +518,7 @@ class Recommender:
             UnknownIdError, AmbiguousTitleError: if a movie isn't known.
             ConfigError: if both are the same.
         """
-        return self._explainer.similarity(self.row_of(first), self.row_of(second))
+        return self.explainer.similarity(self.row_of(first), self.row_of(second))
 
     def map(self, **options: Any) -> MovieMap:
         """The movies on a plane; options as for `graphrec.recommend.mapping.map.make_map`."""
@@ -526,8 +527,9 @@ class Recommender:
         return make_map(self.embeddings, self.movies, self.artefact.manifest["data"], **options)
 
     @cached_property
-    def _explainer(self) -> Explainer:
-        from graphrec.recommend.explaining.explain import Explainer  # loads torch
+    def explainer(self) -> Explainer:
+        """Explains the model; it loads torch."""
+        from graphrec.recommend.explaining.explain import Explainer
 
         return Explainer(self.artefact, self.movies, self.model, self._known)
 

@@ -41,13 +41,17 @@ def user_directions(model: HybridModel, vectors: np.ndarray) -> np.ndarray:
 
 
 def users_in_common(
-    history: sp.csr_array, user: int, others: np.ndarray, ids: np.ndarray, titles: Sequence[str]
+    history: sp.csr_array,
+    movies: np.ndarray,
+    others: np.ndarray,
+    ids: np.ndarray,
+    titles: Sequence[str],
 ) -> pd.DataFrame:
-    """What some users have rated, and what of it one user has rated, too.
+    """What some users have rated, and what of it is among the movies of one user, too.
 
     Args:
         history: users x movies.
-        user: the one.
+        movies: internal rows of what that one has rated.
         others: internal users, int64 [n].
         ids: of all users, [U].
         titles: of all movies, [M].
@@ -59,7 +63,7 @@ def users_in_common(
     """
     degree = np.bincount(history.indices, minlength=history.shape[1])
     own = np.zeros(history.shape[1], dtype=bool)
-    own[history[[user]].indices] = True
+    own[movies] = True
     chance = degree[own].sum() / max(degree.sum(), 1)
     rows = []
     for other in others.tolist():

@@ -11,7 +11,6 @@ import pandas as pd
 
 from graphrec.config import Similarity
 from graphrec.errors import ConfigError, DataError, argument
-from graphrec.features.known import cosine_of_known
 from graphrec.recommend.diversity import POOL, diversify, diversity_vectors
 from graphrec.recommend.vectors import MovieEmbeddings
 
@@ -133,14 +132,13 @@ def compare_to(
     """
     ways = {}
     if embeddings.metadata.shape[1]:
-        ways[Similarity.METADATA] = _cosine_to(embeddings.metadata, row)
+        unit = embeddings.unit_metadata
+        ways[Similarity.METADATA] = np.asarray(unit @ unit[row], dtype=np.float64)
     if embeddings.features.shape[1]:
-        ways[Similarity.FEATURES] = cosine_of_known(
-            embeddings.features, embeddings.feature_column, row
-        )
+        ways[Similarity.FEATURES] = embeddings.known_features.cosine_to(row)
     if embeddings.compared.shape[1]:
-        baseline, scale = collaborative_scale(embeddings, row)
-        product = embeddings.compared @ embeddings.compared[row].astype(np.float64)
+        product = _products(embeddings, row)
+        baseline, scale = _spread(product, _others(embeddings, row))
         ways = {Similarity.COLLABORATIVE: (product - baseline) / scale, **ways}
     if not set(LEARNED) <= set(ways):
         return {**ways, Similarity.BOTH: next(ways[way] for way in LEARNED if way in ways)}
@@ -158,8 +156,16 @@ def collaborative_scale(embeddings: MovieEmbeddings, row: int) -> tuple[float, f
 
     They are over the movies with interactions, and are (0, 1) where all products are the same.
     """
-    product = embeddings.compared @ embeddings.compared[row].astype(np.float64)
-    return _spread(product, _others(embeddings, row))
+    return _spread(_products(embeddings, row), _others(embeddings, row))
+
+
+def _products(embeddings: MovieEmbeddings, row: int) -> np.ndarray:
+    """Collaborative inner products of all movies with one, float64 [M].
+
+    They are made in single precision: converting all vectors would take most of a query's time.
+    """
+    own = embeddings.compared
+    return np.asarray(own @ own[row], dtype=np.float64)
 
 
 def _others(embeddings: MovieEmbeddings, row: int) -> np.ndarray:
@@ -246,15 +252,13 @@ def _best(
     """The k best of the allowed rows; among equals the first."""
     others = np.flatnonzero(allowed)
     size = POOL * k if diversity else k
-    found = np.asarray(others[np.argsort(-cosine[others], kind="stable")[:size]])
+    own = cosine[others]
+    if size < len(own):  # sorting all of them would take half of a query's time
+        kept = own >= np.partition(own, len(own) - size)[len(own) - size]
+        others, own = others[kept], own[kept]
+    found = np.asarray(others[np.argsort(-own, kind="stable")[:size]])
     if not diversity:
         return found
     vectors, length = diversity_vectors(embeddings), min(k, len(found))
     picked = diversify(found[None], cosine[found][None], vectors, length, diversity)
     return np.asarray(found[picked[0]])
-
-
-def _cosine_to(vectors: np.ndarray, row: int) -> np.ndarray:
-    """Cosine of every row with one row, float64 [n]; 0 where a row is zero."""
-    length = np.maximum(np.linalg.norm(vectors, axis=1), 1e-12)
-    return np.asarray((vectors @ vectors[row]) / (length * length[row]), dtype=np.float64)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from graphrec.config import Part
 from graphrec.errors import ConfigError
+from graphrec.features.known import KnownFeatures
 
 if TYPE_CHECKING:
     from graphrec.nn.hybrid import HybridModel
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 _BLOCK = 1_024  # movies whose neighbors are found at a time
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class MovieEmbeddings:
     """What movies are compared by, float32; a model without a part has 0 columns there.
 
@@ -61,7 +63,7 @@ class MovieEmbeddings:
         """Those of a model in memory."""
         return cls.from_state({name: own.numpy() for name, own in model.state_dict().items()})
 
-    @property
+    @cached_property
     def compared(self) -> np.ndarray:
         """What `similar` compares collaboratively by inner product, [M, any].
 
@@ -69,13 +71,27 @@ class MovieEmbeddings:
         """
         if self.associations.shape[1]:
             return self.associations
-        length = np.linalg.norm(self.collaborative, axis=1, keepdims=True)
-        return np.asarray(self.collaborative / np.maximum(length, 1e-12))
+        return _unit(self.collaborative)
+
+    @cached_property
+    def unit_metadata(self) -> np.ndarray:
+        """`metadata` at length 1, or 0 where it is."""
+        return _unit(self.metadata)
+
+    @cached_property
+    def known_features(self) -> KnownFeatures:
+        """`features`, ready to be compared."""
+        return KnownFeatures(self.features, self.feature_column)
 
     def is_imputed(self, movie: int) -> bool:
         """Whether collaborative vectors are predicted from metadata, as nobody has rated it."""
         described = self.metadata.shape[1] and self.features[movie].any()
         return bool(described and not self.degree[movie])
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(length, 1e-12))
 
 
 def unit_parts(collaborative: np.ndarray, metadata: np.ndarray) -> dict[Part, np.ndarray]:

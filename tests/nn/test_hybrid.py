@@ -13,12 +13,11 @@ import torch
 from sklearn.linear_model import Ridge
 from torch import Tensor
 
-from graphrec.config import Layers, NodeState
+from graphrec.config import HALF_TRUST, Layers, NodeState
 from graphrec.errors import ConfigError
 from graphrec.nn.coldstart import KernelRidge, predict_log_degree
 from graphrec.nn.hybrid import (
     BLOCKS,
-    HALF_TRUST,
     ID,
     METADATA,
     PENALTY,

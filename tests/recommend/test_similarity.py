@@ -143,6 +143,6 @@ def test_a_movie_without_ratings_and_metadata_is_like_none() -> None:
         with pytest.raises(ConfigError, match="neither interactions nor metadata"):
             closest(nothing, 7, 3, way)
     nothing.collaborative[7] = 1
-    found = closest(nothing, 7, 3, Similarity.ALL)
+    found = closest(replace(nothing), 7, 3, Similarity.ALL)
     assert set(found.columns["by"]) == {"collaborative"}
     assert not found.columns["collaborative_only"].any()  # there is nothing else to compare with

@@ -1,0 +1,155 @@
+"""`graphrec serve`."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from graphrec.cli import options
+from graphrec.console import handle_errors, say
+from graphrec.errors import ConfigError, OutputError
+
+_TOKEN = "GRAPHREC_TOKEN"
+_SHORTEST = 16
+
+
+@handle_errors
+def serve(
+    *,
+    model: options.ModelDir = options.DEFAULT_MODEL,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; by default only this machine can connect.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 for a free one.")] = 8000,
+    store: Annotated[
+        str | None,
+        typer.Option(
+            help="Where interactions and movies that come in are kept: a file of SQLite or the URL"
+            " of a PostgreSQL database; by default a file beside the model.",
+            metavar="FILE|URL",
+            envvar="GRAPHREC_STORE",
+            show_default=False,
+        ),
+    ] = None,
+    watch: Annotated[
+        bool,
+        typer.Option("--watch", help="Take up a new model in the folder once it is complete."),
+    ] = False,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            help=f"File with the token that clients must show; or set {_TOKEN}.",
+        ),
+    ] = None,
+    no_auth: Annotated[
+        bool, typer.Option("--no-auth", help="Let other machines connect without a token.")
+    ] = False,
+    allowed_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Name of this server that requests may use; may be repeated, '*' for any."
+        ),
+    ] = None,
+    rate: Annotated[
+        float,
+        typer.Option(min=0, help="Requests per second of one client; 0 for any number."),
+    ] = 100.0,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="Log warnings and errors only, not each request.")
+    ] = False,
+) -> None:
+    """Answer over HTTP, and show a page for people.
+
+    Recommendations, similar movies and explanations, with a store of what comes in. Needs pip
+    install 'graphrec[serve]'. The page is at the address that is printed, the documentation of the
+    API at /docs.
+
+    Examples:
+
+        graphrec serve
+
+        graphrec serve --model my-model --port 8080 --watch
+
+        graphrec serve --host 0.0.0.0 --allowed-host films.example.org --token-file token.txt
+    """
+    try:
+        import fastapi  # noqa: F401
+        import prometheus_client  # noqa: F401
+        import sqlalchemy  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError:
+        raise ConfigError("serve needs more packages; install 'graphrec[serve]'.") from None
+    import logging
+
+    from graphrec.recommend.artefact import Artefact
+    from graphrec.serve.limits import LOOPBACK, Limits, is_loopback
+    from graphrec.serve.logs import start_logs
+    from graphrec.serve.server import Server, listen
+    from graphrec.serve.service import Service
+    from graphrec.serve.store import Store
+
+    token = _token(token_file)
+    if not is_loopback(host) and token is None and not no_auth:
+        raise ConfigError(
+            f"other machines can connect to {host}; add --token-file FILE or set {_TOKEN}, so that"
+            " clients need a token, or add --no-auth."
+        )
+    names = {name.lower() for name in allowed_host or ()}
+    anywhere = host in ("0.0.0.0", "::")
+    if anywhere and not names:
+        raise ConfigError(
+            f"name the server that clients ask by --allowed-host NAME, as they reach {host} by"
+            " several; '*' allows any."
+        )
+    limits = Limits(
+        hosts=frozenset({*LOOPBACK, *names, *([] if anywhere else [host.lower()])}),
+        token=token,
+        rate=rate,
+    )
+    Artefact.open(model)  # before a store is made beside it
+    start_logs(logging.WARNING if quiet else logging.INFO)
+    opened = Store(store or f"{model.resolve()}.db")
+    try:
+        service = Service(model, opened, watch=watch)
+    except BaseException:
+        opened.close()
+        raise
+    listening = listen(host, port)
+    own = listening.getsockname()[1]
+
+    def started() -> None:
+        shown = f"[{host}]" if ":" in host else host
+        say(
+            f"{service.model.describe()['data']['name']}: {len(service.model.movies):,} movies,"
+            f" {len(service.model.user_ids):,} users. http://{shown}:{own} is ready; Ctrl-C stops."
+        )
+
+    with listening, suppress(KeyboardInterrupt):
+        Server(service, limits, started).run(sockets=[listening])
+    say("Stopped.")
+
+
+def _token(path: Path | None) -> str | None:
+    """The token in a file or in the environment.
+
+    Raises:
+        ConfigError: if it is too short to be one.
+    """
+    token = os.environ.get(_TOKEN)
+    if path is not None:
+        try:
+            token = path.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise OutputError(f"--token-file {path}: the file can't be read.") from error
+    if token is None:
+        return None
+    if len(token) < _SHORTEST or not token.isascii() or not token.isprintable() or " " in token:
+        raise ConfigError(
+            f"the token must have {_SHORTEST} ASCII characters or more and no spaces; make one"
+            " with: python -c 'import secrets; print(secrets.token_urlsafe())'."
+        )
+    return token
