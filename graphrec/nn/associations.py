@@ -118,6 +118,8 @@ class Associations(nn.Module):
         own = self.movie.double().numpy()[: history.shape[1]]
         unscaled = own / np.maximum(scale, 1e-12)[: len(own), None] * (scale > 0)[: len(own), None]
         squared = np.maximum(self.singular.double().numpy() ** 2, 1e-12)
+        if row >= history.shape[1]:  # added since, so nobody has rated it
+            return np.zeros((history.shape[0], self.dim))
         rated = history[:, [row]].toarray()
         return np.asarray(rated * (history @ unscaled) / squared * scale[row])
 

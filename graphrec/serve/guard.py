@@ -104,7 +104,7 @@ class Guard:
         if not self.limits.allows_host(headers.get("host", "")):
             raise RefusedError(
                 421,
-                "the Host header names another server; name this one with --allowed-host.",
+                "the Host header names a server that is not among the allowed hosts of this one.",
             )
         client = (scope.get("client") or ("",))[0]
         if not self._rates.allow(client):

@@ -201,9 +201,8 @@ def killed_while_writing(path: Path, run: int, lines: int) -> int:
         return lines + len(writing.stdout.read().splitlines())
 
 
-@pytest.mark.parametrize("times", [3, pytest.param(200, marks=pytest.mark.slow)])
-def test_what_was_acknowledged_survives_a_kill(tmp_path: Path, times: int) -> None:
-    path = tmp_path / "store.db"
+def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
+    path, times = tmp_path / "store.db", int(os.environ.get("GRAPHREC_KILLS", "3"))
     for run in range(times):
         acknowledged = killed_while_writing(path, run, 1 + run % 7)
         opened = Store(path)

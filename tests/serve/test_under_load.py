@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
 import socket
 import threading
@@ -12,7 +13,6 @@ from pathlib import Path
 
 import httpx
 import psutil
-import pytest
 
 from graphrec.config import ModelConfig
 from graphrec.data.dataset import Dataset
@@ -79,14 +79,13 @@ class Clients:
         return threads
 
 
-@pytest.mark.parametrize("seconds", [6, pytest.param(600, marks=pytest.mark.slow)])
 def test_nothing_is_lost_and_nothing_fails(
     model_folder: Path,
     tmp_path: Path,
     small_world: tuple[Dataset, Split],
     quick_fit: QuickFit,
-    seconds: int,
 ) -> None:
+    seconds = int(os.environ.get("GRAPHREC_SOAK_SECONDS", "6"))
     folder = Path(shutil.copytree(model_folder, tmp_path / "model"))
     models = [quick_fit(ModelConfig(embedding_dim=dim)) for dim in (8, 12)]
     service = Service(folder, Store(tmp_path / "store.db"), watch=True)
