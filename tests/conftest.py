@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +21,7 @@ from graphrec.recommend.estimator import GraphRecommender
 from graphrec.recommend.recommender import Recommender
 from graphrec.recommend.saving import save_model
 from graphrec.train.trainer import Fitted, fit
+from tests.data.servers import postgresql, postgresql_programs
 
 settings.register_profile("patient", deadline=None)  # the first call of a library can be slow
 settings.load_profile("patient")
@@ -146,3 +149,30 @@ def train_recommender() -> TrainRecommender:
         return GraphRecommender(**(small | settings)).fit(dataset, verbose=False)
 
     return train
+
+
+@pytest.fixture(scope="module")
+def postgresql_server() -> Iterator[str]:
+    """The address of an empty PostgreSQL of the module's own."""
+    programs = postgresql_programs()
+    if programs is None:
+        pytest.skip("PostgreSQL's server isn't installed (Debian: apt install postgresql)")
+    with postgresql(programs) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A headless Chromium that asks nothing of the network by itself."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("chromium is not installed")
+    flags = (
+        *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+        *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    )
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=chromium, args=list(flags))
+        yield opened
+        opened.close()

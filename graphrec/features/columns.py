@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import ast
-import json
 import re
-import warnings
 from collections.abc import Hashable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from graphrec.data.layouts.literals import parsed_literal
 
 DATE_FORMATS = ("ISO8601", "%d-%b-%Y", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%B %d, %Y", "%d %B %Y")
 SEPARATORS = {"|": 0.01, ";": 0.1, ",": 0.3}  # fraction of the rows that must contain it
@@ -156,20 +155,8 @@ def _read_text(text: str) -> Any:
         return None
     if text[0] + text[-1] not in ("[]", "{}"):
         return text
-    try:
-        parsed = json.loads(text)
-    except (ValueError, RecursionError):
-        parsed = _python_literal(text)
+    parsed = parsed_literal(text)
     return parsed if isinstance(parsed, (list, dict, set)) else text
-
-
-def _python_literal(text: str) -> Any:
-    try:
-        with warnings.catch_warnings():  # "invalid escape sequence" in somebody's data
-            warnings.simplefilter("ignore")
-            return ast.literal_eval(text)
-    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
-        return text
 
 
 def _label_of(part: Any) -> Any:

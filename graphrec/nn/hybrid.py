@@ -323,16 +323,13 @@ class HybridModel(nn.Module):
             degree: interactions of each movie, [M].
         """
         use_metadata = METADATA in learned
+        known = features if use_metadata else features[:, :0]
         model = cls(
             learned,
             spectral,
             features=torch.from_numpy(np.asarray(features, np.float32)),
             degree=torch.from_numpy(np.asarray(degree, np.float32)),
-            log_degree=torch.from_numpy(
-                predict_log_degree(features, degree, feature_column)
-                if use_metadata
-                else predict_log_degree(features[:, :0], degree)
-            ),
+            log_degree=torch.from_numpy(predict_log_degree(known, degree, feature_column)),
             feature_column=None if feature_column is None else torch.from_numpy(feature_column),
             associations=associations,
             blend=blend,

@@ -14,7 +14,7 @@ from graphrec.data.links import id_keys
 from graphrec.data.tables import MOVIE
 from graphrec.errors import AmbiguousTitleError, DataError, UnknownIdError
 from graphrec.recommend.lists import Audience
-from graphrec.recommend.new_users import history_matrix
+from graphrec.recommend.new_users import history_matrix, with_mean_weight
 
 if TYPE_CHECKING:
     from graphrec.recommend.lookup import TitleLookup
@@ -57,9 +57,7 @@ def diary_audience(diary: Diary, lookup: TitleLookup, *, strict: bool, note: Not
         )
     else:
         note(f"{diary.name}: all {len(films):,} films found.")
-    weights = films["rating"].to_numpy(float) / diary.highest
-    rated = ~np.isnan(weights)
-    weights[~rated] = weights[rated].mean() if rated.any() else 1.0
+    weights = with_mean_weight(films["rating"].to_numpy(float) / diary.highest)
     found = rows >= 0
     if not weights[found].any():
         raise DataError(f"{diary.name}: all ratings are 0; a history needs at least one above 0.")

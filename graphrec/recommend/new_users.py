@@ -136,15 +136,15 @@ def read_histories(
     table = table[known]
     users, ids = pd.factorize(table[USER])
     rows = pd.Index(movies[MOVIE]).get_indexer(table[MOVIE])
-    weights = np.ones(len(table))
+    weights = np.full(len(table), np.nan)
     if RATING in table:
         rated = table[RATING].notna().to_numpy()
         if rated.any():
             weights[rated] = rating_weights(table[RATING].to_numpy()[rated], train_ratings)
-            weights[~rated] = weights[rated].mean()
         if not rated.all():
             how = "as the mean of the others" if rated.any() else "fully"
             note(f"{name}: rows without a rating, counted {how}: {(~rated).sum():,}.")
+    weights = with_mean_weight(weights)
     history = history_matrix(users, rows, weights, (len(ids), len(movies)))
     return Audience(pd.Series(list(ids), dtype=object).infer_objects().to_numpy(), history)
 
@@ -190,6 +190,16 @@ def rating_weights(ratings: ArrayLike, train_ratings: np.ndarray | None) -> np.n
     if highest <= 0 or not ratings.any():
         raise DataError("all ratings are 0; a history needs at least one above 0.")
     return np.minimum(ratings / highest, 1.0)
+
+
+def with_mean_weight(weights: np.ndarray) -> np.ndarray:
+    """Weights of interactions, NaN without a rating: these get the mean of the others, or 1.
+
+    >>> with_mean_weight(np.array([0.5, np.nan, 1.0])).tolist()
+    [0.5, 0.75, 1.0]
+    """
+    rated = ~np.isnan(weights)
+    return np.where(rated, weights, weights[rated].mean() if rated.any() else 1.0)
 
 
 def highest_rating(train_ratings: np.ndarray | None) -> float:

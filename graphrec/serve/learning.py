@@ -9,6 +9,7 @@ import pandas as pd
 
 from graphrec.data.dataset import Dataset, make_dataset
 from graphrec.data.files import Note, warn
+from graphrec.data.ids import IdMap
 from graphrec.data.tables import MOVIE, RATING, TIMESTAMP, TITLE, USER
 from graphrec.errors import DataError, UnknownIdError
 from graphrec.formatting import counted
@@ -42,13 +43,15 @@ def with_store(dataset: Dataset, store: Store, *, note: Note = warn) -> Dataset:
             ratings[name] = values
     movies = dataset.movies if dataset.has_titles else dataset.movies.drop(columns=TITLE)
     movies, removed = _movies(dataset, movies, store, note)
-    forgotten = {one for text in store.forgotten() if (one := _parsed(dataset, text)) is not None}
+    forgotten = {
+        one for text in store.forgotten() if (one := _parsed(interactions.users, text)) is not None
+    }
     ratings = ratings[~ratings[USER].isin(forgotten)]
     changed, lost = [], 0
     known = set(movies[MOVIE].tolist())
     for one in store.interactions():
-        user = _parsed(dataset, one.user_id)
-        movie = _movie(dataset, one.movie_id)
+        user = _parsed(interactions.users, one.user_id)
+        movie = _parsed(interactions.movies, one.movie_id)
         if user is None or movie is None or not (movie in known or one.removed):
             lost += movie not in removed
             continue
@@ -85,7 +88,7 @@ def _movies(
     added, removed = [], set[object]()
     there = set(movies[MOVIE].tolist())
     for one in store.movies():
-        movie = _movie(dataset, one.movie_id)
+        movie = _parsed(dataset.interactions.movies, one.movie_id)
         if movie is None:
             note(f"from the store: the movie with id {one.movie_id} can't be used: not such an id.")
         elif one.removed:
@@ -105,16 +108,9 @@ def _movies(
     return movies.reset_index(drop=True), removed
 
 
-def _parsed(dataset: Dataset, text: str) -> object | None:
-    """A user's id as the tables have it; None if it can't be one."""
+def _parsed(ids: IdMap, text: str) -> object | None:
+    """An id as the tables have it; None if it can't be one."""
     try:
-        return dataset.interactions.users.parse(text)  # type: ignore[no-any-return]
-    except UnknownIdError:
-        return None
-
-
-def _movie(dataset: Dataset, text: str) -> object | None:
-    try:
-        return dataset.interactions.movies.parse(text)  # type: ignore[no-any-return]
+        return ids.parse(text)  # type: ignore[no-any-return]
     except UnknownIdError:
         return None

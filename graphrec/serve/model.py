@@ -22,7 +22,7 @@ from graphrec.formatting import to_jsonable
 from graphrec.recommend.artefact import MODEL
 from graphrec.recommend.diversity import POOL, diversify, diversity_vectors
 from graphrec.recommend.lists import Audience
-from graphrec.recommend.new_users import highest_rating
+from graphrec.recommend.new_users import highest_rating, with_mean_weight
 from graphrec.recommend.recommender import Recommender
 from graphrec.recommend.similar_users import users_in_common
 from graphrec.recommend.similarity import closest
@@ -238,12 +238,8 @@ class ServedModel:
         Weights are those of `graphrec.recommend.new_users.read_histories`.
         """
         given = np.array([np.nan if rating is None else rating for rating in ratings], float)
-        rated = ~np.isnan(given)
-        weights = np.ones(len(rows), np.float32)
-        if rated.any():
-            highest = self._highest or float(given[rated].max()) or 1.0
-            weights[rated] = np.clip(given[rated] / highest, 0, 1)
-            weights[~rated] = weights[rated].mean()
+        highest = self._highest or float(np.nanmax(given, initial=0)) or 1.0
+        weights = with_mean_weight(np.clip(given / highest, 0, 1)).astype(np.float32)
         counts = weights > 0
         return Profile(History(rows[counts], weights[counts]), rows)
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import chain, repeat
 from typing import Any
 
 import numpy as np
@@ -348,11 +349,11 @@ def _estimate(
     first = config.candidates[0]
     with suitable_threads((data.num_users + data.num_movies) * model_config.embedding_dim):
         run = Trainer(parts[0], data, model_config, first, Callbacks())
-        batches = iter(run.batches)
+        batches = chain.from_iterable(repeat(run.batches))
         run.step(next(batches))  # slower than the others
         began, steps = time.perf_counter(), 0
         while steps < MEASURED_STEPS and time.perf_counter() - began < MEASURED_SECONDS:
-            run.step(next(batches, None) or next(batches := iter(run.batches)))
+            run.step(next(batches))
             steps += 1
         step = (time.perf_counter() - began) / steps
         began = time.perf_counter()

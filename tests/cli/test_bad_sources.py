@@ -5,14 +5,14 @@ from __future__ import annotations
 import gzip
 import sqlite3
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from graphrec.cli import app
-from tests.data.servers import PASSWORD, postgresql, postgresql_programs, web_server
+from tests.data.servers import PASSWORD, web_server
 
 RATINGS = "userId,movieId,rating\n" + "".join(
     f"{user},{movie},4\n" for user in (1, 2, 3) for movie in range(10, 20)
@@ -155,21 +155,11 @@ def test_bad_tables(case: str, command: str, folder: Path) -> None:
     lite.close()
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    """PostgreSQL's address."""
-    programs = postgresql_programs()
-    if programs is None:
-        pytest.skip("PostgreSQL's server isn't installed (Debian: apt install postgresql)")
-    with postgresql(programs) as url:
-        yield url
-
-
-def test_wrong_passwords_and_missing_tables_of_a_server(server: str) -> None:
-    wrong = server.replace(PASSWORD, SECRET)
+def test_wrong_passwords_and_missing_tables_of_a_server(postgresql_server: str) -> None:
+    wrong = postgresql_server.replace(PASSWORD, SECRET)
     inspect = ["data", "inspect", "--ratings-query", "select * from ratings", "--sql"]
     assert "password authentication failed" in failure(*inspect, wrong)
-    assert 'relation "ratings" does not exist' in failure(*inspect, server)
+    assert 'relation "ratings" does not exist' in failure(*inspect, postgresql_server)
 
 
 def test_what_is_not_at_an_address(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from graphrec.cli import app
 from graphrec.data.databases import Query, read_query
 from tests.cli.running import run
-from tests.data.servers import PASSWORD, postgresql, postgresql_programs, web_server
+from tests.data.servers import PASSWORD, web_server
 
 SMALL = ["--epochs", 1, "--embedding-dim", 8, "--spectral-dim", 8]
 
@@ -103,36 +103,31 @@ def test_exports_to_databases(url: str, tmp_path: Path, model_folder: Path) -> N
     assert kind == ("FLOAT[]",)
 
 
-def test_postgresql_with_and_without_pgvector(
-    model_folder: Path,
-) -> None:
-    programs = postgresql_programs()
-    if programs is None:
-        pytest.skip("PostgreSQL's server isn't installed (Debian: apt install postgresql)")
-    with postgresql(programs) as server:
-        export = ["export", "--model", model_folder, "--output", f"{server}?table=vectors"]
-        plain = run(*export)
-        assert plain.exit_code == 0, plain.stderr
-        assert PASSWORD not in plain.output
-        length = "select array_length(vector, 1) as n from vectors"
-        assert set(read_query(Query(server, length))["n"]) == {32}
-        lists = ["recommend", "--users", "all", "--model", model_folder]
-        shown = run(*lists, "--output", f"{server}?table=lists", "--json")
-        assert json.loads(shown.stdout)["output"].startswith("table lists of postgresql://127.0.")
-        offered = "select name from pg_available_extensions where name = 'vector'"
-        if read_query(Query(server, offered)).empty:
-            return
-        import psycopg
+def test_postgresql_with_and_without_pgvector(model_folder: Path, postgresql_server: str) -> None:
+    server = postgresql_server
+    export = ["export", "--model", model_folder, "--output", f"{server}?table=vectors"]
+    plain = run(*export)
+    assert plain.exit_code == 0, plain.stderr
+    assert PASSWORD not in plain.output
+    length = "select array_length(vector, 1) as n from vectors"
+    assert set(read_query(Query(server, length))["n"]) == {32}
+    lists = ["recommend", "--users", "all", "--model", model_folder]
+    shown = run(*lists, "--output", f"{server}?table=lists", "--json")
+    assert json.loads(shown.stdout)["output"].startswith("table lists of postgresql://127.0.")
+    offered = "select name from pg_available_extensions where name = 'vector'"
+    if read_query(Query(server, offered)).empty:
+        return
+    import psycopg
 
-        with psycopg.connect(server, autocommit=True) as opened:
-            opened.execute("create extension vector")
-        assert run(*export, "--force").exit_code == 0
-        nearest = (
-            "select title, vector <=> (select vector from vectors where kind = 'movie' and id = 1)"
-            " as distance from vectors where kind = 'movie' order by distance limit 8"
-        )
-        found = read_query(Query(server, nearest))
-        assert found["title"].str.startswith("Odd").all()
+    with psycopg.connect(server, autocommit=True) as opened:
+        opened.execute("create extension vector")
+    assert run(*export, "--force").exit_code == 0
+    nearest = (
+        "select title, vector <=> (select vector from vectors where kind = 'movie' and id = 1)"
+        " as distance from vectors where kind = 'movie' order by distance limit 8"
+    )
+    found = read_query(Query(server, nearest))
+    assert found["title"].str.startswith("Odd").all()
 
 
 def test_standard_input(checkerboard: tuple[pd.DataFrame, pd.DataFrame], tmp_path: Path) -> None:

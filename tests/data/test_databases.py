@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +20,10 @@ from graphrec.data.places import without_secrets
 from graphrec.data.sources import load_dataset
 from graphrec.data.tables import read_ratings
 from graphrec.errors import ConfigError, DataError, OutputError
-from tests.data.servers import PASSWORD, postgresql, postgresql_programs
+from tests.data.servers import PASSWORD
 
 RATINGS = [(7, 10, 4.5, 1000), (7, 20, 3.0, 2000), (9, 20, 0.5, 3000)]
 TABLE = "create table ratings (user_id bigint, movie_id bigint, rating double precision, ts bigint)"
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[str]:
-    """PostgreSQL's address."""
-    programs = postgresql_programs()
-    if programs is None:
-        pytest.skip("PostgreSQL's server isn't installed (Debian: apt install postgresql)")
-    with postgresql(programs) as url:
-        yield url
 
 
 Database = Callable[[str], str]
@@ -56,7 +46,7 @@ def database(tmp_path: Path, request: pytest.FixtureRequest) -> Database:
                 duck.execute(TABLE)
                 duck.execute(f"insert into ratings values {values}")
         else:
-            url = str(request.getfixturevalue("server"))
+            url = str(request.getfixturevalue("postgresql_server"))
             engine = sa.create_engine(url.replace("postgresql", "postgresql+psycopg", 1))
             with engine.begin() as connection:
                 connection.exec_driver_sql("drop schema public cascade")
@@ -125,8 +115,8 @@ def test_queries_that_fail_or_would_write_change_nothing(
     assert len(read_query(Query(url, "select * from ratings"))) == len(RATINGS)
 
 
-def test_a_wrong_password_is_not_shown(server: str) -> None:
-    wrong = server.replace(PASSWORD, "wr0ng-s3cr3t")
+def test_a_wrong_password_is_not_shown(postgresql_server: str) -> None:
+    wrong = postgresql_server.replace(PASSWORD, "wr0ng-s3cr3t")
 
     with pytest.raises(DataError, match="password authentication failed") as caught:
         read_ratings(f"{wrong}?query=select 1")

@@ -21,7 +21,7 @@ from graphrec.data import places
 from graphrec.data.places import without_secrets
 from graphrec.data.tables import read_movies, read_ratings
 from graphrec.errors import DataError
-from tests.data.servers import postgresql, postgresql_programs, web_server
+from tests.data.servers import web_server
 
 QUERY = "select user_id, movie_id, rating, timestamp from ratings order by place"
 
@@ -118,16 +118,13 @@ def test_the_same_from_postgresql(
     checkerboard: tuple[pd.DataFrame, pd.DataFrame],
     from_csv: dict[str, bytes],
     tmp_path: Path,
+    postgresql_server: str,
 ) -> None:
-    programs = postgresql_programs()
-    if programs is None:
-        pytest.skip("PostgreSQL's server isn't installed (Debian: apt install postgresql)")
-    with postgresql(programs) as url:
-        engine = sa.create_engine(url.replace("postgresql", "postgresql+psycopg", 1))
-        placed = checkerboard[0].assign(place=range(len(checkerboard[0])))
-        placed.to_sql("ratings", engine, index=False)
-        engine.dispose()
-        files = train(f"{url}?query={QUERY}", folder, tmp_path / "model")
+    engine = sa.create_engine(postgresql_server.replace("postgresql", "postgresql+psycopg", 1))
+    placed = checkerboard[0].assign(place=range(len(checkerboard[0])))
+    placed.to_sql("ratings", engine, index=False)
+    engine.dispose()
+    files = train(f"{postgresql_server}?query={QUERY}", folder, tmp_path / "model")
     assert files == from_csv
 
 

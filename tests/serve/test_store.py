@@ -15,18 +15,8 @@ import pytest
 sa = pytest.importorskip("sqlalchemy", reason="sqlalchemy is not installed")
 from graphrec.serve import store as stores  # noqa: E402
 from graphrec.serve.store import Interaction, Store, StoreError  # noqa: E402
-from tests.data.servers import postgresql, postgresql_programs  # noqa: E402
 
-PROGRAMS = postgresql_programs()
 Place = Callable[[], str]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    if PROGRAMS is None:
-        pytest.skip("postgresql is not installed")
-    with postgresql(PROGRAMS) as address:
-        yield address
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -34,7 +24,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of an empty store."""
     if request.param == "sqlite":
         return str(tmp_path / "store.db")
-    address: str = request.getfixturevalue("server")
+    address: str = request.getfixturevalue("postgresql_server")
     engine = sa.create_engine(stores.store_url(address), isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.exec_driver_sql("drop schema public cascade")

@@ -18,7 +18,7 @@ _CHECKED = 200  # cells in which the quick way must find what the slow one does
 def records(cell: Any) -> list[dict[str, Any]] | None:
     """The records of a cell: a list of dicts, as text or as it is; None where there are none."""
     if isinstance(cell, str):
-        cell = _parsed(cell)
+        cell = parsed_literal(cell)
     if isinstance(cell, dict):  # one record, or TMDB's {"keywords": [...]}
         inner = [value for value in cell.values() if isinstance(value, list)]
         cell = inner[0] if len(cell) <= 2 and inner else [cell]
@@ -93,7 +93,8 @@ def _unquoted(text: str) -> str:
     return str(_literal(text)) if "\\" in text else text[1:-1]
 
 
-def _parsed(text: str) -> Any:
+def parsed_literal(text: str) -> Any:
+    """The value that a text is, as JSON or as Python writes it; None where it is neither."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
