@@ -43,6 +43,7 @@ _SAFE = ("GET", "HEAD")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _MOST_HEADERS = 100
 _MOST_CLIENTS = 10_000  # whose rates are remembered
+_LINGER = 1.0  # seconds in which a refused client may finish sending
 
 
 class RefusedError(Exception):
@@ -74,7 +75,7 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        answer = _Answer(scope, send)
+        answer = _Answer(scope, receive, send)
         start = time.perf_counter()
         self.metrics.running.inc()
         try:
@@ -82,6 +83,7 @@ class Guard:
                 self._check(scope, answer.headers)
                 async with asyncio.timeout(self.limits.seconds):
                     body = await self._body(scope, answer.headers, receive)
+                answer.is_body_read = scope["method"] not in _SAFE
                 await self._ask(scope, body, receive, answer)
             except TimeoutError:
                 await answer.refuse(RefusedError(408, "the request's body didn't arrive in time."))
@@ -208,17 +210,19 @@ class _HungUpError(Exception):
 class _Answer:
     """The answer to one request, once, with the headers that every answer has."""
 
-    def __init__(self, scope: Scope, send: Send) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.headers = {
             name.decode("latin-1").lower(): value.decode("latin-1")
             for name, value in scope["headers"]
         }
         own = self.headers.get("x-request-id", "")
         self.request_id = own if _REQUEST_ID.fullmatch(own) else uuid4().hex
-        self._send, self._is_api = send, scope["path"].startswith("/api/")
+        self._receive, self._send = receive, send
+        self._is_api = scope["path"].startswith("/api/")
         self._is_head = scope["method"] == "HEAD"
         self.status, self._begun, self._closed = 0, False, False
         self.refusal: str | None = None
+        self.is_body_read = False
 
     async def pass_on(self, message: Message) -> None:
         """Send a message of the service, unless it comes too late."""
@@ -255,8 +259,23 @@ class _Answer:
             {"type": "http.response.start", "status": refused.status, "headers": pairs}
         )
         content = b"" if self._is_head else body
-        await self.pass_on({"type": "http.response.body", "body": content})
+        await self.pass_on({"type": "http.response.body", "body": content, "more_body": True})
+        if not self.is_body_read:
+            await self._read_rest()
+        await self.pass_on({"type": "http.response.body", "body": b""})
         self._closed = True
+
+    async def _read_rest(self) -> None:
+        """Read what the client still sends, for a while.
+
+        A connection closed with unread bytes is reset, and then the client may lose the answer.
+        """
+        try:
+            async with asyncio.timeout(_LINGER):
+                while (await self._receive()).get("more_body", False):
+                    pass
+        except TimeoutError:
+            pass
 
 
 def error_body(sentence: str, request_id: str) -> bytes:

@@ -120,8 +120,8 @@ def test_a_hostile_request_is_refused_in_one_sentence(
     hostile: tuple[str, str, dict[str, str], bytes, int],
 ) -> None:
     method, path, headers, body, status = hostile
-    with caplog.at_level(logging.INFO, "graphrec.serve"):
-        answer = api.request(method, path, headers=headers, content=body)
+    caplog.set_level(logging.INFO, "graphrec.serve")
+    answer = api.request(method, path, headers=headers, content=body)
     assert answer.status_code == status, answer.text[:300]
     told = answer.json()
     assert set(told) == {"error", "request_id"}
@@ -168,6 +168,23 @@ def test_connections_that_go_wrong_are_closed_in_time(
         told = json.loads(answer.partition(b"\r\n\r\n")[2])
         assert set(told) == {"error", "request_id"}
     assert time.monotonic() - start < 18
+
+
+def test_a_refused_client_that_still_sends_gets_the_answer(api: httpx.Client) -> None:
+    """Closing a connection with unread bytes resets it, and the answer may be lost."""
+    head = (
+        b"POST /api/v1/recommendations HTTP/1.1\r\nHost: localhost\r\nContent-Length: 90000\r\n\r\n"
+    )
+    with socket.create_connection((api.base_url.host, api.base_url.port or 0), timeout=20) as own:
+        own.sendall(head)
+        time.sleep(0.2)
+        own.sendall(b"x" * 45_000)
+        time.sleep(0.2)
+        own.sendall(b"x" * 45_000)
+        said = b""
+        while part := own.recv(65536):
+            said += part
+    assert b" 415 " in said[:40]
 
 
 def test_a_chunked_body_without_end_is_cut(api: httpx.Client) -> None:
