@@ -212,7 +212,7 @@ class LinkPropagation(nn.Module):
 
     def _over(self, history: sp.csr_array) -> tuple[Tensor, Tensor]:
         """Paths to users [U, N] from each history [N, M], and the length of x, [N]."""
-        start = torch.from_numpy(history.T.toarray().astype(np.float32, copy=False))
+        start = torch.from_numpy(history.toarray().astype(np.float32, copy=False)).T.contiguous()
         over = spmm(self._hops[0], start * self.history_weight[:, None])
         return over, (self.user_weight @ over.square()).sqrt().clamp(min=1e-12)
 

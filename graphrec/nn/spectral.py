@@ -10,11 +10,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from graphrec.graph import csr_tensor
+from graphrec.nn.propagation import spmm
+
 if TYPE_CHECKING:
     import scipy.sparse as sp
 
 MAX_FLOATS = 2**29  # of the vectors, 2 GiB
 OVERSAMPLES = 64  # with scikit-learn's 10, the last of few vectors are poor ones
+ITERATIONS = 5
+"""Power iterations; with these, NDCG is within a thousandth of the exact decomposition's."""
 SHRINKAGE = 0.5
 """Exponent of the filter; choosing it on validation gained nothing, see docs/engine.md."""
 _STD_USERS = 256
@@ -22,10 +27,12 @@ _STD_USERS = 256
 
 @dataclass(frozen=True, slots=True)
 class SpectralSettings:
-    r"""What validation chooses.
+    r"""What it is made with.
+
+    Choosing the exponents on validation gained nothing, see docs/engine.md.
 
     Attributes:
-        dim: K, singular vectors kept.
+        dim: K, singular vectors kept; validation chooses it.
         user_exponent: alpha; the higher, the less users with many interactions count.
         movie_exponent: beta; the higher, the less movies with many interactions count.
     """
@@ -43,33 +50,43 @@ class Decomposition:
     vectors: np.ndarray
 
     @classmethod
-    def fit(
-        cls, matrix: sp.csr_array, settings: SpectralSettings, seed: int, *, iterations: int = 4
-    ) -> Decomposition:
+    def fit(cls, matrix: sp.csr_array, settings: SpectralSettings, seed: int) -> Decomposition:
         r"""Decompose :math:`D_u^{-\alpha} R D_i^{-\beta}`, where D are row and column sums.
 
-        (Randomised SVD: Halko, Martinsson & Tropp, SIAM Review 2011.)
+        Subspace iteration from a random start (Halko, Martinsson & Tropp, SIAM Review 2011), then
+        the best vectors within the subspace as a generalised eigenproblem: a third of the time of
+        scikit-learn's `randomized_svd`, which also makes the left vectors, see docs/engine.md.
 
         Args:
             matrix: R, interactions, users x movies.
             settings: K vectors (fewer where the matrix has fewer), alpha and beta.
             seed: of the random start.
-            iterations: power iterations; with 4, NDCG is within a thousandth of the exact one's.
         """
         import scipy.sparse as sp  # slow to load, as is the next
-        from sklearn.utils.extmath import randomized_svd
+        from scipy.linalg import eigh, lu
 
         by_user, by_movie = (np.maximum(np.asarray(matrix.sum(axis=a)), 1.0) for a in (1, 0))
         scaled = sp.diags_array(by_user**-settings.user_exponent) @ matrix
         scaled = scaled @ sp.diags_array(by_movie**-settings.movie_exponent)
-        _, singular, vectors = randomized_svd(
-            sp.csr_array(scaled, dtype=np.float32),
-            min(settings.dim, *matrix.shape, MAX_FLOATS // sum(matrix.shape) or 1),
-            n_oversamples=OVERSAMPLES,
-            n_iter=iterations,
-            random_state=seed,
-        )
-        return cls(singular, np.ascontiguousarray(vectors.T))
+        users, movies = (_as_torch(sp.csr_array(a, dtype=np.float32)) for a in (scaled, scaled.T))
+        dim = min(settings.dim, *matrix.shape, MAX_FLOATS // sum(matrix.shape) or 1)
+        size = min(dim + OVERSAMPLES, *matrix.shape)
+        generator = torch.Generator().manual_seed(seed)
+        basis = torch.randn(matrix.shape[1], size, generator=generator)
+        for _ in range(ITERATIONS):
+            basis = spmm(movies, spmm(users, basis))
+            basis = torch.from_numpy(lu(basis.numpy(), permute_l=True, check_finite=False)[0])
+        reached = spmm(users, basis)
+        squared, inside = eigh(*((a.T @ a).double().numpy() for a in (reached, basis)))
+        largest = np.argsort(-squared, kind="stable")[:dim]
+        vectors = basis @ torch.from_numpy(inside[:, largest].astype(np.float32))
+        singular = np.sqrt(np.maximum(squared[largest], 0)).astype(np.float32)
+        return cls(singular, vectors.numpy())
+
+
+def _as_torch(matrix: sp.csr_array) -> Tensor:
+    pointer, column, value = map(torch.from_numpy, (matrix.indptr, matrix.indices, matrix.data))
+    return csr_tensor(pointer, column, value, matrix.shape)
 
 
 class Spectral(nn.Module):

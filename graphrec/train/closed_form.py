@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -15,9 +14,8 @@ from graphrec.nn.paths import LinkPropagation, PathsSettings
 from graphrec.nn.spectral import Decomposition, Spectral, SpectralSettings
 from graphrec.train.validation import Validator
 
-EXPONENTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
-COARSE_DIM = 256
-"""Columns by which exponents are compared: far cheaper than all, with the same order."""
+DIM = 256
+"""Columns at most where validation can't choose."""
 SMALLEST_DIM = 8
 
 
@@ -82,54 +80,17 @@ class _Candidate:
 def choose_spectral(validator: Validator, dim: int, seed: int) -> tuple[SpectralSettings, Spectral]:
     """The best spectral part of the training interactions, of at most `dim` columns.
 
-    First the two exponents, one after the other, each moved to whichever side is better, with few
-    columns; then, with all of them, how many to keep. Without validation the defaults are taken.
+    Half as many columns for as long as that is better; without validation, `DIM` at most.
     """
-    start = SpectralSettings(min(dim, COARSE_DIM))
-    if not validator.can_score:
-        spectral = Spectral.fit(validator.matrix, start, seed)
-        return replace(start, dim=spectral.dim), spectral
-    best = _best_size(validator, start, _coarse(validator, start, seed))
-    for name in ("movie_exponent", "user_exponent"):
-        best = _move(validator, best, name, seed)
-    whole = replace(best.settings, dim=dim)
-    best = _best_size(validator, whole, Decomposition.fit(validator.matrix, whole, seed))
-    return best.settings, best.spectral
-
-
-def _coarse(validator: Validator, settings: SpectralSettings, seed: int) -> Decomposition:
-    """Good enough to compare exponents by."""
-    return Decomposition.fit(validator.matrix, settings, seed, iterations=2)
-
-
-def _move(validator: Validator, best: _Candidate, name: str, seed: int) -> _Candidate:
-    """Move one exponent down, or else up, for as long as that helps."""
-    begin = EXPONENTS.index(getattr(best.settings, name))
-    for step in (-1, 1):
-        index = begin + step
-        while 0 <= index < len(EXPONENTS):
-            exponent: dict[str, Any] = {name: EXPONENTS[index]}
-            settings = replace(best.settings, **exponent)
-            other = _try(validator, _coarse(validator, settings, seed), settings)
-            if other.ndcg <= best.ndcg:
-                break
-            best, index = other, index + step
-        if getattr(best.settings, name) != EXPONENTS[begin]:
-            break
-    return best
-
-
-def _best_size(
-    validator: Validator, settings: SpectralSettings, decomposition: Decomposition
-) -> _Candidate:
-    """The best of one decomposition: half as many columns for as long as it helps."""
+    settings = SpectralSettings(dim if validator.can_score else min(dim, DIM))
+    decomposition = Decomposition.fit(validator.matrix, settings, seed)
     dim, best = len(decomposition.singular), None
     while best is None or dim >= SMALLEST_DIM:
         other = _try(validator, decomposition, replace(settings, dim=dim))
-        if best is not None and other.ndcg <= best.ndcg:
+        if best is not None and not other.ndcg > best.ndcg:
             break
         best, dim = other, dim // 2
-    return best
+    return best.settings, best.spectral
 
 
 def _try(

@@ -6,8 +6,7 @@ import sys
 from dataclasses import dataclass
 
 from graphrec.config import TRIAL_STEPS, ModelConfig, TrainConfig
-from graphrec.nn.spectral import MAX_FLOATS
-from graphrec.train.closed_form import COARSE_DIM
+from graphrec.nn.spectral import ITERATIONS, MAX_FLOATS
 
 TYPICAL_STEPS = 1_200
 """Until validation no longer improves."""
@@ -15,11 +14,11 @@ AGAIN = 0.7
 """Of these steps are taken again, on all interactions: up to the best validation."""
 BLENDS = 45
 """Blends of the parts that validation compares."""
-CLOSED_FORMS = 12
-"""Closed forms that validation compares, most of few columns."""
+CLOSED_FORMS = 3
+"""Numbers of columns that validation compares."""
 # Of decompositions, fitted to runs on two cores of a server; operations a second.
-MULTIPLY, SPARSE = 60e9, 2e9
-SVD_PASSES, COARSE_FITS, SELF_BYTES = 10, 5, 700e6
+MULTIPLY, SPARSE = 40e9, 2e9
+SVD_FITS, SELF_BYTES = 2, 700e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +75,8 @@ def estimate(
     if model.spectral:
         seconds += CLOSED_FORMS * speed.validation
         wide = min(model.spectral_dim, num_users, num_movies, MAX_FLOATS // nodes or 1)
-        coarse = min(COARSE_DIM, wide)
-        for dim, fits in ((wide, 2), (coarse, COARSE_FITS)):
-            sparse = SVD_PASSES * num_edges * dim * 2 / SPARSE
-            seconds += fits * (sparse + 2 * SVD_PASSES * nodes * dim**2 / MULTIPLY)
+        seconds += SVD_FITS * num_edges * wide * ITERATIONS / SPARSE
+        seconds += SVD_FITS * nodes * wide**2 * ITERATIONS / MULTIPLY
         memory += 4 * nodes * wide * 4
     return Estimate(seconds, memory)
 

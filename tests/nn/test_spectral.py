@@ -37,6 +37,20 @@ def test_decomposition_is_that_of_the_scaled_matrix(matrix: sp.csr_array) -> Non
     np.testing.assert_allclose(overlap[:3], 1, atol=1e-2)
 
 
+@pytest.mark.parametrize(
+    "dense",
+    [np.ones((6, 4)), np.eye(7, 5), np.kron(np.eye(3), np.ones((4, 3))), np.ones((1, 1))],
+    ids=["equal", "diagonal", "blocks", "one"],
+)
+def test_a_matrix_of_low_rank_is_decomposed(dense: np.ndarray) -> None:
+    settings = SpectralSettings(20, user_exponent=0.0, movie_exponent=0.0)
+    found = Decomposition.fit(sp.csr_array(dense.astype(np.float32)), settings, seed=0)
+    expected = np.linalg.svd(dense, compute_uv=False)
+    np.testing.assert_allclose(found.singular, expected, atol=2e-3)
+    rebuilt = dense @ found.vectors @ found.vectors.T
+    np.testing.assert_allclose(rebuilt, dense, atol=1e-4)
+
+
 def test_without_shrinkage_at_one_half_it_is_the_low_pass_filter_of_gf_cf(
     matrix: sp.csr_array,
 ) -> None:

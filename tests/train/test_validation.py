@@ -17,7 +17,7 @@ from graphrec.evaluate.scorers import EmbeddingScorer, ModelScorer
 from graphrec.nn.hybrid import Blend, HybridModel
 from graphrec.nn.spectral import Spectral, SpectralSettings
 from graphrec.train import validation
-from graphrec.train.closed_form import COARSE_DIM, choose_spectral
+from graphrec.train.closed_form import choose_spectral
 from graphrec.train.trainer import Experiment, Fitted, fit
 from graphrec.train.validation import (
     VALID_K,
@@ -107,7 +107,7 @@ def test_the_spectral_part_is_at_least_as_good_as_the_default(validator: Validat
         )
         return validator.ndcg(ModelScorer(model, validator.history))
 
-    default = Spectral.fit(validator.matrix, SpectralSettings(min(16, COARSE_DIM)), 0)
+    default = Spectral.fit(validator.matrix, SpectralSettings(16), 0)
     assert ndcg(spectral) >= ndcg(default)
 
 
