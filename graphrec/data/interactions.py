@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import scipy.sparse as sp
 
 
-RATED_LOW = 0.3
+RATED_LOW = 0.5
 """Of an interaction whose rating is below the user's mean, see docs/similar.md."""
 
 
