@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from graphrec.cli import options
 from graphrec.console import handle_errors, hint, note, say, show_json, show_table
-from graphrec.errors import ConfigError
+from graphrec.errors import ConfigError, DataError
 from graphrec.output import atomic_write, check_output
+
+if TYPE_CHECKING:
+    from graphrec.data.dataset import Dataset
 
 
 @handle_errors
@@ -49,7 +53,7 @@ def inspect(
         if output.suffix != ".html":
             raise ConfigError(f"--output {output}: the name must end in .html.")
         check_output(output, force=force)
-    dataset = tables.load()
+    tables, dataset = _load(tables)
     facts = describe(dataset, ignore=ignore_column or ())
     if output is not None:
         with atomic_write(output) as unfinished:
@@ -74,7 +78,56 @@ def inspect(
     else:
         typer.echo("No metadata columns: a model of these data has ID embeddings only.")
     _show_taken(taken)
-    hint("'graphrec train' with the same options trains on these tables.")
+    hint(f"Train on these tables: graphrec train {tables.as_arguments()}")
+
+
+def _load(tables: options.Tables) -> tuple[options.Tables, Dataset]:
+    """The tables with options for columns that are found by their values, and what they hold."""
+    from graphrec.data.names import COLUMN
+
+    problem = None
+    try:
+        dataset = tables.load()
+        if dataset.has_titles or tables.movies is None or tables.title_column is not None:
+            return tables, dataset
+    except DataError as error:
+        problem = error
+    guessed = _guess(tables)
+    if problem is not None and not guessed:
+        raise problem
+    if not guessed:
+        return tables, dataset
+    named: dict[str, Any] = {options.COLUMN_PARTS[part]: name for part, name in guessed.items()}
+    tables = replace(tables, **named)
+    for part, column in guessed.items():
+        say(
+            f"No column has a usual name for {part}; by its values it is {column!r} ("
+            f"{COLUMN[part].option} {shlex.quote(column)})."
+        )
+    return tables, tables.load()
+
+
+def _guess(tables: options.Tables) -> dict[str, str]:
+    """Columns by part that no option names and that have no usual name."""
+    from graphrec.data.files import read_frame
+    from graphrec.data.guessing import guess_columns
+    from graphrec.data.places import STDIN
+
+    if tables.ratings in (None, STDIN) or tables.movies == STDIN or tables.data is not None:
+        return {}
+    frames = [
+        None
+        if source is None
+        else read_frame(source, called=what, encoding=tables.encoding, note=lambda _: None)[0]
+        for what, source in (("ratings", tables.ratings), ("movies", tables.movies))
+    ]
+    assert frames[0] is not None
+    guessed = guess_columns(frames[0], frames[1])
+    return {
+        part: column
+        for part, column in guessed.items()
+        if getattr(tables, options.COLUMN_PARTS[part]) is None
+    }
 
 
 def _show_taken(taken: dict[str, dict[str, str]]) -> None:

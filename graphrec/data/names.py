@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from graphrec.data.files import Note, warn
@@ -108,9 +108,7 @@ def find_columns(
             )
     for part in parts:
         free = [column for column in reversed(columns) if column not in found.values()]
-        by_name = {_PUNCTUATION.sub("", column.lower()): column for column in free}
-        usual = (_PUNCTUATION.sub("", name) for name in names[part])
-        column = next((by_name[name] for name in usual if name in by_name), None)
+        column = usual_column(free, names[part])
         if part not in found and column is not None:
             found[part] = column
         elif part not in found and part in required:
@@ -122,6 +120,13 @@ def find_columns(
                 options.note(Message(what, COLUMN[part], f"), so {found[part]!r} was taken."))
     options.found[table_name] = {part: found[part] for part in parts if part in found}
     return options.found[table_name]
+
+
+def usual_column(columns: Iterable[str], names: Iterable[str]) -> str | None:
+    """The column that has the first of some names that any has; the last of several alike."""
+    by_name = {_PUNCTUATION.sub("", column.lower()): column for column in columns}
+    usual = (_PUNCTUATION.sub("", name) for name in names)
+    return next((by_name[name] for name in usual if name in by_name), None)
 
 
 def listed(columns: list[str], most: int = 12) -> str:

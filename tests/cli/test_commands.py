@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -370,6 +371,40 @@ def test_inspect(tables: Path) -> None:
     assert [column["column"] for column in facts["columns"]] == ["title", "genres"]
     alone = run("data", "inspect", "--ratings", tables / "ratings.csv")
     assert "No metadata columns" in alone.stdout
+
+
+@pytest.mark.parametrize("in_ratings", ["film", "welcher"])
+def test_inspect_finds_columns_of_unknown_names(tmp_path: Path, in_ratings: str) -> None:
+    rng = np.random.default_rng(0)
+    names = ["Alien", "Heat", "Fargo", "Jaws", "Rocky", "Psycho"]
+    films = pd.DataFrame({"made": range(1960, 1996), "welcher": range(500, 536)})
+    films["wie"] = [f"{names[row % 6]} {row}" for row in range(36)]
+    films["art"] = rng.choice(["Drama", "Comedy"], 36)
+    pairs = np.argwhere(rng.random((40, 36)) < 0.3)
+    ratings = pd.DataFrame({"wer": pairs[:, 0], in_ratings: 500 + pairs[:, 1]})
+    ratings["stars"] = rng.integers(1, 6, len(pairs))
+    films.to_csv(tmp_path / "films.csv", index=False)
+    ratings.to_csv(tmp_path / "ratings.csv", index=False)
+    named = ["--ratings", tmp_path / "ratings.csv", "--movies", tmp_path / "films.csv"]
+    done = run("data", "inspect", *named, "--json")
+    assert done.exit_code == 0, done.output
+    facts = json.loads(done.stdout)
+    movies = {"movie_id": "welcher", "title": "wie"}
+    assert list(facts["taken"].values()) == [
+        {"user_id": "wer", "movie_id": in_ratings, "rating": "stars"},
+        movies,
+    ]
+    for option in ("--user-column wer", "--movie-column welcher", "--title-column wie"):
+        assert option in done.stderr
+    assert {column["column"] for column in facts["columns"]} == {"title", "made", "art"}
+
+
+def test_inspect_does_not_guess_what_values_do_not_tell(tmp_path: Path) -> None:
+    table = pd.DataFrame({"a": range(30), "b": np.linspace(0, 1, 30)})
+    table.to_csv(tmp_path / "ratings.csv", index=False)
+    done = run("data", "inspect", "--ratings", tmp_path / "ratings.csv")
+    assert done.exit_code == 2
+    assert "no column for user_id" in done.stderr
 
 
 def test_inspect_says_what_looks_leaky(tmp_path: Path) -> None:
