@@ -39,11 +39,8 @@ def diary_audience(diary: Diary, lookup: TitleLookup, *, strict: bool, note: Not
         DataError: if none is found, or one isn't and `strict`, or all ratings are 0.
     """
     films = diary.films
-    rows = _rows(films, lookup)
-    lost = [
-        title if np.isnan(year) else f"{title} ({year:.0f})"
-        for title, year in films.loc[rows < 0, ["title", "year"]].itertuples(index=False)
-    ]
+    rows = rows_of(films, lookup)
+    lost = names_of(films[rows < 0])
     shown = ", ".join(lost[:_MOST_NAMED])
     shown += f" and {len(lost) - _MOST_NAMED:,} more" if len(lost) > _MOST_NAMED else ""
     if len(lost) == len(films):
@@ -66,8 +63,16 @@ def diary_audience(diary: Diary, lookup: TitleLookup, *, strict: bool, note: Not
     return Audience(None, matrix)
 
 
-def _rows(films: pd.DataFrame, lookup: TitleLookup) -> np.ndarray:
-    """The internal movie of each film, -1 where it isn't found."""
+def names_of(films: pd.DataFrame) -> list[str]:
+    """Titles with years, of a diary's films."""
+    return [
+        title if np.isnan(year) else f"{title} ({year:.0f})"
+        for title, year in films[["title", "year"]].itertuples(index=False)
+    ]
+
+
+def rows_of(films: pd.DataFrame, lookup: TitleLookup) -> np.ndarray:
+    """The internal movie of each of a diary's films, -1 where it isn't found."""
     by_imdb = _by_imdb(lookup.movies) if films["imdb_id"].notna().any() else {}
     keys = id_keys(films["imdb_id"]).tolist()
     pairs = zip(films["title"], films["year"], keys, strict=True)

@@ -213,6 +213,15 @@ def _users(service: Service) -> APIRouter:
             service.metrics.fold_ins.inc()
         return _recommend(model, who, asked)
 
+    @router.post("/exports", response_model=schema.Export)
+    def read_export(asked: schema.ExportBody) -> Response:
+        """The movies of an export from Letterboxd or IMDb; nothing is stored."""
+        try:
+            content = base64.b64decode(asked.content, validate=True)
+        except binascii.Error:
+            raise DataError(f"{asked.name}: the content is not in base64.") from None
+        return _json(service.model.exported(content, asked.name))
+
     @router.get("/users/{user_id}/history", response_model=schema.History)
     def history(user_id: UserId) -> Response:
         """What a user has rated, what is new first."""

@@ -15,11 +15,13 @@ import numpy as np
 import pandas as pd
 
 from graphrec.config import Similarity
+from graphrec.data.layouts.diaries import diary_of
 from graphrec.data.tables import MOVIE, TITLE
 from graphrec.errors import ConfigError, DataError, GraphrecError, UnknownIdError
 from graphrec.features.columns import ColumnKind
 from graphrec.formatting import to_jsonable
 from graphrec.recommend.artefact import MODEL
+from graphrec.recommend.diaries import names_of, rows_of
 from graphrec.recommend.diversity import POOL, diversify, diversity_vectors
 from graphrec.recommend.lists import Audience
 from graphrec.recommend.new_users import highest_rating, with_mean_weight
@@ -41,6 +43,7 @@ NO_CHANGES = UserChanges((), forgotten=False)
 _CONDITIONS = 256  # that are remembered
 _LABELS = 40
 _CACHE_BYTES = 64 * 2**20
+_EXPORT_BYTES = 16 * 2**20  # that a table of one person's films may unpack to
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -210,6 +213,22 @@ class ServedModel:
         """Movies whose titles hold what was typed."""
         found = [row for row in self._search.find(typed, 4 * k) if self.listed[row]]
         return [self.brief(row) for row in found[:k]]
+
+    def exported(self, content: bytes, name: str) -> Answer:
+        """The movies of one person's export from Letterboxd or IMDb, each once.
+
+        Raises:
+            DataError: if it is none, or damaged.
+        """
+        diary = diary_of(content, name, _EXPORT_BYTES)
+        rows = rows_of(diary.films, self.recommender.lookup)
+        rows[rows >= 0] = np.where(self.listed[rows[rows >= 0]], rows[rows >= 0], -1)
+        given = to_jsonable((diary.films["rating"] / diary.highest).tolist())
+        last = {row: rating for row, rating in zip(rows.tolist(), given, strict=True) if row >= 0}
+        return {
+            "movies": [self.brief(row) | {"rating": rating} for row, rating in last.items()],
+            "left_out": names_of(diary.films[rows < 0]),
+        }
 
     # Users ----------------------------------------------------------------------------------------
 

@@ -127,6 +127,16 @@ class HistoryBody(Asked):
     ] = None
 
 
+class ExportBody(Asked):
+    """A file that one downloads from Letterboxd (Settings, Data) or from IMDb's ratings."""
+
+    name: Annotated[str, Field(min_length=1, max_length=MAX_ID, pattern=_PATTERN)]
+    content: Annotated[
+        str,
+        Field(pattern=r"^[A-Za-z0-9+/]*={0,2}$", description="The file's content in base64."),
+    ]
+
+
 class RecommendBody(HistoryBody):
     """A history, and what the list should be like."""
 
@@ -319,6 +329,19 @@ class Explanations(BaseModel):
     """One for each movie."""
 
     explanations: list[Explanation]
+
+
+class ExportedMovie(Movie):
+    """A movie of an export."""
+
+    rating: Annotated[float | None, Field(description="Of 1; null where there is none.")]
+
+
+class Export(BaseModel):
+    """What an export holds."""
+
+    movies: list[ExportedMovie]
+    left_out: Annotated[list[str], Field(description="Films that the model doesn't have.")]
 
 
 class SimilarityExplanation(BaseModel):

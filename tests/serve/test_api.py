@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import shutil
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,10 @@ from tests.conftest import QuickFit
 from tests.serve.running import client
 
 USER = "/api/v1/users/0"
+EXPORT = {
+    "name": "ratings.csv",
+    "content": base64.b64encode(b"Name,Year,Letterboxd URI,Rating\nOdd 1,,u,4.5\n").decode(),
+}
 
 
 @pytest.fixture
@@ -58,6 +65,7 @@ def test_every_answer_is_as_the_document_says(api: httpx.Client) -> None:
         (api.get(f"{USER}/similar"), schema.SimilarUsers),
         (api.get(f"{USER}/explanations/1"), schema.Explanation),
         (api.post("/api/v1/recommendations", json=history), schema.Recommendations),
+        (api.post("/api/v1/exports", json=EXPORT), schema.Export),
         (api.post("/api/v1/explanations", json=history | {"explain": [6, 8]}), schema.Explanations),
         (api.post("/api/v1/feedback", json=rows), schema.Written),
         (api.post("/api/v1/feedback/delete", json=[{"user": 0, "movie": 1}]), schema.Written),
@@ -148,6 +156,45 @@ def test_lists_are_filtered(api: httpx.Client) -> None:
     body = {"movies": [4], "among": [1, 2, 4], "exclude": [1]}
     assert ids(api.post("/api/v1/recommendations", json=body)) == [2]
     assert ids(api.get("/api/v1/popular", params={"where": "year > 2050"})) == []
+
+
+def packed(name: str, content: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, content)
+    return file.getvalue()
+
+
+LETTERBOXD = b"Name,Year,Letterboxd URI,Rating\n"
+BOMB = packed("ratings.csv", LETTERBOXD + b"a" * 17 * 2**20)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"a,b\n1,2\n", "x.csv: is no export of Letterboxd or of IMDb's ratings."),
+        (b"", "x.csv: can't be read as a table"),
+        (b"\x00\xff" * 50, "x.csv: can't be read as a table"),
+        (LETTERBOXD, "x.csv: holds no film."),
+        (LETTERBOXD + b"A,1999,u,11\n", "ratings there are numbers from 0 to 5"),
+        (packed("other.csv", b"a"), "x.csv: holds neither watched.csv nor ratings.csv"),
+        (packed("ratings.csv", LETTERBOXD)[:60], "x.csv: the archive is damaged or locked"),
+        (BOMB, "unpacks to more than 16 MiB"),
+    ],
+    ids=["other", "empty", "bytes", "no film", "rating", "archive", "cut", "bomb"],
+)
+def test_what_is_no_export_is_refused(api: httpx.Client, content: bytes, said: str) -> None:
+    body = {"name": "x.csv", "content": base64.b64encode(content).decode()}
+    answer = api.post("/api/v1/exports", json=body)
+    assert answer.status_code == 400
+    assert said in answer.json()["error"]
+    assert "\n" not in answer.json()["error"]
+
+
+def test_what_is_not_in_base64_is_refused(api: httpx.Client) -> None:
+    for content, status in (("ä", 422), ("abcde", 400)):
+        answer = api.post("/api/v1/exports", json={"name": "x.csv", "content": content})
+        assert answer.status_code == status
 
 
 def test_movies_are_added_and_removed(api: httpx.Client) -> None:

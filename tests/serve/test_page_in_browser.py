@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -15,6 +17,8 @@ from tests.serve.conftest import EVIL
 from tests.serve.running import LIMITS, running
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is not installed")
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
 TOKEN = "a-token-of-forty-two-letters-or-some-more"
@@ -147,6 +151,54 @@ def test_filters_leave_what_meets_them(page: Page) -> None:
     page.get_by_label("to year").fill("1950")
     page.get_by_label("to year").press("Enter")
     expect(page.get_by_text("No film is left with these filters.")).to_be_visible()
+
+
+EXPORT = """Name,Year,Letterboxd URI,Rating
+Toy Story,1995,https://boxd.it/a,5
+"Godfather, The",1972,https://boxd.it/b,4.5
+Titanic,1997,https://boxd.it/c,1
+A film that nobody knows,1971,https://boxd.it/d,4
+"""
+
+
+@pytest.mark.parametrize("way", ["chosen", "dropped"])
+def test_an_export_of_ones_own_films_is_taken(page: Page, tmp_path: Path, way: str) -> None:
+    archive = tmp_path / "letterboxd.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("letterboxd/ratings.csv", EXPORT)
+    if way == "chosen":
+        page.get_by_label("Letterboxd's export").set_input_files(archive)
+    else:
+        held = page.evaluate_handle(
+            "bytes => { const held = new DataTransfer();"
+            " held.items.add(new File([new Uint8Array(bytes)], 'letterboxd.zip')); return held; }",
+            list(archive.read_bytes()),
+        )
+        page.dispatch_event("body", "drop", {"dataTransfer": held})
+    expect(page.locator("#picks > li")).to_have_count(2)
+    expect(page.locator("#picks")).to_contain_text("Toy Story")
+    told = page.locator("#export-told")
+    expect(told).to_contain_text("3 of 4 films found")
+    expect(told).to_contain_text("A film that nobody knows (1971)")
+    listed = page.locator("#recommended > li .film-line a").all_inner_texts()
+    assert listed
+    assert not any("Titanic" in title for title in listed)  # has been seen
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_axe_finds_nothing_serious(page: Page, colours: Literal["light", "dark"]) -> None:
+    page.emulate_media(color_scheme=colours, reduced_motion="reduce")
+    for view in ("#/", "#/film/1", "#/for/1,2,3?seen=4"):
+        before = page.evaluate("document.documentElement.dataset.ready")
+        page.evaluate(f"location.hash = '{view}x'; location.hash = '{view}'")
+        expect(page.locator("html")).not_to_have_attribute("data-ready", before)
+        found = Axe().run(page).response["violations"]
+        serious = [one["help"] for one in found if one["impact"] in ("serious", "critical")]
+        assert serious == []
+    page.goto("/docs")
+    page.locator("html[data-ready]").wait_for()
+    found = Axe().run(page).response["violations"]
+    assert [one["help"] for one in found if one["impact"] in ("serious", "critical")] == []
 
 
 def test_titles_are_text(page: Page) -> None:

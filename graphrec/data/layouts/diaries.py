@@ -63,12 +63,7 @@ def read_diary(source: Any, note: Note) -> Diary | None:
         return None
     path = Path(source)
     if path.suffix.lower() == ".zip":
-        found = _diary(list(_in_archive(path)), str(path))
-        if found is None:
-            raise DataError(
-                f"{path}: holds neither {' nor '.join(_FILES)}, as exports of Letterboxd do."
-            )
-        return found
+        return _of_archive(path, str(path), _LARGEST)
     if path.is_dir():
         files = [path / name for name in _FILES if (path / name).is_file()]
     else:
@@ -76,6 +71,34 @@ def read_diary(source: Any, note: Note) -> Diary | None:
     if not files or not all(_is_export(file) for file in files):
         return None
     return _diary([_read(file, note) for file in files], str(path))
+
+
+def diary_of(content: bytes, name: str, largest: int) -> Diary:
+    """The export that a file holds, an archive of Letterboxd or one table of it or of IMDb's.
+
+    Args:
+        content: of the file.
+        name: for messages.
+        largest: bytes that a table of an archive may unpack to.
+
+    Raises:
+        DataError: if it is damaged, or something else.
+    """
+    if content.startswith(b"PK"):
+        return _of_archive(io.BytesIO(content), name, largest)
+    found = _diary([_parsed(content, name)], name)
+    if found is None:
+        raise DataError(f"{name}: is no export of Letterboxd or of IMDb's ratings.")
+    return found
+
+
+def _of_archive(file: Path | io.BytesIO, name: str, largest: int) -> Diary:
+    found = _diary(list(_in_archive(file, name, largest)), name)
+    if found is None:
+        raise DataError(
+            f"{name}: holds neither {' nor '.join(_FILES)}, as exports of Letterboxd do."
+        )
+    return found
 
 
 def _is_export(path: Path) -> bool:
@@ -96,8 +119,8 @@ def _titles(columns: list[str], _: str) -> list[str]:
     return [column for column in columns if column in ("Name", "Title", "Const")]
 
 
-def _in_archive(path: Path) -> Iterator[pd.DataFrame]:
-    """Letterboxd's tables in an archive; never more of it than `_LARGEST` bytes.
+def _in_archive(path: Path | io.BytesIO, called: str, largest: int) -> Iterator[pd.DataFrame]:
+    """Letterboxd's tables in an archive; never more of it than `largest` bytes.
 
     Raises:
         DataError: if it is damaged, or a table is too large to be one person's films.
@@ -109,20 +132,20 @@ def _in_archive(path: Path) -> Iterator[pd.DataFrame]:
             for name in _FILES:
                 if name in inside:
                     with archive.open(inside[name]) as file:
-                        raw = file.read(_LARGEST + 1)
-                    if len(raw) > _LARGEST:
+                        raw = file.read(largest + 1)
+                    if len(raw) > largest:
                         raise DataError(
-                            f"{path}: {name} unpacks to more than {_LARGEST >> 20} MiB, too much"
+                            f"{called}: {name} unpacks to more than {largest >> 20} MiB, too much"
                             " for one person's films."
                         )
                     if raw.strip():
-                        yield _parsed(raw, f"{path}, {name}")
+                        yield _parsed(raw, f"{called}, {name}")
     except FileNotFoundError:
-        raise DataError(f"{path} does not exist.") from None
+        raise DataError(f"{called} does not exist.") from None
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise DataError(f"{path}: the archive is damaged or locked: {error}.") from None
+        raise DataError(f"{called}: the archive is damaged or locked: {error}.") from None
     except OSError as error:
-        raise DataError(f"{path}: can't be read: {error.strerror or error}.") from error
+        raise DataError(f"{called}: can't be read: {error.strerror or error}.") from error
 
 
 def _parsed(raw: bytes, name: str) -> pd.DataFrame:

@@ -234,7 +234,8 @@
   async function forView(here) {
     const own = here.view === "for" ? picks : (picks = []);
     const diversity = Math.min(1, Math.max(0, Number(here.filters.get("different")) || 0));
-    const body = { movies: own, k: 20, where: condition(here.filters), diversity };
+    const seen = picksIn(here.filters.get("seen") || "");
+    const body = { movies: own, k: 20, where: condition(here.filters), diversity, exclude: seen };
     const [page, ...films] = await Promise.all([
       ask("/recommendations", body),
       ...own.map((id) => ask(`/movies/${encodeURIComponent(id)}`)),
@@ -252,7 +253,7 @@
       make(
         "div",
         { className: "two" },
-        make("div", {}, ownPicks(films), filterForm(here)),
+        make("div", {}, ownPicks(films), exportForm(), filterForm(here)),
         make(
           "section",
           { "aria-labelledby": "list-name" },
@@ -268,6 +269,55 @@
     for (const film of films) list.append(make("li", {}, make("div", { className: "film-line" }, filmName(film), pickButton(film))));
     return make("section", { "aria-labelledby": "picks-name" }, make("h2", { id: "picks-name" }, "You like"), list, make("p"));
   }
+  // Films of one's own export -------------------------------------------------------------------
+
+  const MOST_PICKS = 40; // each is asked for, and all stand in the link
+  const MOST_SEEN = 400;
+  function exportForm() {
+    const input = make("input", { type: "file", id: "export", accept: ".zip,.csv", onchange: () => takeExport(input.files[0]) });
+    return make(
+      "section",
+      { className: "export", "aria-labelledby": "export-name" },
+      make("h2", { id: "export-name" }, "Films that you have rated"),
+      make("label", { for: "export" }, "Letterboxd's export (.zip), or IMDb's ratings (.csv); drop it anywhere"),
+      input,
+      told ? make("p", { className: "quiet", id: "export-told" }, told) : null,
+    );
+  }
+  let told = "";
+  function inBase64(file) {
+    return new Promise((resolve, reject) => {
+      const reader = new FileReader();
+      reader.onload = () => resolve(String(reader.result).split(",")[1] || "");
+      reader.onerror = () => reject(new Error(`${file.name} can't be read.`));
+      reader.readAsDataURL(file);
+    });
+  }
+  async function takeExport(file) {
+    if (!file) return;
+    try {
+      const { movies, left_out } = await ask("/exports", { name: file.name.slice(-100), content: await inBase64(file) });
+      const rated = movies.map((one) => one.rating).filter((rating) => rating !== null);
+      const mean = rated.reduce((sum, rating) => sum + rating, 0) / (rated.length || 1);
+      const liked = movies.filter((one) => one.rating === null ? !rated.length : one.rating >= mean);
+      liked.sort((one, other) => (other.rating || 0) - (one.rating || 0));
+      picks = liked.slice(0, MOST_PICKS).map((one) => String(one.movie_id));
+      const own = new Set(picks);
+      const seen = movies.map((one) => String(one.movie_id)).filter((id) => !own.has(id));
+      const all = movies.length + left_out.length;
+      told = `${movies.length} of ${all} films found; ${picks.length} that you like most count, and none that you have seen is recommended.`;
+      if (left_out.length) told += ` Not found: ${left_out.slice(0, 10).join(", ")}${left_out.length > 10 ? ` and ${left_out.length - 10} more` : ""}.`;
+      const filters = new URLSearchParams();
+      if (seen.length) filters.set("seen", seen.slice(0, MOST_SEEN).map(encodeURIComponent).join(","));
+      location.hash = forLink(picks, filters);
+    } catch (error) { problem(error); }
+  }
+  window.addEventListener("dragover", (event) => event.preventDefault());
+  window.addEventListener("drop", (event) => {
+    event.preventDefault();
+    takeExport(event.dataTransfer.files[0]);
+  });
+
   function filterForm(here) {
     function change(event) {
       const { name, value } = event.target;
@@ -287,7 +337,7 @@
     const year = () => make("input", { type: "number", min: "1880", max: "2100", inputmode: "numeric" });
     const choices = Object.entries(about.labels).slice(0, 3).map(([column, labels]) =>
       field(column, column.replaceAll("_", " "), make("select", {}, make("option", { value: "" }, "any"), ...labels.map((one) => make("option", {}, one)))));
-    const open = kept || [...here.filters].length || matchMedia("(min-width: 901px)").matches;
+    const open = kept || [...here.filters.keys()].some((name) => name !== "seen") || matchMedia("(min-width: 901px)").matches;
     return make(
       "details",
       { className: "filters", open: open ? "" : null },
