@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from graphrec.data.files import Note, row_name
+from graphrec.data.ratings import without_dislikes
 from graphrec.errors import DataError
 
 _WHOLE_NUMBER = re.compile(r"(0|-?[1-9][0-9]{0,17})(\.0+)?")
@@ -102,6 +103,8 @@ def as_ratings(
     bad = (np.isnan(numbers) & filled) | (np.abs(numbers) > _LARGEST_FLOAT32)
     if bad.any():
         raise _bad_cell(values, bad, name, column, "which is not a number")
+    if not allow_negative:
+        numbers = without_dislikes(numbers)
     if not allow_negative and (numbers < 0).any():
         raise _bad_cell(values, numbers < 0, name, column, "and ratings are numbers from 0 up")
     return pd.Series(numbers.astype(np.float32), index=values.index)

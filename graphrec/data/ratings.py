@@ -58,6 +58,18 @@ class RatingScale:
                 return f"{self.kind.value} from {self.low:g} to {self.high:g}"
 
 
+def without_dislikes(ratings: np.ndarray) -> np.ndarray:
+    """Ratings with 0 for the dislikes of a scale of -1, 0 and 1: a movie that is known, no more.
+
+    >>> without_dislikes(np.array([-1.0, 1.0])).tolist()
+    [0.0, 1.0]
+    >>> without_dislikes(np.array([-1.0, 3.5])).tolist()
+    [-1.0, 3.5]
+    """
+    is_like_or_dislike = np.isin(ratings, (-1, 0, 1)) | np.isnan(ratings)
+    return np.maximum(ratings, 0) if is_like_or_dislike.all() else ratings
+
+
 def find_scale(ratings: np.ndarray) -> RatingScale:
     """What ratings are, by their values.
 

@@ -15,7 +15,7 @@ from graphrec.data.files import JSON_SUFFIXES, PARQUET_SUFFIXES, TEXT_SUFFIXES, 
 from graphrec.data.frames import is_frame
 from graphrec.data.names import ReadOptions
 from graphrec.data.places import is_address, without_secrets
-from graphrec.data.ratings import RatingKind, find_scale
+from graphrec.data.ratings import RatingKind, find_scale, without_dislikes
 from graphrec.data.tables import MOVIE, RATING, USER, as_known_ids, ratings_of
 from graphrec.errors import ConfigError, DataError
 from graphrec.formatting import counted
@@ -175,6 +175,8 @@ def one_history(
 def rating_weights(ratings: ArrayLike, train_ratings: np.ndarray | None) -> np.ndarray:
     """Weights of interactions: the rating divided by the highest in training, at most 1.
 
+    Of likes and dislikes (1 and -1) the latter weigh nothing.
+
     Where training had counts, every rating of 1 or more has weight 1.
 
     Raises:
@@ -184,6 +186,7 @@ def rating_weights(ratings: ArrayLike, train_ratings: np.ndarray | None) -> np.n
         ratings = np.asarray(ratings, dtype=float)
     except (TypeError, ValueError):
         ratings = np.array([np.nan])
+    ratings = without_dislikes(ratings)
     if not np.isfinite(ratings).all() or (ratings < 0).any():
         raise DataError("ratings must be numbers from 0 up.")
     highest = highest_rating(train_ratings) or float(ratings.max(initial=0))

@@ -66,7 +66,7 @@ def test_bad_histories(recommender: Recommender) -> None:
     with pytest.raises(DataError, match="all ratings are 0"):
         recommender.recommend(history=[1], ratings=[0])
     with pytest.raises(DataError, match="numbers from 0 up"):
-        recommender.recommend(history=[1], ratings=[-1])
+        recommender.recommend(history=[1], ratings=[-2])
     with pytest.raises(DataError, match="must be numbers from 0 up"):
         recommender.recommend(history=[1], ratings=["good"])
     table = pd.DataFrame({"user_id": [1, 2], "movie_id": [900, 901]})
@@ -111,6 +111,16 @@ def test_a_missing_rating_counts_as_the_mean_of_the_others(recommender: Recommen
         lists = recommender.recommend(history=table.assign(rating=[None] * 3), k=40)
     unrated = table.drop(columns="rating")
     pd.testing.assert_frame_equal(lists, recommender.recommend(history=unrated, k=40))
+
+
+def test_dislikes_are_known_and_weigh_nothing(recommender: Recommender) -> None:
+    frame = pd.DataFrame({"user_id": [1] * 3, "movie_id": [1, 4, 5], "rating": [1, -1, 1]})
+    lists = recommender.recommend(history=frame, k=40)
+    by_zero = recommender.recommend(history=frame.assign(rating=[1, 0, 1]), k=40)
+    pd.testing.assert_frame_equal(lists, by_zero)
+    one = recommender.recommend(history=[1, 4, 5], ratings=[1, -1, 1], k=40)
+    assert one["movie_id"].tolist() == lists["movie_id"].tolist()
+    assert 4 not in one["movie_id"].tolist()
 
 
 def test_a_negative_rating_is_named(recommender: Recommender) -> None:
