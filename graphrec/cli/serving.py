@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
@@ -58,6 +60,12 @@ def serve(
         float,
         typer.Option(min=0, help="Requests per second of one client; 0 for any number."),
     ] = 100.0,
+    workers: Annotated[
+        int,
+        typer.Option(
+            min=1, max=64, help="Processes that answer; each takes a core, and counts --rate alone."
+        ),
+    ] = 1,
     quiet: Annotated[
         bool, typer.Option("--quiet", help="Log warnings and errors only, not each request.")
     ] = False,
@@ -76,6 +84,8 @@ def serve(
 
         graphrec serve --host 0.0.0.0 --allowed-host films.example.org --token-file token.txt
     """
+    if workers > 1:
+        _count_together()
     try:
         import fastapi  # noqa: F401
         import prometheus_client  # noqa: F401
@@ -85,12 +95,15 @@ def serve(
         raise ConfigError("serve needs more packages; install 'graphrec[serve]'.") from None
     import logging
 
+    from threadpoolctl import threadpool_limits
+
     from graphrec.recommend.artefact import Artefact
     from graphrec.serve.limits import LOOPBACK, Limits, is_loopback
     from graphrec.serve.logs import start_logs
     from graphrec.serve.server import Server, listen
     from graphrec.serve.service import Service
     from graphrec.serve.store import Store
+    from graphrec.serve.workers import run_workers
 
     token = _token(token_file)
     if not is_loopback(host) and token is None and not no_auth:
@@ -112,6 +125,7 @@ def serve(
     )
     Artefact.open(model)  # before a store is made beside it
     start_logs(logging.WARNING if quiet else logging.INFO)
+    threadpool_limits(1)  # requests are answered side by side already
     opened = Store(store or f"{model.resolve()}.db")
     try:
         service = Service(model, opened, watch=watch)
@@ -128,9 +142,26 @@ def serve(
             f" {len(service.model.user_ids):,} users. http://{shown}:{own} is ready; Ctrl-C stops."
         )
 
+    def answer(place: int) -> None:
+        Server(service, limits, started if place == 0 else None).run(sockets=[listening])
+
     with listening, suppress(KeyboardInterrupt):
-        Server(service, limits, started).run(sockets=[listening])
+        if workers == 1:
+            answer(0)
+        else:
+            opened.close()  # each process opens connections of its own
+            run_workers(workers, answer)
     say("Stopped.")
+
+
+def _count_together() -> None:
+    """Let the counters of `/metrics` be sums over processes.
+
+    They are kept in files of a folder, whose name the package reads when it is imported.
+    """
+    folder = tempfile.TemporaryDirectory(prefix="graphrec-metrics-")
+    atexit.register(folder.cleanup)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder.name
 
 
 def _token(path: Path | None) -> str | None:

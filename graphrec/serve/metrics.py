@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -9,14 +12,20 @@ from prometheus_client import (
     Histogram,
     generate_latest,
 )
+from prometheus_client.multiprocess import MultiProcessCollector
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
 
 class Metrics:
-    """Counters of one service."""
+    """Counters of one service; with several processes, sums over them.
 
-    def __init__(self) -> None:
+    Args:
+        age: seconds since the model was trained.
+    """
+
+    def __init__(self, age: Callable[[], float]) -> None:
+        self._age = age
         self.registry = own = CollectorRegistry()
         self.requests = Counter(
             "graphrec_requests",
@@ -32,7 +41,10 @@ class Metrics:
             registry=own,
         )
         self.running = Gauge(
-            "graphrec_requests_running", "Requests that are answered now.", registry=own
+            "graphrec_requests_running",
+            "Requests that are answered now.",
+            registry=own,
+            multiprocess_mode="livesum",
         )
         self.fold_ins = Counter(
             "graphrec_fold_ins", "Users folded in by their history.", registry=own
@@ -48,12 +60,26 @@ class Metrics:
             "graphrec_model_created_seconds",
             "When it was trained, since 1970.",
             registry=own,
+            multiprocess_mode="livemax",
         )
         self.model_age = Gauge(
-            "graphrec_model_age_seconds", "Time since the training.", registry=own
+            "graphrec_model_age_seconds",
+            "Time since the training.",
+            registry=own,
+            multiprocess_mode="livemin",
         )
-        self.movies = Gauge("graphrec_movies", "Movies that may be listed.", registry=own)
+        self.movies = Gauge(
+            "graphrec_movies",
+            "Movies that may be listed.",
+            registry=own,
+            multiprocess_mode="livemax",
+        )
 
     def text(self) -> bytes:
         """All of them."""
-        return generate_latest(self.registry)
+        self.model_age.set(self._age())
+        registry = self.registry
+        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return generate_latest(registry)

@@ -49,7 +49,7 @@ class Server(uvicorn.Server):
     """
 
     def __init__(
-        self, service: Service, limits: Limits, started: Callable[[], None] = lambda: None
+        self, service: Service, limits: Limits, started: Callable[[], None] | None = None
     ) -> None:
         config = uvicorn.Config(
             make_app(service, limits),
@@ -71,5 +71,5 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to answer."""
         await super().startup(sockets)
-        if self.started:
+        if self.started and self._tell is not None:
             self._tell()

@@ -40,8 +40,7 @@ class Service:
 
     def __init__(self, folder: str | Path, store: Store, *, watch: bool = False) -> None:
         self.folder, self.store, self.watch = Path(folder), store, watch
-        self.metrics = Metrics()
-        self.metrics.model_age.set_function(self._age)
+        self.metrics = Metrics(self._age)
         self.problem: str | None = None
         self._lock, self._stop = threading.Lock(), threading.Event()
         self._thread: threading.Thread | None = None

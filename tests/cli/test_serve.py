@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 from typer.testing import CliRunner
 
@@ -58,6 +59,44 @@ def test_a_stop_finishes_what_runs(folder: Path) -> None:
         assert process.wait(30) in (0, -signal.SIGTERM)
     assert answers == [len(rows)]
     assert (folder.parent / "model.db").exists()
+
+
+def test_several_processes_are_one_service(folder: Path) -> None:
+    with serving(folder, "--workers", "2", "--rate", "0", "--quiet") as (process, address):
+        first, second = psutil.Process(process.pid).children()
+
+        def counted() -> float:
+            text = httpx.get(f"{address}/metrics").text
+            lines = [line for line in text.splitlines() if 'route="/api/v1/popular"' in line]
+            return sum(
+                float(own.split()[-1]) for own in lines if own.startswith("graphrec_requests_")
+            )
+
+        def ask(number: int) -> None:
+            with httpx.Client() as client:
+                for _ in range(number):
+                    assert client.get(f"{address}/api/v1/popular?k=1").status_code == 200
+
+        asking = [threading.Thread(target=ask, args=(25,)) for _ in range(8)]
+        for thread in asking:
+            thread.start()
+        for thread in asking:
+            thread.join()
+        assert counted() == 200
+        assert min(own.cpu_times().user for own in (first, second)) > 0
+        row = [{"user": 0, "movie": 1, "rating": 5}]
+        httpx.post(f"{address}/api/v1/feedback", json=row).raise_for_status()
+        for _ in range(10):  # whichever answers knows it
+            movies = httpx.get(f"{address}/api/v1/users/0/history").json()["movies"]
+            assert 1 in [one["movie_id"] for one in movies]
+        second.kill()
+        second.wait(10)
+        while len(own := psutil.Process(process.pid).children()) < 2 or second in own:
+            assert httpx.get(f"{address}/health/live").status_code == 200
+        assert counted() == 200  # what the one that is gone has counted stays
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+        assert not [one for one in own if one.is_running()]
 
 
 def test_no_torch_is_loaded_for_lists(folder: Path) -> None:
