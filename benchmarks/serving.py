@@ -123,6 +123,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--seconds", type=int, default=10)
+    parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--no-wrapper", action="store_true")
     asked = parser.parse_args()
     movies = pd.read_parquet(asked.model / "movies.parquet")["movie_id"].tolist()
@@ -148,6 +149,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         serve = ["-m", "graphrec", "serve", "--model", str(asked.model), "--port", "0"]
         serve += ["--store", f"{folder}/store.db", "--rate", "0", "--quiet"]
+        serve += ["--workers", str(asked.workers)]
         with started(serve) as address:
             for name, script in own.items():
                 urllib.request.urlopen(f"{address}/health/ready").read()

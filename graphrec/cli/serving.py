@@ -5,15 +5,19 @@ from __future__ import annotations
 import atexit
 import os
 import tempfile
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from graphrec.cli import options
 from graphrec.console import handle_errors, say
 from graphrec.errors import ConfigError, OutputError
+
+if TYPE_CHECKING:
+    from graphrec.serve.model import ServedModel
 
 _TOKEN = "GRAPHREC_TOKEN"
 _SHORTEST = 16
@@ -100,7 +104,7 @@ def serve(
     from graphrec.recommend.artefact import Artefact
     from graphrec.serve.limits import LOOPBACK, Limits, is_loopback
     from graphrec.serve.logs import start_logs
-    from graphrec.serve.server import Server, listen
+    from graphrec.serve.server import Server, listen_all
     from graphrec.serve.service import Service
     from graphrec.serve.store import Store
     from graphrec.serve.workers import run_workers
@@ -132,26 +136,29 @@ def serve(
     except BaseException:
         opened.close()
         raise
-    listening = listen(host, port)
-    own = listening.getsockname()[1]
-
-    def started() -> None:
-        shown = f"[{host}]" if ":" in host else host
-        say(
-            f"{service.model.describe()['data']['name']}: {len(service.model.movies):,} movies,"
-            f" {len(service.model.user_ids):,} users. http://{shown}:{own} is ready; Ctrl-C stops."
-        )
+    sockets = listen_all(host, port, workers)
 
     def answer(place: int) -> None:
-        Server(service, limits, started if place == 0 else None).run(sockets=[listening])
+        first = partial(_tell, service.model, host, sockets[0].getsockname()[1])
+        Server(service, limits, None if place else first).run(sockets=[sockets[place]])
 
-    with listening, suppress(KeyboardInterrupt):
+    with ExitStack() as open_sockets, suppress(KeyboardInterrupt):
+        for one in sockets:
+            open_sockets.enter_context(one)
         if workers == 1:
             answer(0)
         else:
             opened.close()  # each process opens connections of its own
             run_workers(workers, answer)
     say("Stopped.")
+
+
+def _tell(model: ServedModel, host: str, port: int) -> None:
+    shown = f"[{host}]" if ":" in host else host
+    say(
+        f"{model.describe()['data']['name']}: {len(model.movies):,} movies,"
+        f" {len(model.user_ids):,} users. http://{shown}:{port} is ready; Ctrl-C stops."
+    )
 
 
 def _count_together() -> None:

@@ -36,14 +36,20 @@ class KnownFeatures:
         self._known = known_columns(features, column)
         self._squared = _by_column(features**2, column)
 
-    def cosine_to(self, row: int) -> np.ndarray:
-        """Cosine of every movie's features with one's, over columns known of both, float64 [M].
+    def cosine_to(self, row: int, rows: np.ndarray | None = None) -> np.ndarray:
+        """Cosine of movies' features with one's, over columns known of both.
 
-        It is 0 where there is no such column.
+        Args:
+            row: the one.
+            rows: the others, int64 [n]; all by default.
+
+        Returns:
+            float64 [n], 0 where no column is known of both.
         """
-        own = self._features
-        length = np.sqrt((self._squared @ self._known[row]) * (self._known @ self._squared[row]))
-        return np.asarray((own @ own[row]) / np.maximum(length, 1e-12), dtype=np.float64)
+        of = slice(None) if rows is None else rows
+        own, known, squared = self._features, self._known, self._squared
+        length = np.sqrt((squared[of] @ known[row]) * (known[of] @ squared[row]))
+        return np.asarray((own[of] @ own[row]) / np.maximum(length, 1e-12), dtype=np.float64)
 
 
 def cosine_of_known(features: np.ndarray, column: np.ndarray, row: int) -> np.ndarray:

@@ -81,10 +81,11 @@ def closest(
     asked, rated = np.atleast_1d(np.asarray(rows, dtype=np.int64)), embeddings.degree > 0
     shared = [None] * len(asked) if titles is None else list(np.atleast_2d(titles))
     pairs = zip(asked.tolist(), shared, strict=True)
-    each = [compare_to(embeddings, row, own) for row, own in pairs]
+    by_features = by in (Similarity.FEATURES, Similarity.ALL)
+    each = [compare_to(embeddings, row, own, features=by_features) for row, own in pairs]
     ways = {way: np.array([one[way] for one in each]) for way in each[0]}
     cosines = {way: values.mean(axis=0) for way, values in ways.items()}
-    _check(cosines, by, len(asked))
+    _check(cosines, by, len(asked), embeddings)
     allowed = np.ones_like(rated) if include_unrated or not rated[asked].any() else rated.copy()
     allowed[asked] = False
     if among is not None:
@@ -102,14 +103,24 @@ def closest(
     else:
         found = best(cosines[by])
         score = cosines[by][found]
-        shown = (way for way in ORDER if way in cosines and way is not Similarity.BOTH)
-        columns = {way.value: cosines[way][found] for way in shown}
+        values = {way: of_all[found] for way, of_all in cosines.items()}
+        if embeddings.features.shape[1] and not by_features:  # of those listed only: it is slow
+            own = embeddings.known_features
+            values[Similarity.FEATURES] = np.mean(
+                [own.cosine_to(row, found) for row in asked.tolist()], axis=0
+            )
+        shown = (way for way in ORDER if way in values and way is not Similarity.BOTH)
+        columns = {way.value: values[way] for way in shown}
         columns = columns if len(columns) > 1 else {}
     return Closest(found, score, columns, asked[ways[by][:, found].argmax(axis=0)])
 
 
 def compare_to(
-    embeddings: MovieEmbeddings, row: int, titles: np.ndarray | None = None
+    embeddings: MovieEmbeddings,
+    row: int,
+    titles: np.ndarray | None = None,
+    *,
+    features: bool = True,
 ) -> dict[Similarity, np.ndarray]:
     r"""How similar every movie is to one, float64 [M], in each way that the model offers.
 
@@ -129,12 +140,13 @@ def compare_to(
         row: the movie.
         titles: how much of its wording each movie's title shares with this one's, [M]; none of it
             by default (`graphrec.recommend.wording.TitleWords`).
+        features: whether to compare by features, too.
     """
     ways = {}
     if embeddings.metadata.shape[1]:
         unit = embeddings.unit_metadata
         ways[Similarity.METADATA] = np.asarray(unit @ unit[row], dtype=np.float64)
-    if embeddings.features.shape[1]:
+    if features and embeddings.features.shape[1]:
         ways[Similarity.FEATURES] = embeddings.known_features.cosine_to(row)
     if embeddings.compared.shape[1]:
         product = _products(embeddings, row)
@@ -202,9 +214,15 @@ def overlap(lists: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(counts, index=ways, columns=ways)
 
 
-def _check(cosines: dict[Similarity, np.ndarray], by: Similarity, num_asked: int) -> None:
+def _check(
+    cosines: dict[Similarity, np.ndarray],
+    by: Similarity,
+    num_asked: int,
+    embeddings: MovieEmbeddings,
+) -> None:
     if by is not Similarity.ALL and by not in cosines:
-        offered = ", ".join(way for way in ORDER if way in cosines and way is not Similarity.BOTH)
+        there = {*cosines, *([Similarity.FEATURES] if embeddings.features.shape[1] else [])}
+        offered = ", ".join(way for way in ORDER if way in there and way is not Similarity.BOTH)
         raise ConfigError(
             f"this model has no {_NEEDS[by]} to compare movies by; it compares by {offered}."
         )

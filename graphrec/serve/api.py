@@ -26,7 +26,7 @@ from graphrec.serve.model import Answer, ListOptions, Profile, ServedModel
 from graphrec.serve.service import Service, TakenError
 from graphrec.serve.store import Interaction, StoreError
 
-_THREADS = 4
+_THREADS = 2  # they share one interpreter: with more, they wait for each other
 _DAY = 24 * 3600
 _TYPES = {
     ".html": "text/html; charset=utf-8",

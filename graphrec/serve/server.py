@@ -20,8 +20,25 @@ again would fill the limit of connections before those that are gone are noticed
 _STOP_SECONDS = 20
 
 
-def listen(host: str, port: int) -> socket.socket:
+def listen_all(host: str, port: int, number: int) -> list[socket.socket]:
+    """Sockets of one port for several processes, among which the system shares connections out.
+
+    On one socket, the process that wakes first would take all that are waiting.
+
+    Raises:
+        ConfigError: if there can be none.
+    """
+    first = listen(host, port, shared=number > 1)
+    port = first.getsockname()[1]
+    return [first, *(listen(host, port, shared=True) for _ in range(number - 1))]
+
+
+def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
     """A socket that clients can connect to.
+
+    Args:
+        host, port: where; port 0 for a free one.
+        shared: whether others may listen there, too.
 
     Raises:
         ConfigError: if there can be none.
@@ -30,6 +47,8 @@ def listen(host: str, port: int) -> socket.socket:
     opened = socket.socket(family, socket.SOCK_STREAM)
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
+        if shared:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         opened.bind((host, port))
         opened.listen(_BACKLOG)
     except (OSError, OverflowError, UnicodeError) as error:
