@@ -10,6 +10,7 @@ import typer
 
 from graphrec import __version__
 from graphrec.cli.comparing import similar, similar_users
+from graphrec.cli.configuring import configurable
 from graphrec.cli.evaluating import evaluate
 from graphrec.cli.explaining import explain
 from graphrec.cli.exporting import export
@@ -37,11 +38,11 @@ data_app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for command in (train, evaluate, similar, similar_users, recommend, explain, export, ablate):
-    app.command(cls=PlainHelp)(command)
-app.command("map", cls=PlainHelp)(map_movies)
-app.command(cls=PlainHelp)(serve)
-data_app.command(cls=PlainHelp)(inspect)
+for command in (*(train, evaluate, similar, similar_users, recommend, explain, export, ablate),):
+    app.command(cls=PlainHelp)(configurable(command))
+app.command("map", cls=PlainHelp)(configurable(map_movies))
+app.command(cls=PlainHelp)(configurable(serve))
+data_app.command(cls=PlainHelp)(configurable(inspect))
 app.add_typer(data_app, name="data")
 
 

@@ -8,7 +8,7 @@ from typer import BadParameter
 from typer.core import TyperCommand
 
 _ARGUMENTS, _OPTIONS = "Arguments", "Options"
-_PREFIX = "Value error, "  # of the library that checks values
+VALUE_ERROR = "Value error, "  # of the library that checks values
 
 
 class PlainHelp(TyperCommand):
@@ -19,7 +19,7 @@ class PlainHelp(TyperCommand):
         try:
             return super().parse_args(ctx, args)
         except BadParameter as error:
-            error.message = error.message.removeprefix(_PREFIX)
+            error.message = error.message.removeprefix(VALUE_ERROR)
             raise
 
     def format_options(self, ctx: Any, formatter: Any) -> None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from graphrec.data.split import Split
 
 _TABLES, _SETTINGS = "Tables", "Settings"
+_GIVEN = {"COMMANDLINE", "DEFAULT_MAP"}  # where values come from, as click names it
 
 ModelDir = Annotated[
     Path, typer.Option("--model", envvar="GRAPHREC_MODEL", help="Folder of the trained model.")
@@ -271,9 +272,12 @@ def _number_or_text(typed: str | None) -> float | str | None:
 
 
 def typed_among(context: typer.Context, *parameters: str) -> list[str]:
-    """Those of a command's options that were typed, such as ``--seed`` or ``--no-spectral``."""
+    """Those of a command's options that were typed, or given by ``--config``.
+
+    They are named as they are typed, such as ``--seed`` or ``--no-spectral``.
+    """
     sources = {name: context.get_parameter_source(name) for name in parameters}
-    given = [name for name, own in sources.items() if own and own.name == "COMMANDLINE"]
+    given = [name for name, own in sources.items() if own and own.name in _GIVEN]
     named = (f"no-{name}" if context.params[name] is False else name for name in given)
     return [f"--{name.replace('_', '-')}" for name in named]
 
