@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from graphrec.recommend.recommender import Recommender
     from graphrec.recommend.saving import save_model
     from graphrec.train.trainer import fit
+    from graphrec.tuning.search import tune
 
 __version__ = "0.1.0"
 
@@ -54,6 +55,7 @@ _HOMES = {
     "read_ratings": "graphrec.data.tables",
     "save_model": "graphrec.recommend.saving",
     "to_networkx": "graphrec.graph",
+    "tune": "graphrec.tuning.search",
 }
 
 __all__ = [
@@ -78,6 +80,7 @@ __all__ = [
     "read_ratings",
     "save_model",
     "to_networkx",
+    "tune",
 ]
 
 

@@ -181,6 +181,24 @@ TRIAL_STEPS = 200
 """Steps after which one of several temperatures is chosen."""
 
 
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Where `graphrec tune` looks for a setting: from `low` to `high`, or among `choices`.
+
+    Attributes:
+        low, high: bounds of a number, both included.
+        log: whether its logarithm is uniform, not the number itself.
+        choices: the only values; None stands for what is done where none is given.
+        by_default: whether it is searched unless others are asked for.
+    """
+
+    low: float = 0
+    high: float = 0
+    log: bool = False
+    choices: tuple[Any, ...] = ()
+    by_default: bool = True
+
+
 def setting(
     default: Any,
     help: str,
@@ -188,6 +206,7 @@ def setting(
     low: float | None = None,
     high: float | None = None,
     above: bool = False,
+    search: Search | None = None,
 ) -> Any:
     """A field of a configuration.
 
@@ -196,8 +215,10 @@ def setting(
         help: what the option says of itself, starting with a noun or a verb.
         low, high: bounds of a number; of each number of a tuple.
         above: whether `low` itself is too low.
+        search: where `graphrec tune` looks for a better one; None if it doesn't.
     """
-    return field(default=default, metadata={"help": help, "low": low, "high": high, "above": above})
+    bounds = {"low": low, "high": high, "above": above}
+    return field(default=default, metadata={"help": help, **bounds, "search": search})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,22 +226,43 @@ class ModelConfig:
     """The model: what `graphrec.nn.HybridModel` is made of."""
 
     node_state: NodeState = setting(NodeState.ID_METADATA, "Embeddings of each movie.")
-    embedding_dim: int = setting(64, "Columns of each learned embedding.", low=1)
-    layers: Layers = setting(Layers.LIGHTGCN, "Layers that propagate embeddings.")
-    num_layers: int = setting(1, "Number of layers; 0 is matrix factorisation.", low=0, high=4)
-    spectral: bool = setting(True, "Add a spectral part, in closed form, to the score.")
+    embedding_dim: int = setting(
+        64, "Columns of each learned embedding.", low=1, search=Search(16, 256, log=True)
+    )
+    layers: Layers = setting(
+        Layers.LIGHTGCN,
+        "Layers that propagate embeddings.",
+        search=Search(choices=tuple(Layers), by_default=False),
+    )
+    num_layers: int = setting(
+        1, "Number of layers; 0 is matrix factorisation.", low=0, high=4, search=Search(0, 3)
+    )
+    spectral: bool = setting(
+        True,
+        "Add a spectral part, in closed form, to the score.",
+        search=Search(choices=(True, False), by_default=False),
+    )
     spectral_dim: int = setting(
         1024, "Maximum number of singular vectors of the spectral part; validation chooses.", low=2
     )
-    paths: bool = setting(True, "Add 3-hop paths over other users to the score, in closed form.")
+    paths: bool = setting(
+        True,
+        "Add 3-hop paths over other users to the score, in closed form.",
+        search=Search(choices=(True, False), by_default=False),
+    )
     init_std: float = setting(
-        0.01, "Standard deviation of the initial embeddings.", low=0, above=True
+        0.01,
+        "Standard deviation of the initial embeddings.",
+        low=0,
+        above=True,
+        search=Search(1e-3, 0.3, log=True),
     )
     metadata_scale: float = setting(
         0.3,
         "Factor by which features are multiplied; the larger, the faster their map is learned.",
         low=0,
         above=True,
+        search=Search(0.03, 3, log=True),
     )
 
     def __post_init__(self) -> None:
@@ -236,23 +278,42 @@ class TrainConfig:
     100 steps; an end after 400 steps without a better one.
     """
 
-    loss: Loss = setting(Loss.SOFTMAX, "Loss to minimise.")
-    negatives: Negatives = setting(
-        Negatives.IN_BATCH, "Where negatives of the softmax loss come from."
+    loss: Loss = setting(
+        Loss.SOFTMAX, "Loss to minimise.", search=Search(choices=tuple(Loss), by_default=False)
     )
-    num_negatives: int = setting(2048, "Negatives of the softmax loss per batch.", low=1)
+    negatives: Negatives = setting(
+        Negatives.IN_BATCH,
+        "Where negatives of the softmax loss come from.",
+        search=Search(choices=tuple(Negatives)),
+    )
+    num_negatives: int = setting(
+        2048,
+        "Negatives of the softmax loss per batch.",
+        low=1,
+        search=Search(256, 8192, log=True),
+    )
     temperature: float | None = setting(
-        None, "Temperature of the softmax loss; by default validation chooses.", low=0, above=True
+        None,
+        "Temperature of the softmax loss; by default validation chooses.",
+        low=0,
+        above=True,
+        search=Search(choices=(None, 0.08, 0.12, 0.16, 0.2, 0.25, 0.3, 0.4)),
     )
     logq_correction: float = setting(
         0.5,
         "Strength of the logQ correction of in-batch negatives, from 0 (none) to 1 (full).",
         low=0,
         high=1,
+        search=Search(0, 1),
     )
-    learning_rate: float = setting(2e-3, "Learning rate of Adam.", low=0, above=True)
+    learning_rate: float = setting(
+        2e-3, "Learning rate of Adam.", low=0, above=True, search=Search(1e-4, 0.1, log=True)
+    )
     batch_size: int | None = setting(
-        None, "Users per step; by default a sixteenth of them, at least 64.", low=1
+        None,
+        "Users per step; by default a sixteenth of them, at least 64.",
+        low=1,
+        search=Search(choices=(None, 64, 128, 256, 512, 1024, 2048)),
     )
     epochs: int = setting(200, "Maximum number of passes over all users.", low=1)
     validate_every: int | None = setting(
@@ -270,7 +331,9 @@ class TrainConfig:
         low=-1,
     )
     scoring: Scoring | None = setting(
-        None, "How two embeddings make a score; by default cosine for softmax, dot for BPR."
+        None,
+        "How two embeddings make a score; by default cosine for softmax, dot for BPR.",
+        search=Search(choices=(None, *Scoring), by_default=False),
     )
     seed: int = setting(0, "Seed of everything random.", low=0, high=2**32 - 1)
     device: str = setting(

@@ -13,7 +13,7 @@ import graphrec
 
 PACKAGE = Path(graphrec.__file__).parent
 FLOORS = (
-    *("data", "features", "graph", "nn", "evaluate", "train", "recommend", "study"),
+    *("data", "features", "graph", "nn", "evaluate", "train", "tuning", "recommend", "study"),
     *("serve", "cli"),
 )
 # may be imported from anywhere
@@ -47,6 +47,7 @@ def test_exported_names_are_these() -> None:
         "read_ratings",
         "save_model",
         "to_networkx",
+        "tune",
     ]
     for name in graphrec.__all__:
         assert getattr(graphrec, name).__doc__

@@ -21,6 +21,7 @@ from graphrec.cli.recommending import recommend
 from graphrec.cli.serving import serve
 from graphrec.cli.studying import ablate
 from graphrec.cli.training import train
+from graphrec.cli.tuning import tune
 
 SUMMARY = "Movie recommendations from a user-movie graph: metadata and learned embeddings together."
 
@@ -38,7 +39,9 @@ data_app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for command in (*(train, evaluate, similar, similar_users, recommend, explain, export, ablate),):
+for command in (
+    *(train, tune, evaluate, similar, similar_users, recommend, explain, export, ablate),
+):
     app.command(cls=PlainHelp)(configurable(command))
 app.command("map", cls=PlainHelp)(configurable(map_movies))
 app.command(cls=PlainHelp)(configurable(serve))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -54,6 +55,16 @@ class Dataset:
     def metadata(self) -> pd.DataFrame:
         """The movies table without the id: what features are made from."""
         return self.movies.drop(columns=[MOVIE] if self.has_titles else [MOVIE, TITLE])
+
+    def fingerprint(self) -> str:
+        """Twelve characters that change with the interactions or the movies table."""
+        digest, own = hashlib.sha256(), self.interactions
+        for array in (own.user, own.movie, own.rating, own.timestamp):
+            digest.update(b"" if array is None else array.tobytes())
+        table = self.movies.astype(str)
+        digest.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
+        digest.update("|".join(map(str, table.columns)).encode())
+        return digest.hexdigest()[:12]
 
     def metadata_names(self, names: Iterable[str]) -> tuple[str, ...]:
         """Metadata columns by their names here; the title column may go by its name in the table.

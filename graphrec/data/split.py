@@ -123,12 +123,7 @@ def make_split(
         else:
             test = _held_out(interactions, kind, rows, (TEST_FRACTION, cold_fraction), rng)
         rest = np.setdiff1d(rows, test, assume_unique=True)
-        fractions, most = (VALID_FRACTION, VALID_COLD_FRACTION), MAX_VALID_USERS
-        if chosen is ValidationKind.NEIGHBOURHOODS:
-            valid = _neighbourhoods(interactions, rest, rng)
-        else:
-            how = chosen or kind
-            valid = _held_out(interactions, how, rest, fractions, rng, max_users=most)
+        valid = _validation(interactions, chosen or kind, rest, rng)
         train = np.setdiff1d(rest, valid, assume_unique=True)
         split = Split(kind, train, np.sort(valid), np.sort(test))
     if not len(split.train):
@@ -138,6 +133,37 @@ def make_split(
             ".",
         )
     return split
+
+
+def another_validation(
+    dataset: Dataset, split: Split, *, seed: int, validation: str | None = None
+) -> Split:
+    """The same test part, and another validation part drawn from the rest.
+
+    Where validation is the latest interactions there is only one such part, so another is drawn at
+    random.
+
+    Args:
+        dataset: that was split.
+        split: whose test part stays as it is.
+        seed: of the random choices; another one than the split's own.
+        validation: as for `make_split`.
+    """
+    interactions, rng = dataset.interactions, np.random.default_rng(seed)
+    rows = np.arange(len(interactions))
+    held_out = np.concatenate([split.test_history, split.test])
+    rest = np.setdiff1d(rows, held_out, assume_unique=True)
+    valid_history = rows[:0]
+    if split.kind is SplitKind.NEW_USERS:
+        valid_history, valid = _new_users(interactions, rest, rng)
+    else:
+        how = split.kind if validation is None else choice(ValidationKind, validation, "validation")
+        valid = _validation(
+            interactions, ValidationKind.RANDOM if how in _BY_TIME else how, rest, rng
+        )
+    train = np.setdiff1d(rest, np.concatenate([valid_history, valid]), assume_unique=True)
+    test, test_history = split.test.copy(), split.test_history.copy()
+    return Split(split.kind, train, np.sort(valid), test, valid_history, test_history)
 
 
 def _check(dataset: Dataset, kind: SplitKind, validation: ValidationKind | None) -> None:
@@ -161,6 +187,19 @@ def _check(dataset: Dataset, kind: SplitKind, validation: ValidationKind | None)
         raise ConfigError(
             argument("split", kind), " needs data with a test part of their own (test.txt)."
         )
+
+
+def _validation(
+    interactions: Interactions,
+    how: SplitKind | ValidationKind,
+    rest: np.ndarray,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """The validation rows, of those outside the test part."""
+    if how is ValidationKind.NEIGHBOURHOODS:
+        return _neighbourhoods(interactions, rest, rng)
+    fractions = VALID_FRACTION, VALID_COLD_FRACTION
+    return _held_out(interactions, how, rest, fractions, rng, max_users=MAX_VALID_USERS)
 
 
 def _held_out(

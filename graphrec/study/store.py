@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from graphrec import __version__
 from graphrec.data.dataset import Dataset
@@ -90,16 +89,9 @@ def fingerprint(dataset: Dataset, settings: StudySettings) -> str:
 
     The number of seeds is not in it: more seeds go on from fewer.
     """
-    interactions, digest = dataset.interactions, hashlib.sha256()
-    columns = (interactions.user, interactions.movie, interactions.rating, interactions.timestamp)
-    for array in columns:
-        digest.update(b"" if array is None else array.tobytes())
-    table = dataset.movies.astype(str)
-    digest.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
-    digest.update("|".join(table.columns).encode())
     how = {name: value for name, value in asdict(settings).items() if name != "seeds"}
-    digest.update(json.dumps([__version__, RESULTS_VERSION, how], default=str).encode())
-    return digest.hexdigest()[:12]
+    parts = [dataset.fingerprint(), __version__, RESULTS_VERSION, how]
+    return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:12]
 
 
 def _name(seed: int, arm: str) -> str:

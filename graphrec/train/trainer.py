@@ -89,6 +89,26 @@ class Callbacks:
     on_epoch: OnEpoch = lambda *_: None
     on_estimate: OnEstimate | None = None
 
+    def beside(self, other: Callbacks) -> Callbacks:
+        """These and others, called one after the other."""
+
+        def each(own: Callable[..., None], others: Callable[..., None]) -> Callable[..., None]:
+            def call(*arguments: Any) -> None:
+                own(*arguments)
+                others(*arguments)
+
+            return call
+
+        on_estimate = self.on_estimate or other.on_estimate
+        if self.on_estimate is not None and other.on_estimate is not None:
+            on_estimate = each(self.on_estimate, other.on_estimate)
+        return Callbacks(
+            each(self.on_stage, other.on_stage),
+            each(self.on_batch, other.on_batch),
+            each(self.on_epoch, other.on_epoch),
+            on_estimate,
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Experiment:
@@ -255,9 +275,7 @@ def fit(
             argument("node_state", NodeState.METADATA),
             " needs metadata, and no column gives a feature.",
         )
-    wanted = model_config.node_state.parts
-    if not final.features.shape[1]:
-        wanted = tuple(part for part in wanted if part is NodeState.ID) or wanted
+    wanted = trained_parts(model_config, final)
     if callbacks.on_estimate is not None and wanted:
         callbacks.on_stage("first steps", None)
         callbacks.on_estimate(_estimate(wanted, experiment, model_config, config))
@@ -366,6 +384,14 @@ def _estimate(
 # --- one part
 
 
+def trained_parts(model_config: ModelConfig, data: TrainingData) -> tuple[NodeState, ...]:
+    """The parts that training makes: without features there is none of metadata."""
+    wanted = model_config.node_state.parts
+    if not data.features.shape[1]:
+        wanted = tuple(part for part in wanted if part is NodeState.ID) or wanted
+    return wanted
+
+
 def _train_parts(
     wanted: Sequence[NodeState],
     experiment: Experiment,
@@ -400,6 +426,8 @@ def train_part(
     model_config: ModelConfig,
     configs: Sequence[TrainConfig],
     callbacks: Callbacks | None = None,
+    *,
+    anew: bool = True,
 ) -> TrainedPart:
     """Train until validation no longer improves, then anew on all interactions for as long.
 
@@ -412,6 +440,7 @@ def train_part(
         configs: settings with everything filled in, see `TrainConfig.for_users`; of several,
             validation chooses after `TRIAL_STEPS` steps, and the others are trained no further.
         callbacks: what is called meanwhile.
+        anew: False leaves the second training out: `TrainedPart.final` is of the first, too.
 
     Raises:
         ConfigError: if the loss is no longer a number.
@@ -424,7 +453,7 @@ def train_part(
         began, stopped, final = time.perf_counter(), run.stopped, run
         train, final_data = experiment.train, experiment.final
         on_train = LearnedVectors.from_tower(run.tower, train.adjacency, train.history)
-        if validator.can_score and stopped != INTERRUPTED:
+        if anew and validator.can_score and stopped != INTERRUPTED:
             callbacks.on_stage(f"{part} embeddings, on all ratings", run.best.number)
             try:
                 final = Trainer(part, experiment.final, model_config, run.config, callbacks)
