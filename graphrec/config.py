@@ -174,6 +174,14 @@ class Projection(StrEnum):
     UMAP = "umap"
 
 
+class Track(StrEnum):
+    """Where a run of training is kept: MLflow, TensorBoard's event files, or CSV and JSON."""
+
+    MLFLOW = "mlflow"
+    TENSORBOARD = "tensorboard"
+    CSV = "csv"
+
+
 TEMPERATURES = (0.2, 0.12, 0.3)
 """Temperatures of the softmax loss that validation chooses from, the first without validation."""
 DEFAULT_TEMPERATURE = TEMPERATURES[0]

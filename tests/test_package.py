@@ -13,7 +13,18 @@ import graphrec
 
 PACKAGE = Path(graphrec.__file__).parent
 FLOORS = (
-    *("data", "features", "graph", "nn", "evaluate", "train", "tuning", "recommend", "study"),
+    *(
+        "data",
+        "features",
+        "graph",
+        "nn",
+        "evaluate",
+        "train",
+        "tuning",
+        "tracking",
+        "recommend",
+        "study",
+    ),
     *("serve", "cli"),
 )
 # may be imported from anywhere

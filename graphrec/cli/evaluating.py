@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -30,7 +31,8 @@ from graphrec.errors import ConfigError
 from graphrec.formatting import counted, listed
 
 if TYPE_CHECKING:
-    from graphrec.recommend.comparison import Reports
+    from graphrec.recommend.artefact import Artefact
+    from graphrec.recommend.comparison import Comparison, Reports
 
 
 @handle_errors
@@ -56,6 +58,7 @@ def evaluate(
         str,
         typer.Option(help=f"What to compare with: all, none, or names: {', '.join(Baseline)}."),
     ] = "all",
+    track: options.Tracks = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Measure how good recommendations are, beside baselines.
@@ -82,31 +85,42 @@ def evaluate(
     from graphrec.recommend.artefact import Artefact
     from graphrec.recommend.comparison import GRAPHREC, compare
     from graphrec.recommend.saving import InMemory
-    from graphrec.train.trainer import fit
+    from graphrec.tracking.run import TrackedRun
+    from graphrec.train.trainer import Callbacks, fit
 
     ks = tuple(k or DEFAULT_KS)
     if min(ks) < 1:
         raise ConfigError(f"--k is {min(ks)}; it must be 1 or more.")
     _check(context, tables, model)
     peers = _baselines(baselines)
-    if tables.is_given:
-        options.check_settings(model_config, training)
-        dataset = tables.load()
-        parts = options.hold_out(dataset, split, training.seed, cold_fraction, validation)
-        ignored = tuple(ignore_column or ())
+    with ExitStack() as stack:
+        run = None
+        if tables.is_given:
+            options.check_settings(model_config, training)
+            dataset = tables.load()
+            parts = options.hold_out(dataset, split, training.seed, cold_fraction, validation)
+            ignored = tuple(ignore_column or ())
+            tracked = TrackedRun(track or (), dataset, parts, model_config, training, note=note)
+            run = stack.enter_context(tracked)
+            with training_progress(quiet=as_json) as progress:
+                calls = run.callbacks.beside(progress or Callbacks())
+                fitted = fit(
+                    dataset, parts, model_config, training, ignore=ignored, callbacks=calls
+                )
+            artefact: Artefact = InMemory.of(dataset, parts, fitted)
+        else:
+            artefact = Artefact.open(model)
         with training_progress(quiet=as_json) as progress:
-            fitted = fit(dataset, parts, model_config, training, ignore=ignored, callbacks=progress)
-        artefact: Artefact = InMemory.of(dataset, parts, fitted)
-    else:
-        artefact = Artefact.open(model)
-    with training_progress(quiet=as_json) as progress:
-        comparison = compare(
-            artefact,
-            ks,
-            cold_alone=artefact.manifest["split"]["kind"] == SplitKind.COLD_MOVIES,
-            baselines=peers,
-            on_baseline=lambda name: progress.on_stage(name, None) if progress else None,
-        )
+            comparison = compare(
+                artefact,
+                ks,
+                cold_alone=artefact.manifest["split"]["kind"] == SplitKind.COLD_MOVIES,
+                baselines=peers,
+                on_baseline=lambda name: progress.on_stage(name, None) if progress else None,
+            )
+        if run is not None:
+            run.finish(fitted, test=comparison.reports[GRAPHREC].metrics)
+            options.say_kept(run, quiet=as_json)
     reports, cold_reports = comparison.reports, comparison.cold_reports
     data, held_out = artefact.manifest["data"], artefact.manifest["split"]
     own = reports[GRAPHREC]
@@ -134,6 +148,19 @@ def evaluate(
             }
         )
         return
+    _say(artefact, comparison, lengths)
+
+
+def _say(artefact: Artefact, comparison: Comparison, lengths: tuple[int, ...]) -> None:
+    """Print what was measured."""
+    from graphrec.recommend.comparison import GRAPHREC
+
+    reports, cold_reports = comparison.reports, comparison.cold_reports
+    data, held_out = artefact.manifest["data"], artefact.manifest["split"]
+    own = reports[GRAPHREC]
+    cold = artefact.movies().iloc[own.cold_movies]
+    metrics = {name: report.metrics for name, report in reports.items()}
+    among_cold = {name: report.metrics for name, report in cold_reports.items()}
     say(
         f"{data['name']}, {held_out['kind']} split; test part:"
         f" {counted(held_out['test'], 'interaction')} of {counted(len(own.users), 'user')};"
@@ -171,7 +198,7 @@ def _check(context: typer.Context, tables: options.Tables, model: Path) -> None:
         one.name for group in (options.Tables, ModelConfig, TrainConfig) for one in fields(group)
     ]
     unused = options.typed_among(
-        context, *names, "ignore_column", "split", "cold_fraction", "validation"
+        context, *names, "ignore_column", "split", "cold_fraction", "validation", "track"
     )
     if unused:
         raise ConfigError(

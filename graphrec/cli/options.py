@@ -27,6 +27,7 @@ from graphrec.formatting import counted
 if TYPE_CHECKING:
     from graphrec.data.dataset import Dataset
     from graphrec.data.split import Split
+    from graphrec.tracking.run import TrackedRun
 
 _TABLES, _SETTINGS = "Tables", "Settings"
 _GIVEN = {"COMMANDLINE", "DEFAULT_MAP"}  # where values come from, as click names it
@@ -84,6 +85,15 @@ Diversity = Annotated[
     typer.Option(
         help="How much the listed movies should differ from each other, from 0 to 1; 0 lists them"
         " by score alone.",
+    ),
+]
+Tracks = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--track",
+        help="Keep the run where it can be looked at: csv, tensorboard or mlflow, or one of them"
+        " with its place, as in csv=FOLDER or mlflow=http://localhost:5000; may be repeated.",
+        metavar="WHERE",
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace the output if it exists already.")]
@@ -389,6 +399,12 @@ def say_if_simulated(simulated: bool) -> None:
     """Say so if the users are simulated."""
     if simulated:
         say("The movies and their metadata are real, the users are simulated.")
+
+
+def say_kept(run: TrackedRun, *, quiet: bool) -> None:
+    """Say where `--track` has kept a run."""
+    for place in () if quiet else run.places:
+        say(f"The run is kept in {place}.")
 
 
 def introduce(dataset: Dataset) -> None:

@@ -62,6 +62,7 @@ def train(
             metavar="FILE|URL",
         ),
     ] = None,
+    track: options.Tracks = None,
     verbose: Annotated[
         bool,
         typer.Option("--verbose", "-v", help="Print what validation chose and why training ended."),
@@ -106,16 +107,20 @@ def train(
     if not as_json:
         _say_data(dataset, parts)
     from graphrec.recommend.saving import save_model
+    from graphrec.tracking.run import TrackedRun
     from graphrec.train.trainer import Callbacks, fit
 
-    with training_progress(quiet=as_json) as callbacks:
-        ignored = tuple(ignore_column or ())
-        own = callbacks or Callbacks()
-        if not as_json:
-            own = replace(own, on_estimate=_say_estimate)
-        fitted = fit(dataset, parts, model, training, ignore=ignored, callbacks=own)
-    with ignore_sigint():
-        artefact = save_model(output, dataset, parts, fitted, force=force)
+    with TrackedRun(track or (), dataset, parts, model, training, note=note) as run:
+        with training_progress(quiet=as_json) as callbacks:
+            ignored = tuple(ignore_column or ())
+            own = (callbacks or Callbacks()).beside(run.callbacks)
+            if not as_json:
+                own = replace(own, on_estimate=_say_estimate)
+            fitted = fit(dataset, parts, model, training, ignore=ignored, callbacks=own)
+        with ignore_sigint():
+            artefact = save_model(output, dataset, parts, fitted, force=force)
+            run.finish(fitted, output)
+    options.say_kept(run, quiet=as_json)
     if as_json:
         show_json({"model": str(output), **artefact.manifest})
         return

@@ -122,6 +122,7 @@ class GraphRecommender(Recommender):
         *,
         split: Split | str | None = None,
         verbose: bool = True,
+        callbacks: Callbacks | None = None,
         **tables: Any,
     ) -> GraphRecommender:
         """Train; what was learned before is forgotten.
@@ -133,6 +134,7 @@ class GraphRecommender(Recommender):
             split: as `graphrec.make_split` returns it, or a `SplitKind`'s name, instead of the
                 settings' ``split``.
             verbose: whether a progress bar is shown, in a terminal or a notebook.
+            callbacks: what else is called meanwhile, see `graphrec.train.trainer.Callbacks`.
             tables: more about tables, as for `graphrec.load_dataset`: ``details``, ``links``,
                 ``columns``, ``min_rating``, ...
 
@@ -140,7 +142,7 @@ class GraphRecommender(Recommender):
             ConfigError: if settings don't go together or with the data.
             DataError: if a table can't be used.
         """
-        from graphrec.train.trainer import find_device, fit  # loads torch
+        from graphrec.train.trainer import Callbacks, find_device, fit  # loads torch
 
         own = self._settings
         model = ModelConfig(**{field.name: own[field.name] for field in fields(ModelConfig)})
@@ -151,9 +153,10 @@ class GraphRecommender(Recommender):
         if not isinstance(split, Split):
             how = {name: own[name] for name in ("seed", "cold_fraction", "validation")}
             split = make_split(dataset, split or own["split"], **how)
-        with _progress(verbose) as callbacks:
+        with _progress(verbose) as progress:
             ignored = tuple(several(own["ignore_columns"]))
-            fitted = fit(dataset, split, model, train, ignore=ignored, callbacks=callbacks)
+            called = (progress or Callbacks()).beside(callbacks or Callbacks())
+            fitted = fit(dataset, split, model, train, ignore=ignored, callbacks=called)
         self.__dict__ = {"_settings": own}
         super().__init__(InMemory.of(dataset, split, fitted))
         return self

@@ -1,0 +1,1 @@
+"""Keeping runs where people look at them: MLflow, TensorBoard, or plain files."""
