@@ -17,6 +17,7 @@ from graphrec.cli.exporting import export
 from graphrec.cli.helppage import PlainHelp
 from graphrec.cli.inspecting import inspect
 from graphrec.cli.mapping import map_movies
+from graphrec.cli.plotting import plot
 from graphrec.cli.recommending import recommend
 from graphrec.cli.serving import serve
 from graphrec.cli.studying import ablate
@@ -40,7 +41,7 @@ data_app = typer.Typer(
 )
 
 for command in (
-    *(train, tune, evaluate, similar, similar_users, recommend, explain, export, ablate),
+    *(train, tune, evaluate, similar, similar_users, recommend, explain, export, ablate, plot),
 ):
     app.command(cls=PlainHelp)(configurable(command))
 app.command("map", cls=PlainHelp)(configurable(map_movies))

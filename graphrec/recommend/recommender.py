@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from graphrec.nn.hybrid import HybridModel
     from graphrec.recommend.explaining.explain import Explainer
     from graphrec.recommend.mapping.map import MovieMap
+    from graphrec.recommend.plots import ModelPlots
 
 
 class Recommender:
@@ -525,6 +526,12 @@ class Recommender:
         from graphrec.recommend.mapping.map import make_map
 
         return make_map(self.embeddings, self.movies, self.artefact.manifest["data"], **options)
+
+    def plots(self) -> ModelPlots:
+        """How the model was trained and for whom it is good; see ``.save("model.html")``."""
+        from graphrec.recommend.plots import make_plots
+
+        return make_plots(self.artefact.folder.name, self.artefact.manifest)
 
     @cached_property
     def explainer(self) -> Explainer:

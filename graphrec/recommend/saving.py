@@ -190,6 +190,7 @@ def _manifest(
             )
         },
         "metrics": {"valid": {"ndcg@20": fitted.valid}},
+        "quality": asdict(fitted.quality),
         "versions": {
             "python": platform.python_version(),
             **{name: _version(name) for name in ("torch", "torch-geometric", "numpy", "pandas")},

@@ -34,7 +34,8 @@ from graphrec.train.closed_form import ClosedForm
 from graphrec.train.data import Change, TrainingData
 from graphrec.train.estimate import Estimate, Speed, estimate
 from graphrec.train.objective import OBJECTIVES
-from graphrec.train.validation import QUICK_USERS, Validator, choose_blend
+from graphrec.train.quality import Quality, measure_quality
+from graphrec.train.validation import QUICK_USERS, Tried, Validator, choose_blend
 
 INTERRUPTED = "interrupted"
 EPOCHS_WITHOUT_VALIDATION = 50
@@ -203,6 +204,7 @@ class Fitted:
         parts: the trained towers by name, ``id``, ``metadata`` or both.
         valid: validation NDCG@20 of the model made of the training part; NaN without a validation
             part.
+        quality: more of what validation says of it.
         stopped: why training ended, in words.
         seconds: what all of it took.
     """
@@ -217,6 +219,7 @@ class Fitted:
     closed_form: ClosedForm = field(repr=False)
     parts: dict[str, TrainedPart] = field(repr=False)
     valid: float
+    quality: Quality = field(repr=False)
     stopped: str
     seconds: float
 
@@ -285,10 +288,11 @@ def fit(
     parts, stopped = _train_parts(
         wanted, experiment, model_config, config.candidates, callbacks, keep_none=closed.is_empty
     )
+    tried, quality = list[Tried](), Quality()
     try:
         model = combine(parts, closed, experiment.train, on_train=True, cosine=config.cosine)
         candidates = parts[0].popularity_candidates if parts else ()
-        blend, valid = choose_blend(validator, model, candidates)
+        blend, valid = choose_blend(validator, model, candidates, tried=tried)
     except KeyboardInterrupt:  # what there is without a choice
         stopped, parts, valid = INTERRUPTED, parts[:1], math.nan
         blend = Blend(spectral=1.0, paths=1.0)
@@ -297,6 +301,9 @@ def fit(
             blend = Blend(popularity=parts[0].best.popularity)
     if validator.can_score:
         try:
+            if stopped != INTERRUPTED:
+                scorer = ModelScorer(model.with_blend(blend), validator.history)
+                quality = measure_quality(validator, scorer, tried)
             closed = closed.fit(final.matrix, config.seed)
         except KeyboardInterrupt:  # keep those of the training part
             stopped = INTERRUPTED
@@ -317,6 +324,7 @@ def fit(
         closed_form=closed,
         parts={part.name: part for part in parts},
         valid=valid,
+        quality=quality,
         stopped=stopped,
         seconds=time.perf_counter() - began,
     )

@@ -17,7 +17,16 @@ from graphrec.evaluate.metrics import ndcg_at_k
 from graphrec.evaluate.ranking import RankedBlock, Scorer, rank_all
 from graphrec.evaluate.report import hits
 from graphrec.evaluate.scorers import ModelScorer
-from graphrec.nn.hybrid import BLOCKS, ID, METADATA, PATHS, Blend, HybridModel
+from graphrec.nn.hybrid import (
+    BLOCKS,
+    ID,
+    METADATA,
+    PATHS,
+    POPULARITY,
+    SPECTRAL,
+    Blend,
+    HybridModel,
+)
 
 VALID_K = 20
 QUICK_USERS = 2_000
@@ -36,6 +45,7 @@ UNRATED_FRACTIONS = tuple(np.linspace(-1, 3, 17).tolist())
 """Candidates for the weight of unrated movies, in standard deviations of rated movies' scores."""
 DEFAULT_METADATA, DEFAULT_SPECTRAL, DEFAULT_PATHS = 0.4, 0.02, 0.02  # without validation
 _STD_USERS = 256
+_STDS = "in standard deviations of the other scores"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,7 +119,7 @@ class Validator:
         users, relevant = np.sort(self.users[:num_users]), np.diff(self.target.indptr)
         found = [
             [ndcg_at_k(hits(own, self.target), relevant[own.users], VALID_K) for own in ranked]
-            for ranked in self._ranked(score, users)
+            for ranked in self.ranked(score, users)
         ]
         return np.concatenate(found, axis=1)
 
@@ -119,15 +129,16 @@ class Validator:
         """Which fraction of the first 20 are some movies, bool [M], by several scorings."""
         found: np.ndarray | float = 0.0
         listed: np.ndarray | float = 0.0
-        for ranked in self._ranked(score, np.sort(self.users[:QUICK_USERS])):
+        for ranked in self.ranked(score, np.sort(self.users[:QUICK_USERS])):
             lists = [block.movies[~np.isneginf(block.scores)] for block in ranked]
             found = found + np.array([movies[own].sum() for own in lists])
             listed = listed + np.array([len(own) for own in lists])
         return np.asarray(found / np.maximum(listed, 1))
 
-    def _ranked(
+    def ranked(
         self, score: Callable[[np.ndarray], Iterable[Tensor]], users: np.ndarray
     ) -> Iterator[list[RankedBlock]]:
+        """The first 20 movies of each user that aren't in the history, by several scorings."""
         return rank_all(
             score,
             self.target.shape[1],
@@ -142,8 +153,33 @@ class Validator:
 # --- the blend
 
 
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """The weights of one part that validation compared.
+
+    Attributes:
+        part: whose weight.
+        values: the candidates, in the unit of `unit`.
+        unit: what 1 means.
+        ndcg: NDCG@20 with each.
+        error: standard error of its difference to the best.
+        chosen: index of the one that was taken.
+    """
+
+    part: str
+    values: tuple[float, ...]
+    unit: str
+    ndcg: tuple[float, ...]
+    error: tuple[float, ...]
+    chosen: int
+
+
 def choose_blend(
-    validator: Validator, model: HybridModel, popularity: Sequence[float]
+    validator: Validator,
+    model: HybridModel,
+    popularity: Sequence[float],
+    *,
+    tried: list[Tried] | None = None,
 ) -> tuple[Blend, float]:
     """The best weights of a model's parts, and its NDCG@20 with them.
 
@@ -156,6 +192,7 @@ def choose_blend(
         model: of these parts.
         popularity: candidates for popularity's weight, the first part's own best one first; none
             where nothing is trained.
+        tried: is filled with what was compared.
     """
     has_id, has_metadata = (part in model.learned for part in (ID, METADATA))
     blend = Blend(float(has_id), float(has_metadata), popularity=popularity[0] if popularity else 0)
@@ -167,7 +204,8 @@ def choose_blend(
         weights = {"metadata": metadata, "spectral": DEFAULT_SPECTRAL, "paths": DEFAULT_PATHS}
         return replace(blend, **weights), math.nan
     unit = model.with_blend(Blend(**dict.fromkeys([*BLOCKS, PATHS], 1.0)))
-    search = _BlendSearch(by_rated, ModelScorer(unit, validator.history))
+    tried = [] if tried is None else tried
+    search = _BlendSearch(by_rated, ModelScorer(unit, validator.history), tried)
     if has_id and has_metadata:
         blend = search.with_metadata(blend)
     if not (has_id or has_metadata):
@@ -190,6 +228,7 @@ class _BlendSearch:
 
     validator: Validator
     scorer: ModelScorer
+    tried: list[Tried]
 
     def scores(self, users: np.ndarray, blends: Sequence[Blend]) -> Iterator[Tensor]:
         """Scores of some users by each blend."""
@@ -206,19 +245,31 @@ class _BlendSearch:
         """NDCG@20 of each."""
         return self.validator.ndcgs(lambda users: self.scores(users, blends))
 
-    def best(self, blends: Sequence[Blend]) -> Blend:
-        """The best of some, the first of equal ones."""
-        return blends[int(self.ndcgs(blends).argmax())]
+    def best(
+        self,
+        blends: Sequence[Blend],
+        part: str,
+        values: Sequence[float],
+        unit: str,
+        *,
+        or_first: bool = False,
+    ) -> Blend:
+        """The best of some, the first of equal ones.
 
-    def best_or_none(self, blends: Sequence[Blend]) -> Blend:
-        """The best of some, or the first, which is one part simpler, within a standard error.
-
-        That of the mean difference between the two over the users.
+        Args:
+            blends: that differ in the weight of one part.
+            part, values, unit: as `Tried` has them.
+            or_first: rather the first, which is one part simpler, if it is within a standard error:
+                that of the mean difference between the two over the users.
         """
         by_user = self.validator.ndcgs_by_user(lambda users: self.scores(users, blends))
-        best = int(by_user.mean(axis=1).argmax())
-        gain = by_user[best] - by_user[0]
-        return blends[best if gain.mean() > gain.std() / math.sqrt(len(gain)) else 0]
+        ndcg = by_user.mean(axis=1)
+        best = int(ndcg.argmax())
+        error = (by_user[best] - by_user).std(axis=1) / math.sqrt(by_user.shape[1])
+        chosen = 0 if or_first and ndcg[best] - ndcg[0] <= error[0] else best
+        own = tuple(map(float, values)), unit, tuple(ndcg.tolist()), tuple(error.tolist())
+        self.tried.append(Tried(part, *own, chosen))
+        return blends[chosen]
 
     def std(self, blend: Blend) -> float:
         """Mean over some users of the standard deviation of their scores of rated movies."""
@@ -234,17 +285,19 @@ class _BlendSearch:
             f: (1.0, f / (1 - f) * relative) if f < 1 else (0.0, 1.0) for f in METADATA_FRACTIONS
         }
         blends = [Blend(a, b, popularity=blend.popularity * (a + b)) for a, b in pairs.values()]
-        return self.best(blends)
+        return self.best(blends, METADATA, METADATA_FRACTIONS, "of the ID part and metadata")
 
     def with_spectral(self, blend: Blend) -> Blend:
         """The best weight of the spectral part beside the learned ones."""
         std = self.std(blend)
-        return self.best_or_none([replace(blend, spectral=f * std) for f in SPECTRAL_FRACTIONS])
+        blends = [replace(blend, spectral=f * std) for f in SPECTRAL_FRACTIONS]
+        return self.best(blends, SPECTRAL, SPECTRAL_FRACTIONS, _STDS, or_first=True)
 
     def with_paths(self, blend: Blend) -> Blend:
         """The best weight of 3-hop paths beside everything before."""
         std = self.std(blend)
-        return self.best_or_none([replace(blend, paths=f * std) for f in PATHS_FRACTIONS])
+        blends = [replace(blend, paths=f * std) for f in PATHS_FRACTIONS]
+        return self.best(blends, PATHS, PATHS_FRACTIONS, _STDS, or_first=True)
 
     def with_popularity(self, blend: Blend, candidates: Sequence[float]) -> Blend:
         """The best weight of popularity; the present one where they are equal."""
@@ -252,7 +305,8 @@ class _BlendSearch:
         if not learned:
             learned, candidates = self.std(blend), POPULARITY_FRACTIONS
         weights = dict.fromkeys([blend.popularity, *(weight * learned for weight in candidates)])
-        return self.best([replace(blend, popularity=weight) for weight in weights])
+        blends = [replace(blend, popularity=weight) for weight in weights]
+        return self.best(blends, POPULARITY, [*weights], "of the score")
 
     def with_unrated(self, blend: Blend) -> Blend:
         """Unrated movies so high that they are as often listed as they are looked for.

@@ -1,0 +1,52 @@
+"""`graphrec plot`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from graphrec.cli import options
+from graphrec.console import handle_errors, say, show_json
+from graphrec.formatting import size
+
+
+@handle_errors
+def plot(
+    *,
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="File to write: a .html page or a .png picture."),
+    ] = Path("model.html"),
+    force: options.Force = False,
+    model: options.ModelDir = options.DEFAULT_MODEL,
+    as_json: options.AsJson = False,
+) -> None:
+    """Draw how a model was trained, and for whom it is good.
+
+    Learning curves; the weights that validation compared, and how flat the optimum is; quality on
+    the validation part by the activity of users and the popularity of movies. The page needs no
+    network.
+
+    Examples:
+
+        graphrec plot
+
+        graphrec plot --model my-model --output my-model.png
+    """
+    from graphrec.recommend.artefact import Artefact
+    from graphrec.recommend.plots import check_plots, make_plots
+
+    check_plots(output, force=force)
+    manifest = Artefact.open(model).manifest
+    plots = make_plots(str(model), manifest)
+    plots.save(output, force=force)
+    if as_json:
+        quality = manifest.get("quality")
+        show_json({"output": str(output), "flat": plots.flat, "quality": quality})
+        return
+    say(f"Plots of {model} written to {output} ({size(output.stat().st_size)}).")
+    for section in plots.sections:
+        for sentence in section.sentences:
+            say(sentence)

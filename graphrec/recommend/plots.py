@@ -1,0 +1,365 @@
+"""How a model was trained and for whom it is good, as a picture or a page.
+
+Everything is in the model's manifest. matplotlib is imported when something is drawn, and pyplot
+never.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from graphrec.errors import ArtefactError, ConfigError
+from graphrec.formatting import counted, duration, short_number
+from graphrec.output import atomic_write, check_output
+from graphrec.style import FAINT, INK, QUIET, house_style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+ENDINGS = (".html", ".png")
+_WIDTH, _DPI, _NOTEBOOK_DPI = 10.0, 150, 80  # inches
+_COLOURS = {"id": "#0072b2", "metadata": "#d55e00"}  # Okabe & Ito's
+_NAMES = {"id": "ID embeddings", "metadata": "Metadata embeddings"}
+_FLAT = "#d9ead9"
+_WEIGHTS = {
+    "metadata": "metadata beside the ID part",
+    "spectral": "spectral part",
+    "paths": "3-hop paths",
+    "popularity": "popularity",
+}
+_UNITS = {"metadata": "fraction", "spectral": "weight, in std", "paths": "weight, in std"}
+_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none';"
+    " form-action 'none'"
+)
+_STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem;
+  color: #1b1b1b; background: #fff; }
+h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
+table { border-collapse: collapse; } td, th { text-align: left; padding: .15rem 1rem .15rem 0; }
+th { font-weight: 600; color: #5c5c5c; }
+figure { margin: .5rem 0; padding: .6rem; background: #fff; border-radius: .4rem; overflow: auto; }
+figure svg { display: block; width: 100%; height: auto; min-width: 34rem; }
+@media (prefers-color-scheme: dark) { body { color: #eee; background: #161616; }
+  th { color: #aaa; } }
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Some charts side by side, and what they say.
+
+    Attributes:
+        title: on top.
+        sentences: what there is to see.
+        charts: each draws on axes of its own.
+    """
+
+    title: str
+    sentences: tuple[str, ...]
+    charts: tuple[Callable[[Axes], None], ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPlots:
+    """All charts of a model.
+
+    Attributes:
+        title: of the page.
+        facts: pairs of a name and a value.
+        sections: from top to bottom.
+        flat: by part of the score, the weights from lowest to highest that are within a standard
+            error of the best one.
+    """
+
+    title: str
+    facts: tuple[tuple[str, str], ...]
+    sections: tuple[Section, ...]
+    flat: dict[str, tuple[float, float]]
+
+    def save(self, path: str | Path, force: bool = False) -> None:
+        """Write a page (.html) or a picture (.png), by the ending.
+
+        Raises:
+            ConfigError: if the ending is another, or matplotlib isn't installed.
+            OutputError: if it can't be written, or something is there.
+        """
+        path = Path(path)
+        check_plots(path, force=force)
+        content = self._html().encode() if path.suffix == ".html" else self._png(_DPI)
+        with atomic_write(path) as unfinished:
+            unfinished.write_bytes(content)
+
+    def _repr_png_(self) -> bytes:
+        return self._png(_NOTEBOOK_DPI)
+
+    def _png(self, dpi: int) -> bytes:
+        with house_style():
+            figure = _figure(3.0 * len(self.sections) + 0.3)
+            parts = figure.subfigures(len(self.sections), 1, squeeze=False)[:, 0]
+            for part, section in zip(parts, self.sections, strict=True):
+                _draw(part, section)
+                part.suptitle(section.title, x=0.01, ha="left", fontweight="bold")
+            raw = io.BytesIO()
+            figure.savefig(raw, format="png", dpi=dpi)
+        return raw.getvalue()
+
+    def _html(self) -> str:
+        rows = "".join(
+            f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>"
+            for name, value in self.facts
+        )
+        body = [f"<h1>{escape(self.title)}</h1>", f"<table>{rows}</table>"]
+        for section in self.sections:
+            body.append(f"<h2>{escape(section.title)}</h2>")
+            body += [f"<p>{escape(sentence)}</p>" for sentence in section.sentences]
+            body.append(f"<figure>{_svg(section)}</figure>")
+        head = (
+            '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
+            f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+            '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+            '<meta name="generator" content="graphrec plot">\n'
+            f"<title>{escape(self.title)}</title>\n<style>{_STYLE}</style></head><body>\n"
+        )
+        return head + "\n".join(body) + "\n</body></html>\n"
+
+
+def check_plots(path: Path, *, force: bool = False) -> None:
+    """Fail before the work starts if plots could not be written to `path`.
+
+    Raises:
+        ConfigError: for another ending, or if matplotlib isn't installed.
+        OutputError: as `graphrec.output.check_output`.
+    """
+    if path.suffix not in ENDINGS:
+        raise ConfigError(f"{path}: the name of plots must end in {' or '.join(ENDINGS)}.")
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise ConfigError("plots need matplotlib; install 'graphrec[map]'.") from None
+    check_output(path, force=force)
+
+
+def make_plots(name: str, manifest: Mapping[str, Any]) -> ModelPlots:
+    """The charts of a model.
+
+    Args:
+        name: of its folder.
+        manifest: as `graphrec.recommend.artefact.Artefact` has it.
+
+    Raises:
+        ArtefactError: if there is nothing to draw.
+    """
+    quality = manifest.get("quality") or {"tried": [], "by_activity": [], "by_popularity": []}
+    parts = {n: part for n, part in manifest["training"]["parts"].items() if part["history"]}
+    flat = {one["part"]: _flat(one) for one in quality["tried"]}
+    found = (
+        _curves(parts),
+        _tried(quality["tried"], flat),
+        _bins(quality["by_activity"], quality["by_popularity"]),
+    )
+    sections = tuple(section for section in found if section is not None)
+    if not sections:
+        raise ArtefactError(
+            f"{name} has nothing to plot: nothing was trained, and there were too few interactions"
+            " for validation, or it was made by an older graphrec."
+        )
+    data, valid = manifest["data"], manifest["metrics"]["valid"]["ndcg@20"]
+    facts = (
+        ("data", f"{data['name']}{' (simulated users)' if data['simulated'] else ''}"),
+        ("interactions", f"{data['interactions']:,}"),
+        ("users, movies", f"{data['users']:,}, {data['movies']:,}"),
+        ("validation ndcg@20", "not measured" if valid is None else f"{valid:.4f}"),
+        ("created", manifest["created"].partition("+")[0].replace("T", " ") + " UTC"),
+        ("training took", duration(manifest["training"]["seconds"])),
+    )
+    return ModelPlots(f"graphrec model {name}", facts, sections, flat)
+
+
+# --- how it is drawn
+
+
+def _figure(height: float, width: float = _WIDTH) -> Figure:
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _draw(figure: Any, section: Section) -> None:
+    for axes, chart in zip(
+        figure.subplots(1, len(section.charts), squeeze=False)[0], section.charts, strict=True
+    ):
+        chart(axes)
+
+
+def _svg(section: Section) -> str:
+    """A section as an SVG element for a page; its ids are its own."""
+    with house_style():
+        figure = _figure(2.8)
+        _draw(figure, section)
+        raw = io.StringIO()
+        figure.savefig(raw, format="svg", metadata={"Date": None, "Creator": None})
+    text = raw.getvalue()
+    text = text[text.index("<svg") :]
+    prefix = "".join(word[0] for word in section.title.lower().split())
+    for pattern in (r'(\bid=")', r"(url\(#)", r'(href="#)'):
+        text = re.sub(pattern, rf"\g<1>{prefix}-", text)
+    label = f'role="img" aria-label="{escape(section.title)}"'
+    return text.replace("<svg", f"<svg {label}", 1).strip()
+
+
+# --- learning curves
+
+
+def _curves(parts: Mapping[str, Any]) -> Section | None:
+    if not parts:
+        return None
+    sentences = []
+    for name, part in parts.items():
+        last, valid = part["history"][-1]["number"], _best_valid(part)
+        reached = "" if valid is None else f", validation ndcg@20 {valid:.4f}"
+        sentences.append(
+            f"{_NAMES[name]}: best after {counted(part['best_epoch'], 'epoch')} of {last:,}"
+            f"{reached}; stopped: {part['stopped']}."
+        )
+    charts: list[Callable[[Axes], None]] = [
+        lambda axes: _lines(axes, parts, "loss", "training loss, mean of an epoch")
+    ]
+    if any(_best_valid(part) is not None for part in parts.values()):
+        charts.insert(
+            0, lambda axes: _lines(axes, parts, "valid", "validation ndcg@20 of a part alone")
+        )
+    return Section("Learning curves", tuple(sentences), tuple(charts))
+
+
+def _best_valid(part: Mapping[str, Any]) -> float | None:
+    values = [epoch["valid"] for epoch in part["history"] if epoch["valid"] is not None]
+    return max(values, default=None)
+
+
+def _lines(axes: Axes, parts: Mapping[str, Any], key: str, title: str) -> None:
+    for name, part in parts.items():
+        points = [(e["number"], e[key]) for e in part["history"] if e[key] is not None]
+        x, y = zip(*points, strict=True) if points else ((), ())
+        axes.plot(x, y, color=_COLOURS[name], lw=1.6, marker="o", ms=2.5, label=_NAMES[name])
+        best = [point for point in points if point[0] == part["best_epoch"]]
+        if best:
+            axes.plot(*best[0], "o", mfc="white", mec=_COLOURS[name], mew=1.8, ms=7)
+    axes.set_title(title, loc="left", fontsize=9.5)
+    axes.set_xlabel("epoch (ring: the best by validation)")
+    axes.legend(frameon=False, fontsize=8.5)
+
+
+# --- what validation chose
+
+
+def _tried(tried: Sequence[Mapping[str, Any]], flat: Mapping[str, Any]) -> Section | None:
+    if not tried:
+        return None
+    sentences = []
+    for one in tried:
+        low, high = flat[one["part"]]
+        chosen, best = one["values"][one["chosen"]], max(one["ndcg"])
+        what = _WEIGHTS[one["part"]]
+        alike = (
+            f"all from {low:.3g} to {high:.3g} are within a standard error of the best"
+            if low < high
+            else "no other is within a standard error of the best"
+        )
+        sentences.append(
+            f"{what[0].upper()}{what[1:]}: {chosen:.3g} was taken; {alike} ({best:.4f})."
+        )
+    charts = tuple(_weight_chart(one, flat[one["part"]]) for one in tried)
+    return Section("What validation chose, and how flat the optimum is", tuple(sentences), charts)
+
+
+def _flat(one: Mapping[str, Any]) -> tuple[float, float]:
+    """The neighbors of the best candidate that are within a standard error of it."""
+    order = sorted(range(len(one["values"])), key=one["values"].__getitem__)
+    best = max(one["ndcg"])
+    within = [best - one["ndcg"][index] <= one["error"][index] for index in order]
+    centre = order.index(one["ndcg"].index(best))
+    low = high = centre
+    while low > 0 and within[low - 1]:
+        low -= 1
+    while high < len(order) - 1 and within[high + 1]:
+        high += 1
+    return one["values"][order[low]], one["values"][order[high]]
+
+
+def _weight_chart(one: Mapping[str, Any], flat: tuple[float, float]) -> Callable[[Axes], None]:
+    def chart(axes: Axes) -> None:
+        points = sorted(zip(one["values"], one["ndcg"], one["error"], strict=True))
+        x, y, error = zip(*points, strict=True)
+        axes.axvspan(*flat, color=_FLAT, lw=0)
+        axes.errorbar(x, y, yerr=error, color=QUIET, ecolor=FAINT, lw=1.5, elinewidth=1)
+        chosen = one["chosen"]
+        axes.plot(one["values"][chosen], one["ndcg"][chosen], "o", color=INK, ms=6, zorder=3)
+        axes.set_title(_WEIGHTS[one["part"]], loc="left", fontsize=9.5)
+        axes.set_xlabel(_UNITS.get(one["part"], "weight"))
+        if len(x) > 3 and x[-1] > 4 * max(x[len(x) // 2], 1e-9):
+            axes.set_xscale("symlog", linthresh=max(x[1], 1e-9))
+            axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+            axes.xaxis.set_minor_formatter(lambda *_: "")
+
+    return chart
+
+
+# --- for whom it is good
+
+
+def _bins(activity: Sequence[Any], popularity: Sequence[Any]) -> Section | None:
+    if not activity and not popularity:
+        return None
+    sentences, charts = [], []
+    for bins, metric, of, own in (
+        (activity, "ndcg@20", "users", "with"),
+        (popularity, "recall@20", "validation interactions", "with movies of"),
+    ):
+        if not bins:
+            continue
+        low, high = bins[0], bins[-1]
+        sentences.append(
+            f"{metric} of {of} {own} {_span(low)} training interactions: {low['mean']:.3f};"
+            f" {own} {_span(high)}: {high['mean']:.3f}."
+        )
+        charts.append(_bin_chart(bins, metric, of))
+    return Section("By user activity and movie popularity", tuple(sentences), tuple(charts))
+
+
+def _span(one: Mapping[str, Any]) -> str:
+    low, high = (short_number(one[key]) for key in ("low", "high"))
+    return low if low == high else f"{low}–{high}"
+
+
+def _bin_chart(bins: Sequence[Any], metric: str, of: str) -> Callable[[Axes], None]:
+    def chart(axes: Axes) -> None:
+        x = range(len(bins))
+        means, errors = ([one[key] for one in bins] for key in ("mean", "error"))
+        axes.bar(x, means, color="#9bbbd4", width=0.75)
+        axes.errorbar(x, means, yerr=errors, fmt="none", ecolor=QUIET, elinewidth=1.1, capsize=2.5)
+        for index, one in enumerate(bins):
+            axes.annotate(
+                short_number(one["count"]),
+                (index, one["mean"] + one["error"]),
+                (0, 3),
+                textcoords="offset points",
+                ha="center",
+                fontsize=7.5,
+                color=QUIET,
+            )
+        axes.set_xticks(list(x), [_span(one) for one in bins], fontsize=8)
+        axes.set_ylim(bottom=0)
+        axes.margins(y=0.12)
+        whose, counted_by = ("user", of) if of == "users" else ("movie", "interactions")
+        axes.set_xlabel(f"training interactions of the {whose} (on top: number of {counted_by})")
+        axes.set_title(f"validation {metric} of {of}", loc="left", fontsize=9.5)
+
+    return chart
