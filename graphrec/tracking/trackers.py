@@ -21,6 +21,7 @@ from graphrec.formatting import to_jsonable
 
 DEFAULT_FOLDER = Path("graphrec-runs")
 EXPERIMENT = "graphrec"
+_PAGES = {"mlflow.experimentKind": "custom_model_development"}  # charts, not those of chats
 _AT_ONCE, _SECONDS = 100, 1.0  # figures that are sent to MLflow together, and how long they wait
 # An MLflow server that doesn't answer must not keep training waiting for minutes, its default; and
 # nobody but that server is told of a run.
@@ -190,7 +191,11 @@ class MlflowTracker:
         try:
             self._client = mlflow.MlflowClient(uri)
             found = self._client.get_experiment_by_name(experiment)
-            number = found.experiment_id if found else self._client.create_experiment(experiment)
+            number = (
+                found.experiment_id
+                if found
+                else self._client.create_experiment(experiment, tags=_PAGES)
+            )
             run = self._client.create_run(number, run_name=name)
             self._id = run.info.run_id
             params = [Param(key, str(value)) for key, value in settings.items()]

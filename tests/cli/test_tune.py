@@ -97,13 +97,18 @@ def test_two_processes_share_a_study_and_one_that_is_killed_loses_its_trial_only
     storage = f"sqlite:///{tables}/study.db"
     victim = _start(tables, 40, "--storage", storage)
     other = _start(tables, 12, "--storage", storage, "--output", tables / "other.yaml")
-    assert victim.stderr is not None
-    for line in victim.stderr:
-        if line.startswith("Trial "):
-            break
-    victim.kill()  # in the middle of its next trial
-    victim.communicate()
-    stdout, stderr = other.communicate(timeout=120)
+    try:
+        assert victim.stderr is not None
+        for line in victim.stderr:
+            if line.startswith("Trial "):
+                break
+        victim.kill()  # in the middle of its next trial
+        victim.communicate()
+        stdout, stderr = other.communicate(timeout=240)
+    finally:
+        for process in (victim, other):
+            process.kill()
+            process.communicate()
     assert other.returncode == 0, stderr
     (name,) = optuna.get_all_study_names(storage)
     states = [
@@ -120,15 +125,22 @@ def test_two_processes_share_a_study_and_one_that_is_killed_loses_its_trial_only
 
 
 def test_ctrl_c_ends_the_search_and_writes_what_was_found(tables: Path) -> None:
-    process = _start(tables, 10_000)
-    assert process.stderr is not None
-    seen = ""
-    for line in process.stderr:
-        seen += line
-        if line.startswith("Trial 3 "):
-            break
-    process.send_signal(signal.SIGINT)
-    stdout, rest = process.communicate(timeout=120)
+    # a shell that starts the tests in the background has them, and so the process, ignore Ctrl-C
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = _start(tables, 10_000)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    try:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("Trial 3 "):
+                break
+        process.send_signal(signal.SIGINT)
+        stdout, rest = process.communicate(timeout=120)
+    finally:
+        process.kill()
+        process.communicate()
     assert process.returncode == 0, rest
     assert "Stopped." in rest
     assert "learning_rate" in stdout
