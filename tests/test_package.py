@@ -13,24 +13,16 @@ import graphrec
 
 PACKAGE = Path(graphrec.__file__).parent
 FLOORS = (
-    *(
-        "data",
-        "features",
-        "graph",
-        "nn",
-        "evaluate",
-        "train",
-        "tuning",
-        "tracking",
-        "recommend",
-        "study",
-    ),
-    *("serve", "cli"),
+    *("data", "features", "graph", "nn", "evaluate", "train", "tuning", "tracking"),
+    *("recommend", "study", "serve", "cli"),
 )
 # may be imported from anywhere
 GROUND = {"graphrec"} | {
     f"graphrec.{name}"
-    for name in ("config", "errors", "formatting", "notebook", "output", "settings_file", "style")
+    for name in (
+        *("charts", "config", "errors", "formatting", "notebook", "output", "settings_file"),
+        "style",
+    )
 }
 TOP = {"graphrec.console"}  # the terminal: the command line's alone
 

@@ -35,10 +35,11 @@ def plot(
 
         graphrec plot --model my-model --output my-model.png
     """
+    from graphrec.charts import check_charts
     from graphrec.recommend.artefact import Artefact
-    from graphrec.recommend.plots import check_plots, make_plots
+    from graphrec.recommend.plots import make_plots
 
-    check_plots(output, force=force)
+    check_charts(output, force=force)
     manifest = Artefact.open(model).manifest
     plots = make_plots(str(model), manifest)
     plots.save(output, force=force)

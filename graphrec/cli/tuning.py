@@ -60,6 +60,10 @@ def tune(
         Path,
         typer.Option("--output", "-o", help="File of settings to write, for --config."),
     ] = Path("tuned.yaml"),
+    plot: Annotated[
+        Path | None,
+        typer.Option(help="Also draw the search: a .html page or a .png picture.", metavar="FILE"),
+    ] = None,
     force: options.Force = False,
     split: Annotated[
         SplitKind | None,
@@ -73,7 +77,7 @@ def tune(
     ignore_column: options.Ignore = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Search for better settings, and say whether they are.
+    """Search for better settings, and test if they are better.
 
     The first trial is the settings as they are given, by default the defaults. Each trial is
     trained on the training part and measured on the validation part; the test part is never looked
@@ -92,6 +96,10 @@ def tune(
         graphrec train --data ml-latest-small --config tuned.yaml
     """
     check_output(output, force=force)
+    if plot is not None:
+        from graphrec.charts import check_charts
+
+        check_charts(plot, force=force)
     seconds = None if timeout is None else _seconds(timeout)
     options.check_settings(model, training)
     dataset = tables.load()
@@ -114,11 +122,14 @@ def tune(
         callbacks=_callbacks(trials, as_json=as_json),
     )
     tuning.save(output)
+    if plot is not None:
+        tuning.plots().save(plot, force=force)
     if as_json:
         show_json({"output": str(output), **tuning.to_dict()})
         return
     _show(tuning)
-    say(f"Written to {output}. Next:")
+    drawn = "" if plot is None else f" Plots: {plot}."
+    say(f"Written to {output}.{drawn} Next:")
     given, config = tables.as_arguments(), shlex.quote(str(output))
     say(f"  graphrec train {given} --config {config}")
     say(f"  graphrec evaluate {given} --config {config}")

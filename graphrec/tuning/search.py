@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     import optuna
 
+    from graphrec.charts import Charts
+
 DRAWS = 3
 """Other draws of the validation part on which the best settings are compared with the first."""
 _FIRST, _NOTE, _SECONDS = "first", "note", "seconds"
@@ -146,6 +148,12 @@ class Tuning:
         if self.ignored:
             own["ignore_column"] = list(self.ignored)
         write_settings(path, own, comment="\n".join(lines))
+
+    def plots(self) -> Charts:
+        """The search in charts; see ``.save("tuning.html")``."""
+        from graphrec.tuning.plots import tuning_plots
+
+        return tuning_plots(self)
 
     def to_dict(self) -> dict[str, Any]:
         """All of it, fit for JSON."""

@@ -55,6 +55,11 @@ def test_finds_the_way_back_from_a_bad_start(
     assert "better by more than noise" in tuning.verdict
     assert tuning.settings["learning_rate"] == tuning.best["learning_rate"]
     assert tuning.importances == {"learning_rate": pytest.approx(1)}
+    for ending in ("html", "png"):
+        tuning.plots().save(tmp_path / f"tuning.{ending}")
+    page = (tmp_path / "tuning.html").read_text(encoding="utf-8")
+    assert page.count("<svg") == 2
+    assert f"<th>learning_rate</th><td>1e-06 at first, {tuning.best['learning_rate']:.3g}" in page
     tuning.save(tmp_path / "tuned.yaml")
     written = read_settings(tmp_path / "tuned.yaml")
     assert float(str(written["learning_rate"])) == pytest.approx(tuning.best["learning_rate"])
