@@ -79,11 +79,11 @@ def tune(
 ) -> None:
     """Search for better settings, and test if they are better.
 
-    The first trial is the settings as they are given, by default the defaults. Each trial is
-    trained on the training part and measured on the validation part; the test part is never looked
-    at. At last the best settings are compared with the first ones on other draws of the validation
-    part. If they are not better by more than noise, the first ones are written. Ctrl-C ends the
-    search and keeps what it found.
+    The first trial is the settings as they are given, the second the defaults where these are
+    others. Each trial is trained on the training part and measured on the validation part; the test
+    part is never looked at. At last the best settings are compared with the first ones on other
+    draws of the validation part. If they are not better by more than noise, the first ones are
+    written. Ctrl-C ends the search and keeps what it found.
 
     Examples:
 

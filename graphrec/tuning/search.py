@@ -192,12 +192,12 @@ def tune(
 ) -> Tuning:
     """Search for better settings by the validation part; the test part is never looked at.
 
-    The first trial is the settings as they are given, the defaults if none are; the others are
-    drawn by a tree-structured Parzen estimator (Bergstra et al., NIPS 2011) between the bounds
-    that the fields of `ModelConfig` and `TrainConfig` declare. A trial that is below the median of
-    the others after as many steps is ended. At last the best settings and the first are trained
-    anew on other draws of the validation part, and their difference is given with an interval
-    over users, because the best of many trials owes part of its lead to luck.
+    The first trial is the settings as they are given, the second the defaults where these are
+    others; the rest are drawn by a tree-structured Parzen estimator (Bergstra et al., NIPS 2011)
+    between the bounds that the fields of `ModelConfig` and `TrainConfig` declare. A trial that is
+    below the median of the others after as many steps is ended. At last the best settings and the
+    first are trained anew on other draws of the validation part, and their difference is given with
+    an interval over users, because the best of many trials owes part of its lead to luck.
 
     Ctrl-C ends the search and keeps what it found; once more ends the comparison.
 
@@ -342,6 +342,9 @@ def _search(
         while True:
             if _first_trial(study, running=True) is None:
                 study.enqueue_trial(space.values(), user_attrs={_FIRST: True})
+                defaults = values_of(ModelConfig(), TrainConfig(), space.searches)
+                if defaults != space.values():
+                    study.enqueue_trial(defaults, skip_if_exists=True)
             elif is_late() or _num_begun(study) >= trials:
                 break
             _run_one(study, objective, callbacks)
@@ -366,10 +369,11 @@ def _run_one(
 
 
 def _num_begun(study: optuna.Study) -> int:
-    """Trials that are finished or, as far as is known, under way or about to be."""
+    """Trials that are finished or, as far as is known, under way."""
     from optuna.trial import TrialState
 
-    return sum(t.state is not TrialState.FAIL for t in study.get_trials(deepcopy=False))
+    states = TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING
+    return len(study.get_trials(deepcopy=False, states=states))
 
 
 def _finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
