@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install train test test-all check format notebooks clean
+.PHONY: help install train test test-all check format notebooks docs dist clean
 
 help:
 	@echo "make train      set up, train on the embedded sample, show what to type next"
@@ -12,6 +12,8 @@ help:
 	@echo "make check      lint and type-check"
 	@echo "make format     format the code"
 	@echo "make notebooks  run the notebooks and keep what they show"
+	@echo "make docs       build the documentation site into site/"
+	@echo "make dist       build the packages, and train with each in an empty folder"
 	@echo "make clean      remove the environment and caches"
 
 install: $(VENV)/.installed
@@ -46,5 +48,12 @@ format: install
 notebooks: install
 	$(BIN)/python -m notebooks.run
 
+docs: install
+	NO_MKDOCS_2_WARNING=true $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "The site is site/index.html."
+
+dist: install
+	$(BIN)/python -m pytest tests/test_release.py -m slow
+
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
