@@ -53,7 +53,10 @@ docs: install
 	@echo "The site is site/index.html."
 
 dist: install
-	$(BIN)/python -m pytest tests/test_release.py -m slow
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation
+	$(BIN)/python -m twine check --strict dist/*
+	$(BIN)/python -m pytest tests/test_release.py
 
 clean:
 	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

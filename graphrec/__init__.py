@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from graphrec.train.trainer import fit
     from graphrec.tuning.search import tune
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "Dataset": "graphrec.data.dataset",
