@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install train test test-all check format notebooks docs dist clean
+.PHONY: help install train test test-all check format notebooks docs screenshots dist clean
 
 help:
 	@echo "make train      set up, train on the embedded sample, show what to type next"
@@ -13,6 +13,7 @@ help:
 	@echo "make format     format the code"
 	@echo "make notebooks  run the notebooks and keep what they show"
 	@echo "make docs       build the documentation site into site/"
+	@echo "make screenshots take the pictures of the service's page anew"
 	@echo "make dist       build the packages, and train with each in an empty folder"
 	@echo "make clean      remove the environment and caches"
 
@@ -51,6 +52,9 @@ notebooks: install
 docs: install
 	NO_MKDOCS_2_WARNING=true $(BIN)/python -m mkdocs build --strict --quiet
 	@echo "The site is site/index.html."
+
+screenshots: install
+	$(BIN)/python -m website.screenshots
 
 dist: install
 	rm -rf dist
