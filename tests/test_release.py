@@ -53,6 +53,13 @@ def test_readme_is_read_in_two_minutes() -> None:
     assert "make test-all" in readme
 
 
+def test_readme_s_figures_are_those_of_the_study() -> None:
+    figures = re.findall(r"(?<=\s)\.\d{3}", _read("README.md"))
+    assert len(figures) == 6
+    study = _read("docs/why-embeddings.md")
+    assert all(f"0{figure} " in study for figure in figures)
+
+
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """The source distribution and the wheel that is built from it."""
