@@ -13,6 +13,7 @@ import pandas as pd
 
 _TEXT = r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
 _CHECKED = 200  # cells in which the quick way must find what the slow one does
+_DEEPEST = 100  # levels of lists within lists that a cell may have
 
 
 def records(cell: Any) -> list[dict[str, Any]] | None:
@@ -94,11 +95,24 @@ def _unquoted(text: str) -> str:
 
 
 def parsed_literal(text: str) -> Any:
-    """The value that a text is, as JSON or as Python writes it; None where it is neither."""
+    """The value that a text is, as JSON or as Python writes it; None where it is neither.
+
+    Nor is it one if it is nested so deeply that comparing or printing it might fail.
+    """
     try:
-        return json.loads(text)
+        value = json.loads(text)
     except (ValueError, RecursionError):
         return _literal(text)
+    many = text.count("[") + text.count("{") > _DEEPEST
+    return None if many and not _is_shallow(value, _DEEPEST) else value
+
+
+def _is_shallow(value: Any, levels: int) -> bool:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if not isinstance(value, list):
+        return True
+    return levels > 0 and all(_is_shallow(one, levels - 1) for one in value)
 
 
 def _literal(text: str) -> Any:
