@@ -147,7 +147,7 @@ def _settings(name: str) -> str:
         choices = getattr(config, str(one.type).partition(" ")[0], None)
         if isinstance(choices, type) and issubclass(choices, Enum):
             limits = "One of " + ", ".join(f"`{member.value}`" for member in choices) + "."
-        rows.append(f"| `{one.name}` | `{default}` | {help_text} {limits} |")
+        rows.append(f"| `{one.name}` | `{default}`{{ .keep }} | {help_text} {limits} |")
     return "\n".join(rows)
 
 
