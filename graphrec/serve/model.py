@@ -112,6 +112,8 @@ class ServedModel:
         self.recommender = _with_movies(Recommender(held), changes, log)
         own = self.recommender
         self.movies, self.movie_ids, self.user_ids = own.movies, own.movie_ids, own.user_ids
+        for ids in (self.movie_ids, self.user_ids):  # pandas makes its table at the first look-up,
+            ids.index.get_indexer(ids.index[:1])  # and not for two threads at once
         state = held.arrays(MODEL)
         if own.num_new:
             state = {name: tensor.numpy() for name, tensor in own.model.state_dict().items()}

@@ -183,11 +183,13 @@ def test_no_held_out_interaction_is_ever_sampled() -> None:
         drawn = _sampler(graph, num_neighbors).sample(
             {"user": torch.arange(interactions.num_users)}
         )
-        for link, user, movie in (
-            (RATES, drawn.global_row[RATES], drawn.global_col[RATES]),
-            (REV_RATES, drawn.global_col[REV_RATES], drawn.global_row[REV_RATES]),
-        ):
-            seen = (user * interactions.num_movies + movie).numpy()
+        for link in (RATES, REV_RATES):
+            source, _, destination = link
+            ends = {
+                source: drawn.node[source][drawn.row[link]],
+                destination: drawn.node[destination][drawn.col[link]],
+            }
+            seen = (ends["user"] * interactions.num_movies + ends["movie"]).numpy()
             assert len(seen)
             assert not np.isin(seen, code[held_out]).any(), link
             assert np.isin(seen, code[split.train]).all()
