@@ -18,6 +18,7 @@ import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -28,16 +29,18 @@ from typer.testing import CliRunner
 import graphrec.recommend.estimator
 from graphrec import GraphRecommender, GraphrecWarning, TrainConfig
 from graphrec.cli import app
+from graphrec.data.dataset import Dataset
 from graphrec.serve.store import Interaction, Store
+from graphrec.tuning.search import Tuning, tune
 
 ROOT = Path(__file__).parents[1]
-BLOCK = re.compile(r"^```(console|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(console|python|yaml)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PAGES = [
     path
     for path in (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")))
     if BLOCK.search(path.read_text(encoding="utf-8"))
 ]
-ELSEWHERE = re.compile(r"https?://|s3://|gs://|--data ml-|graphrec serve")
+ELSEWHERE = re.compile(r"https?://|s3://|gs://|--data ml-|--track mlflow|graphrec serve")
 """Lines that need a network or more data, or don't end: only their options are looked at."""
 QUICK = ("--epochs", "1", "--embedding-dim", "8")
 
@@ -72,6 +75,7 @@ def folder(
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setitem(graphrec.recommend.estimator._DEFAULTS, "epochs", 1)
     monkeypatch.setitem(TrainConfig.__init__.__kwdefaults__, "epochs", 1)
+    monkeypatch.setattr(graphrec, "tune", _few_trials, raising=False)
     shutil.copytree(model, "graphrec-model")
     ratings.to_csv("ratings.csv", index=False)
     ratings.to_csv("ratings.csv.gz", index=False)
@@ -96,10 +100,15 @@ def folder(
         ratings.reset_index(names="id").to_sql("ratings", database, index=False)
         movies.to_sql("movies", database, index=False)
     database.close()
+    Path("tuned.yaml").write_text("learning_rate: 2e-3\n")
     store = Store("graphrec-model.db")
     store.write([Interaction("1", "211", 4.5, 1_700_000_000)])
     store.close()
     return tmp_path
+
+
+def _few_trials(dataset: Dataset, **options: Any) -> Tuning:
+    return tune(dataset, **options | {"trials": 3})
 
 
 @pytest.mark.filterwarnings("ignore::graphrec.errors.GraphrecWarning")
@@ -109,6 +118,9 @@ def test_what_a_page_says_to_type_works(
 ) -> None:
     names: dict[str, object] = {}
     for kind, block in BLOCK.findall(page.read_text(encoding="utf-8")):
+        if kind == "yaml":  # whose first line names the file
+            (folder / block.split()[1]).write_text(block, encoding="utf-8")
+            continue
         if kind == "python":
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", GraphrecWarning)  # a title had to be guessed
@@ -133,6 +145,9 @@ def _type(line: str, folder: Path, setenv: Callable[[str, str], None]) -> None:
             _parse_of(module, options)
         case ["curl", *_]:
             pass  # tests/serve/test_docs.py
+        case [*first, "&&", "tensorboard", "--logdir", runs]:
+            _type(shlex.join(first), folder, setenv)
+            assert list((folder / runs).iterdir())
         case ["zcat", file, "|", "graphrec", *arguments]:
             _run(arguments, typed=gzip.decompress((folder / file).read_bytes()))
         case ["graphrec", *arguments, ">", file]:

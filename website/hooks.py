@@ -42,21 +42,10 @@ SOURCE = {
     "graphrec/nn/hybrid.py": "reference/nn.md#graphrec.nn.hybrid",
 }
 """Where links to source files lead."""
-GUIDES = "How-to guides"
 _LINK = re.compile(r"(\]\()([^)#\s:]+)(#[^)\s]*)?(\))")
 _FORMULA = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1>', re.DOTALL)
 _COMMENT = re.compile(r"<!-- (settings|commands)(?:: (\w+))? -->")
 _TEXT = {"text/plain", "text/html", "image/png"}
-
-
-def on_config(config: MkDocsConfig) -> None:
-    """Add the page on tuning where it is written."""
-    tuning = "tuning.md"
-    if (ROOT / "docs" / tuning).exists():
-        [guides] = [entry[GUIDES] for entry in config.nav or () if GUIDES in entry]
-        [models] = [entry["Models"] for entry in guides if "Models" in entry]
-        if tuning not in models:
-            models.append(tuning)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> None:
