@@ -22,7 +22,7 @@ _NEEDS = {
     Similarity.METADATA: "metadata part",
     Similarity.FEATURES: "metadata",
 }
-METADATA_WEIGHT, TITLE_WEIGHT = 1.0, 10.0
+METADATA_WEIGHT, TITLE_WEIGHT = 2.0, 10.0
 """Of the blend beside 1 for the collaborative similarity, see docs/similar.md."""
 
 

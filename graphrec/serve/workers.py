@@ -15,7 +15,7 @@ from multiprocessing.context import ForkProcess
 
 from prometheus_client.multiprocess import mark_process_dead
 
-from graphrec.errors import ConfigError, GraphrecError
+from graphrec.errors import ConfigError, GraphrecError, argument
 
 log = logging.getLogger("graphrec.serve")
 _SHORT = 2.0
@@ -38,7 +38,9 @@ def run_workers(number: int, serve: Callable[[int], None]) -> None:
         GraphrecError: if a process ends as soon as it has begun.
     """
     if not hasattr(os, "fork"):
-        raise ConfigError("--workers needs a system that can fork processes; leave it at 1.")
+        raise ConfigError(
+            argument("workers"), " needs a system that can fork processes; leave it at 1."
+        )
     stopping = False
 
     def stop(*_signal: object) -> None:
