@@ -79,6 +79,15 @@ def checkerboard() -> tuple[pd.DataFrame, pd.DataFrame]:
     return ratings, movies
 
 
+@pytest.fixture
+def tables(tmp_path: Path, checkerboard: tuple[pd.DataFrame, pd.DataFrame]) -> Path:
+    """A folder with ratings.csv and movies.csv."""
+    ratings, movies = checkerboard
+    ratings.to_csv(tmp_path / "ratings.csv", index=False)
+    movies.to_csv(tmp_path / "movies.csv", index=False)
+    return tmp_path
+
+
 @pytest.fixture(scope="session")
 def small_world(checkerboard: tuple[pd.DataFrame, pd.DataFrame]) -> tuple[Dataset, Split]:
     """The checkerboard as a data set with a random split."""

@@ -40,9 +40,8 @@ data_app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for command in (
-    *(train, tune, evaluate, similar, similar_users, recommend, explain, export, ablate, plot),
-):
+COMMANDS = train, tune, evaluate, similar, similar_users, recommend, explain, export, ablate, plot
+for command in COMMANDS:
     app.command(cls=PlainHelp)(configurable(command))
 app.command("map", cls=PlainHelp)(configurable(map_movies))
 app.command(cls=PlainHelp)(configurable(serve))

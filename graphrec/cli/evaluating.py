@@ -31,6 +31,8 @@ from graphrec.errors import ConfigError
 from graphrec.formatting import counted, listed
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from graphrec.recommend.artefact import Artefact
     from graphrec.recommend.comparison import Comparison, Reports
 
@@ -121,12 +123,10 @@ def evaluate(
         if run is not None:
             run.finish(fitted, test=comparison.reports[GRAPHREC].metrics)
             options.say_kept(run, quiet=as_json)
-    reports, cold_reports = comparison.reports, comparison.cold_reports
+    reports, own = comparison.reports, comparison.reports[GRAPHREC]
     data, held_out = artefact.manifest["data"], artefact.manifest["split"]
-    own = reports[GRAPHREC]
     cold = artefact.movies().iloc[own.cold_movies]
-    metrics = {name: report.metrics for name, report in reports.items()}
-    among_cold = {name: report.metrics for name, report in cold_reports.items()}
+    metrics, among_cold = _metrics(reports), _metrics(comparison.cold_reports)
     lengths = ks if as_json else tuple(k or [20])
     for length in lengths:
         _note_if_trivial(length, data["movies"], "movies")
@@ -148,19 +148,18 @@ def evaluate(
             }
         )
         return
-    _say(artefact, comparison, lengths)
+    _say(artefact, comparison, cold, lengths)
 
 
-def _say(artefact: Artefact, comparison: Comparison, lengths: tuple[int, ...]) -> None:
-    """Print what was measured."""
+def _say(
+    artefact: Artefact, comparison: Comparison, cold: pd.DataFrame, lengths: tuple[int, ...]
+) -> None:
+    """Print what was measured; `cold` are the test part's movies without interactions."""
     from graphrec.recommend.comparison import GRAPHREC
 
-    reports, cold_reports = comparison.reports, comparison.cold_reports
+    reports, own = comparison.reports, comparison.reports[GRAPHREC]
     data, held_out = artefact.manifest["data"], artefact.manifest["split"]
-    own = reports[GRAPHREC]
-    cold = artefact.movies().iloc[own.cold_movies]
-    metrics = {name: report.metrics for name, report in reports.items()}
-    among_cold = {name: report.metrics for name, report in cold_reports.items()}
+    metrics, among_cold = _metrics(reports), _metrics(comparison.cold_reports)
     say(
         f"{data['name']}, {held_out['kind']} split; test part:"
         f" {counted(held_out['test'], 'interaction')} of {counted(len(own.users), 'user')};"
@@ -181,8 +180,12 @@ def _say(artefact: Artefact, comparison: Comparison, lengths: tuple[int, ...]) -
         say("Cold-start movies only, ranked among themselves:")
         for length in lengths:
             _show(f"cold @{length}", among_cold, length)
-            _show_difference(cold_reports, length)
+            _show_difference(comparison.cold_reports, length)
     hint("'graphrec ablate' with the same tables measures what each part of the model adds.")
+
+
+def _metrics(reports: Reports) -> dict[str, dict[str, float]]:
+    return {name: report.metrics for name, report in reports.items()}
 
 
 def _check(context: typer.Context, tables: options.Tables, model: Path) -> None:

@@ -105,8 +105,8 @@ def as_ratings(
         raise _bad_cell(values, bad, name, column, "which is not a number")
     if not allow_negative:
         numbers = without_dislikes(numbers)
-    if not allow_negative and (numbers < 0).any():
-        raise _bad_cell(values, numbers < 0, name, column, "and ratings are numbers from 0 up")
+        if (numbers < 0).any():
+            raise _bad_cell(values, numbers < 0, name, column, "and ratings are numbers from 0 up")
     return pd.Series(numbers.astype(np.float32), index=values.index)
 
 

@@ -224,7 +224,7 @@ class ServedModel:
         """
         diary = diary_of(content, name, _EXPORT_BYTES)
         rows = rows_of(diary.films, self.recommender.lookup)
-        rows[rows >= 0] = np.where(self.listed[rows[rows >= 0]], rows[rows >= 0], -1)
+        rows = np.where(self.listed[rows], rows, -1)  # -1 stays -1
         given = to_jsonable((diary.films["rating"] / diary.highest).tolist())
         last = {row: rating for row, rating in zip(rows.tolist(), given, strict=True) if row >= 0}
         return {

@@ -1,4 +1,4 @@
-"""Several processes that answer on one socket."""
+"""Several processes that answer on one port."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from graphrec.errors import ConfigError, GraphrecError, argument
 log = logging.getLogger("graphrec.serve")
 _SHORT = 2.0
 """Seconds; a process that ends sooner would end again."""
-
 _LOOK = 1.0
+"""Seconds between two looks whether the process that began this one is there."""
 
 
 def run_workers(number: int, serve: Callable[[int], None]) -> None:

@@ -24,15 +24,6 @@ _BEST = re.compile(r"\(best 0\.\d{4}\)")
 QUICK = ["--epochs", "2", "--batch-size", "64", "--embedding-dim", "8"]
 
 
-@pytest.fixture
-def tables(tmp_path: Path, checkerboard: tuple[pd.DataFrame, pd.DataFrame]) -> Path:
-    """A folder with ratings.csv and movies.csv."""
-    ratings, movies = checkerboard
-    ratings.to_csv(tmp_path / "ratings.csv", index=False)
-    movies.to_csv(tmp_path / "movies.csv", index=False)
-    return tmp_path
-
-
 def test_train_then_ask(tables: Path) -> None:
     model = tables / "model"
     done = run("train", "--data", tables, "--output", model, *QUICK)

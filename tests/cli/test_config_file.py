@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -15,14 +14,6 @@ from graphrec.config import Loss, ModelConfig
 from graphrec.errors import ConfigError
 from graphrec.settings_file import read_settings, write_settings
 from tests.cli.running import run
-
-
-@pytest.fixture
-def tables(tmp_path: Path, checkerboard: tuple[pd.DataFrame, pd.DataFrame]) -> Path:
-    ratings, movies = checkerboard
-    ratings.to_csv(tmp_path / "ratings.csv", index=False)
-    movies.to_csv(tmp_path / "movies.csv", index=False)
-    return tmp_path
 
 
 def _file(folder: Path, text: str | bytes, name: str = "settings.yaml") -> Path:

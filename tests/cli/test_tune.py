@@ -9,7 +9,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from graphrec.settings_file import read_settings
@@ -23,14 +22,6 @@ QUICK = (
     *("--num-layers", 0, "--epochs", 12, "--batch-size", 10, "--validate-every", 2),
     *("--temperature", 0.2, "--search", "learning_rate"),
 )
-
-
-@pytest.fixture
-def tables(tmp_path: Path, checkerboard: tuple[pd.DataFrame, pd.DataFrame]) -> Path:
-    ratings, movies = checkerboard
-    ratings.to_csv(tmp_path / "ratings.csv", index=False)
-    movies.to_csv(tmp_path / "movies.csv", index=False)
-    return tmp_path
 
 
 def _arguments(tables: Path, trials: int, *more: object) -> list[str]:

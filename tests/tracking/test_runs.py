@@ -15,7 +15,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 
 import graphrec
@@ -28,14 +27,6 @@ from tests.cli.running import run
 
 QUICK = ("--epochs", 6, "--batch-size", 20, "--validate-every", 2, "--embedding-dim", 8)
 SERVER = ("mlflow", "flask", "flask_cors", "graphene", "huey", "alembic", "uvicorn")
-
-
-@pytest.fixture
-def tables(tmp_path: Path, checkerboard: tuple[pd.DataFrame, pd.DataFrame]) -> Path:
-    ratings, movies = checkerboard
-    ratings.to_csv(tmp_path / "ratings.csv", index=False)
-    movies.to_csv(tmp_path / "movies.csv", index=False)
-    return tmp_path
 
 
 def _train(tables: Path, *tracks: str, command: str = "train") -> dict[str, Any]:
