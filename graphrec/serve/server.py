@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable
 
 import uvicorn
 
-from graphrec.errors import ConfigError
+from graphrec.errors import ConfigError, argument
 from graphrec.serve.api import make_app
 from graphrec.serve.guard import limited
 from graphrec.serve.limits import Limits
@@ -26,8 +27,12 @@ def listen_all(host: str, port: int, number: int) -> list[socket.socket]:
     On one socket, the process that wakes first would take all that are waiting.
 
     Raises:
-        ConfigError: if there can be none.
+        ConfigError: if there can be none, or processes can't be forked, as on Windows.
     """
+    if number > 1 and not (hasattr(os, "fork") and hasattr(socket, "SO_REUSEPORT")):  # Windows
+        raise ConfigError(
+            argument("workers"), " needs a system that can fork processes; leave it at 1."
+        )
     first = listen(host, port, shared=number > 1)
     port = first.getsockname()[1]
     return [first, *(listen(host, port, shared=True) for _ in range(number - 1))]

@@ -15,7 +15,7 @@ from multiprocessing.context import ForkProcess
 
 from prometheus_client.multiprocess import mark_process_dead
 
-from graphrec.errors import ConfigError, GraphrecError, argument
+from graphrec.errors import GraphrecError
 
 log = logging.getLogger("graphrec.serve")
 _SHORT = 2.0
@@ -34,13 +34,8 @@ def run_workers(number: int, serve: Callable[[int], None]) -> None:
         serve: called in each process with its place, 0 to number - 1.
 
     Raises:
-        ConfigError: where processes can't be forked, as on Windows.
         GraphrecError: if a process ends as soon as it has begun.
     """
-    if not hasattr(os, "fork"):
-        raise ConfigError(
-            argument("workers"), " needs a system that can fork processes; leave it at 1."
-        )
     stopping = False
 
     def stop(*_signal: object) -> None:
