@@ -251,7 +251,7 @@ class ModelConfig:
         search=Search(choices=(True, False), by_default=False),
     )
     spectral_dim: int = setting(
-        1024, "Maximum number of singular vectors of the spectral part; validation chooses.", low=2
+        2048, "Maximum number of singular vectors of the spectral part; validation chooses.", low=2
     )
     paths: bool = setting(
         True,

@@ -17,6 +17,9 @@ from graphrec.errors import ConfigError, argument
 from graphrec.formatting import counted, duration, size
 from graphrec.output import check_output
 
+FAST_COLUMNS = 1024
+"""Singular vectors of --fast: more are better on large tables, and take most of its time."""
+
 if TYPE_CHECKING:
     from graphrec.data.dataset import Dataset
     from graphrec.data.split import Split
@@ -50,8 +53,8 @@ def train(
         bool,
         typer.Option(
             "--fast",
-            help="Leave out the learned embeddings: the spectral part, 3-hop paths and popularity"
-            " alone, as with --node-state none.",
+            help="Leave out the learned embeddings: a spectral part of at most 1024 columns, 3-hop"
+            " paths and popularity alone, as with --node-state none --spectral-dim 1024.",
         ),
     ] = False,
     from_store: Annotated[
@@ -98,7 +101,8 @@ def train(
                 argument("node_state", model.node_state),
                 ".",
             )
-        model = replace(model, node_state=NodeState.NONE)
+        few_columns = min(model.spectral_dim, FAST_COLUMNS)
+        model = replace(model, node_state=NodeState.NONE, spectral_dim=few_columns)
     options.check_settings(model, training)
     dataset = tables.load() if from_store is None else _with_store(tables, output, from_store)
     if split is None and dataset.given_test is None:
@@ -175,8 +179,9 @@ def _say_choices(fitted: Fitted) -> None:
         )
     if (own := fitted.closed_form.spectral_settings) is not None:
         say(
-            f"spectral part: {counted(own.dim, 'singular vector')}; exponents"
-            f" {own.user_exponent:g} for users and {own.movie_exponent:g} for movies."
+            f"spectral part: {counted(own.dim, 'singular vector')}"
+            + (f", a ridge regression with penalty s({own.ridge})^2" if own.ridge else "")
+            + f"; exponents {own.user_exponent:g} for users and {own.movie_exponent:g} for movies."
         )
     if (paths := fitted.closed_form.paths_settings) is not None:
         say(

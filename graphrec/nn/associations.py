@@ -132,7 +132,9 @@ def _decompose(matrix: sp.csr_array, seed: int) -> tuple[np.ndarray, np.ndarray]
     small = min(num_users, num_movies)
     dim = min(DIM, small, MAX_FLOATS // (num_users + num_movies) or 1)
     if small > EXACT:
-        found = Decomposition.fit(matrix, SpectralSettings(dim, 0.0, 0.0), seed)
+        found = Decomposition.fit(
+            matrix, SpectralSettings(dim, user_exponent=0.0, movie_exponent=0.0), seed
+        )
         return found.singular, found.vectors
     by_user = num_users <= num_movies
     matrix = matrix.astype(np.float64)

@@ -17,12 +17,22 @@ if TYPE_CHECKING:
     import scipy.sparse as sp
 
 MAX_FLOATS = 2**29  # of the vectors, 2 GiB
+MANY_FLOATS, FEW_COLUMNS = 100_000_000, 1024
+"""Of the vectors of users and movies, and how many columns are made even where that is more: more
+columns are better where users and movies are many, and cost time and memory."""
 OVERSAMPLES = 64  # with scikit-learn's 10, the last of few vectors are poor ones
 ITERATIONS = 5
 """Power iterations; with these, NDCG is within a thousandth of the exact decomposition's."""
 SHRINKAGE = 0.5
 """Exponent of the filter; choosing it on validation gained nothing, see docs/engine.md."""
+SMALLEST_REST = 1e-3  # of a movie's column that others leave unexplained
 _STD_USERS = 256
+
+
+def most_columns(dim: int, num_nodes: int) -> int:
+    """Singular vectors that are made at most of so many users and movies, if `dim` are allowed."""
+    floats = min(max(MANY_FLOATS, FEW_COLUMNS * num_nodes), MAX_FLOATS)
+    return min(dim, floats // num_nodes or 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +43,16 @@ class SpectralSettings:
 
     Attributes:
         dim: K, singular vectors kept; validation chooses it.
+        ridge: 0, or n for a ridge regression whose penalty is the square of the n-th singular
+            value; validation chooses it.
         user_exponent: alpha; the higher, the less users with many interactions count.
         movie_exponent: beta; the higher, the less movies with many interactions count.
     """
 
     dim: int
-    user_exponent: float = 0.4
-    movie_exponent: float = 0.4
+    ridge: int = 0
+    user_exponent: float = 0.3
+    movie_exponent: float = 0.3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,13 +107,21 @@ class Spectral(nn.Module):
 
     With V the right singular vectors and s their singular values, of which the last is t,
 
-    .. math:: z_i = d_i^\beta V_i, \qquad
-              z_u \propto \sum_{i \in H_u} d_i^{-\beta} V_i \left(1 - t^2 / s^2\right)^{1/2}
+    .. math:: z_i = \frac{d_i^\beta}{h_i} V_i, \qquad
+              z_u \propto \sum_{i \in H_u} d_i^{-\beta} V_i f(s)
 
-    and z_u has length 1. The last factor is the shrinkage of probabilistic PCA. (With none of it
-    and alpha = beta = 1/2 it is the ideal low-pass filter of GF-CF, Shen et al., CIKM 2021.) Scores
-    are scaled so that their standard deviation over a user's movies is 1 on average. A user's
-    vector is linear in the history but for its length, so a new user is treated like any other.
+    and z_u has length 1. The filter f is one of two:
+
+    - :math:`f(s) = (1 - t^2 / s^2)^{1/2}`, the shrinkage of probabilistic PCA, and h = 1. (With
+      none of it and alpha = beta = 1/2 it is the ideal low-pass filter of GF-CF, Shen et al.,
+      CIKM 2021.)
+    - :math:`f(s) = s^2 / (s^2 + \lambda)` and :math:`h_i = 1 - \sum_k V_{ik}^2 f(s_k)`: a ridge
+      regression of each movie's column on all others (EASE, Steck, WWW 2019), exact with all
+      singular vectors. Division by h is what leaves the movie itself out.
+
+    Scores are scaled so that their standard deviation over a user's movies is 1 on average. A
+    user's vector is linear in the history but for its length, so a new user is treated like any
+    other.
 
     Attributes:
         movie: z_i, float32 [M, K].
@@ -126,13 +147,18 @@ class Spectral(nn.Module):
         interactions = np.asarray(matrix.sum(axis=0))
         degree = np.maximum(interactions, 1.0)
         singular = decomposition.singular[: settings.dim]
-        weakest = singular[-1] / np.maximum(singular, np.finfo(np.float32).tiny)
+        vectors = decomposition.vectors[:, : settings.dim]
         root = degree**settings.movie_exponent * (interactions > 0)  # unrated: exactly 0
-        arrays = (
-            decomposition.vectors[:, : settings.dim] * root[:, None],
-            degree ** (-2 * settings.movie_exponent),
-            np.maximum(1 - weakest**2, 0.0) ** SHRINKAGE,
-        )
+        rest: np.ndarray | float = 1.0
+        if settings.ridge:
+            penalty = singular[min(settings.ridge, len(singular)) - 1] ** 2
+            kept = singular**2 / np.maximum(singular**2 + penalty, np.finfo(np.float32).tiny)
+            rest = np.maximum(1 - np.square(vectors) @ kept, SMALLEST_REST)
+        else:
+            weakest = singular[-1] / np.maximum(singular, np.finfo(np.float32).tiny)
+            kept = np.maximum(1 - weakest**2, 0.0) ** SHRINKAGE
+        weight = degree ** (-2 * settings.movie_exponent) * rest
+        arrays = (vectors * (root / rest)[:, None], weight, kept)
         part = cls(*(torch.from_numpy(array.astype(np.float32)) for array in arrays))
         active = np.flatnonzero(np.diff(matrix.indptr))
         some = active[:: max(1, len(active) // _STD_USERS)]

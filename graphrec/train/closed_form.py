@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -11,8 +12,8 @@ from graphrec.config import ModelConfig
 from graphrec.evaluate.scorers import ModelScorer
 from graphrec.nn.hybrid import Blend, HybridModel
 from graphrec.nn.paths import LinkPropagation, PathsSettings
-from graphrec.nn.spectral import Decomposition, Spectral, SpectralSettings
-from graphrec.train.validation import Validator
+from graphrec.nn.spectral import Decomposition, Spectral, SpectralSettings, most_columns
+from graphrec.train.validation import QUICK_USERS, Validator, choose_blend, ndcg_beside
 
 DIM = 256
 """Columns at most where validation can't choose."""
@@ -27,20 +28,24 @@ class ClosedForm:
         spectral, paths: without columns and without interactions where they are left out.
         spectral_settings: what validation chose; None without a spectral part.
         paths_settings: None without paths.
+        others: what `beside` chooses among.
     """
 
     spectral: Spectral
     paths: LinkPropagation
     spectral_settings: SpectralSettings | None = None
     paths_settings: PathsSettings | None = None
+    others: SpectralCandidates | None = field(default=None, repr=False)
 
     @classmethod
     def choose(cls, validator: Validator, config: ModelConfig, seed: int) -> ClosedForm:
         """Those that `config` wants, of the training interactions and as validation likes them."""
         chosen = cls.empty(validator.matrix.shape[1])
         if config.spectral:
-            settings, spectral = choose_spectral(validator, config.spectral_dim, seed)
-            chosen = replace(chosen, spectral=spectral, spectral_settings=settings)
+            others = SpectralCandidates.of(validator, config.spectral_dim, seed)
+            settings = others.settings[0]
+            chosen = replace(chosen, spectral=others.make(settings), spectral_settings=settings)
+            chosen = replace(chosen, others=others)
         if config.paths:
             settings_of_paths = PathsSettings()
             paths = LinkPropagation.fit(validator.matrix, settings_of_paths)
@@ -57,6 +62,26 @@ class ClosedForm:
         """Whether there is none of them."""
         return not self.spectral.dim and self.paths.is_empty
 
+    def beside(
+        self, validator: Validator, learned: HybridModel, popularity: Sequence[float]
+    ) -> ClosedForm:
+        """The same with the spectral part that is best beside learned parts, not alone.
+
+        Args:
+            validator: with the training interactions that all parts were made of.
+            learned: the learned parts alone.
+            popularity: candidates for popularity's weight, see `choose_blend`.
+        """
+        if self.others is None or not validator.among(validator.is_rated).can_score:
+            return self
+        quick = replace(validator, users=validator.users[:QUICK_USERS])
+        blend, _ = choose_blend(quick, learned, popularity)
+        parts = [self.others.make(settings) for settings in self.others.settings]
+        ndcgs = [ndcg_beside(quick, learned.with_spectral(part), blend) for part in parts]
+        best = int(np.argmax(ndcgs))
+        settings = self.others.settings[best]
+        return replace(self, spectral=parts[best], spectral_settings=settings)
+
     def fit(self, matrix: sp.csr_array, seed: int) -> ClosedForm:
         """The same of other interactions, users x movies."""
         spectral, paths = self.spectral, self.paths
@@ -64,42 +89,72 @@ class ClosedForm:
             spectral = Spectral.fit(matrix, self.spectral_settings, seed)
         if self.paths_settings is not None:
             paths = LinkPropagation.fit(matrix, self.paths_settings)
-        return replace(self, spectral=spectral, paths=paths)
+        return replace(self, spectral=spectral, paths=paths, others=None)
 
 
 # --- the spectral part
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Candidate:
-    ndcg: float
-    settings: SpectralSettings
-    spectral: Spectral
+class SpectralCandidates:
+    """Spectral parts of the training interactions, of one decomposition.
 
-
-def choose_spectral(validator: Validator, dim: int, seed: int) -> tuple[SpectralSettings, Spectral]:
-    """The best spectral part of the training interactions, of at most `dim` columns.
-
-    Half as many columns for as long as that is better; without validation, `DIM` at most.
+    Attributes:
+        matrix: these interactions, users x movies.
+        decomposition: theirs, of the most columns.
+        settings: the candidates; first what is best alone.
     """
-    settings = SpectralSettings(dim if validator.can_score else min(dim, DIM))
-    decomposition = Decomposition.fit(validator.matrix, settings, seed)
-    dim, best = len(decomposition.singular), None
-    while best is None or dim >= SMALLEST_DIM:
-        other = _try(validator, decomposition, replace(settings, dim=dim))
-        if best is not None and not other.ndcg > best.ndcg:
-            break
-        best, dim = other, dim // 2
-    return best.settings, best.spectral
+
+    matrix: sp.csr_array
+    decomposition: Decomposition
+    settings: tuple[SpectralSettings, ...]
+
+    @classmethod
+    def of(cls, validator: Validator, dim: int, seed: int) -> SpectralCandidates:
+        """Those with about as many columns, or about such a penalty, as are best alone.
+
+        Half as many columns, or half the rank of the penalty, for as long as that is better; then
+        the best, twice and half as many of both kinds. Without validation there is one, of `DIM`
+        columns at most.
+        """
+        matrix = validator.matrix
+        dim = most_columns(dim, sum(matrix.shape))
+        most = SpectralSettings(dim if validator.can_score else min(dim, DIM))
+        made = cls(matrix, Decomposition.fit(matrix, most, seed), ())
+        most = replace(most, dim=len(made.decomposition.singular))
+        if not validator.can_score:
+            return replace(made, settings=(most,))
+        truncated = [replace(most, dim=dim) for dim in _halves(most.dim)]
+        ridge = [replace(most, ridge=rank) for rank in _halves(most.dim)[1:]]
+        chosen = list[tuple[float, list[SpectralSettings]]]()
+        for candidates in filter(None, (truncated, ridge)):
+            ndcgs = list[float]()
+            for own in candidates:
+                ndcgs.append(made.ndcg(validator, own))
+                if len(ndcgs) > 1 and not ndcgs[-1] > ndcgs[-2]:
+                    break
+            best = int(np.argmax(ndcgs))
+            beside = candidates[best + 1 : best + 2] + candidates[max(best - 1, 0) : best]
+            chosen.append((ndcgs[best], [candidates[best], *beside]))
+        chosen.sort(key=lambda pair: -pair[0])
+        return replace(made, settings=tuple(own for _, each in chosen for own in each))
+
+    def make(self, settings: SpectralSettings) -> Spectral:
+        """One of them."""
+        return Spectral.from_decomposition(self.decomposition, self.matrix, settings)
+
+    def ndcg(self, validator: Validator, settings: SpectralSettings) -> float:
+        """Validation NDCG@20 of one alone, by some of the users."""
+        degree = np.asarray(self.matrix.sum(axis=0))
+        nothing = np.zeros((len(degree), 0), np.float32)
+        blend, part = Blend(spectral=1.0), self.make(settings)
+        model = HybridModel.assemble({}, part, features=nothing, degree=degree, blend=blend)
+        return validator.ndcg(ModelScorer(model, validator.history))
 
 
-def _try(
-    validator: Validator, decomposition: Decomposition, settings: SpectralSettings
-) -> _Candidate:
-    spectral = Spectral.from_decomposition(decomposition, validator.matrix, settings)
-    degree = np.asarray(validator.matrix.sum(axis=0))
-    nothing = np.zeros((len(degree), 0), np.float32)
-    blend = Blend(spectral=1.0)
-    model = HybridModel.assemble({}, spectral, features=nothing, degree=degree, blend=blend)
-    ndcg = validator.ndcg(ModelScorer(model, validator.history))
-    return _Candidate(ndcg, settings, spectral)
+def _halves(most: int) -> list[int]:
+    """A number, its half and so on, down to `SMALLEST_DIM`."""
+    found = [most]
+    while found[-1] // 2 >= SMALLEST_DIM:
+        found.append(found[-1] // 2)
+    return found

@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 
 from graphrec.config import TRIAL_STEPS, ModelConfig, TrainConfig
-from graphrec.nn.spectral import ITERATIONS, MAX_FLOATS
+from graphrec.nn.spectral import ITERATIONS, most_columns
 
 TYPICAL_STEPS = 1_200
 """Until validation no longer improves."""
@@ -74,7 +74,7 @@ def estimate(
     memory = SELF_BYTES + num_edges * 60 + nodes * model.embedding_dim * 4 * 12
     if model.spectral:
         seconds += CLOSED_FORMS * speed.validation
-        wide = min(model.spectral_dim, num_users, num_movies, MAX_FLOATS // nodes or 1)
+        wide = min(most_columns(model.spectral_dim, nodes), num_users, num_movies)
         seconds += SVD_FITS * num_edges * wide * ITERATIONS / SPARSE
         seconds += SVD_FITS * nodes * wide**2 * ITERATIONS / MULTIPLY
         memory += 4 * nodes * wide * 4

@@ -19,12 +19,11 @@ from graphrec.train.trainer import (
     Callbacks,
     Epoch,
     Experiment,
-    combine,
+    choose,
     find_device,
     train_part,
     trained_parts,
 )
-from graphrec.train.validation import choose_blend
 
 STEPS_A_REPORT = 100
 """Steps of training between two values that a trial may be ended by."""
@@ -67,9 +66,7 @@ class Bench:
             if trained.interrupted:
                 raise KeyboardInterrupt
             parts.append(trained)
-        model = combine(parts, closed, experiment.train, on_train=True, cosine=config.cosine)
-        candidates = parts[0].popularity_candidates if parts else ()
-        blend, _ = choose_blend(validator, model, candidates)
+        model, _, blend, _ = choose(parts, closed, experiment, cosine=config.cosine)
         scorer = ModelScorer(model.with_blend(blend), validator.history)
 
         def score(users: np.ndarray) -> list[Tensor]:

@@ -71,17 +71,39 @@ def test_equals_its_formula_in_dense_algebra(matrix: sp.csr_array) -> None:
     part = Spectral.fit(matrix, SpectralSettings(6), seed=0)
     dense = matrix.toarray().astype(np.float64)
     of_user, of_movie = np.maximum(dense.sum(1), 1), np.maximum(dense.sum(0), 1)
-    _, singular, vectors = np.linalg.svd(of_user[:, None] ** -0.4 * dense * of_movie**-0.4)
+    _, singular, vectors = np.linalg.svd(of_user[:, None] ** -0.3 * dense * of_movie**-0.3)
     singular, vectors = singular[:6], vectors[:6].T
-    movie = of_movie[:, None] ** 0.4 * vectors
+    movie = of_movie[:, None] ** 0.3 * vectors
     user = (
-        dense @ (of_movie[:, None] ** -0.4 * vectors) * np.sqrt(1 - (singular[-1] / singular) ** 2)
+        dense @ (of_movie[:, None] ** -0.3 * vectors) * np.sqrt(1 - (singular[-1] / singular) ** 2)
     )
     user /= np.maximum(np.linalg.norm(user, axis=1, keepdims=True), 1e-12)
     scores = user @ movie.T
     np.testing.assert_allclose(
         _scores(part, matrix), scores / scores[:29].std(axis=1).mean(), atol=2e-3
     )
+
+
+@pytest.mark.parametrize("exponent", [0.0, 0.3])
+def test_with_a_penalty_it_is_a_ridge_regression_of_movies_on_movies(
+    matrix: sp.csr_array, exponent: float
+) -> None:
+    """EASE: minus the inverse of the penalised Gram matrix over its diagonal."""
+    scales = {"user_exponent": exponent, "movie_exponent": exponent}
+    settings = SpectralSettings(20, ridge=4, **scales)
+    part = Spectral.fit(matrix, settings, seed=0)
+    dense = matrix.toarray().astype(np.float64)
+    of_user, of_movie = np.maximum(dense.sum(1), 1), np.maximum(dense.sum(0), 1)
+    scaled = of_user[:, None] ** -exponent * dense * of_movie**-exponent
+    penalty = np.linalg.svd(scaled, compute_uv=False)[3] ** 2
+    inverse = np.linalg.inv(scaled.T @ scaled + penalty * np.eye(20))
+    operator = -inverse / np.diag(inverse)
+    expected = (dense * of_movie**-exponent) @ operator * of_movie**exponent
+    own = _scores(part, matrix)
+    for user in range(29):
+        others = dense[user] == 0  # a movie doesn't predict itself
+        mine, theirs = own[user, others], expected[user, others]
+        assert mine @ theirs == pytest.approx(np.linalg.norm(mine) * np.linalg.norm(theirs))
 
 
 def test_users_have_length_one_or_zero_and_scores_a_standard_deviation_of_one(
