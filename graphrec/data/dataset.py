@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from graphrec.data.files import Note, warn
 from graphrec.data.ids import IdMap
 from graphrec.data.interactions import Interactions
 from graphrec.data.links import check_met
+from graphrec.data.names import ColumnNames, names_of
 from graphrec.data.tables import MOVIE, RATING, TIMESTAMP, TITLE, USER, like_ids
 from graphrec.errors import DataError
 
@@ -41,7 +43,7 @@ class Dataset:
     given_test: np.ndarray | None = None
     notes: tuple[str, ...] = ()
     simulated: bool = False
-    columns: Mapping[str, str] = field(default_factory=dict)
+    columns: ColumnNames = field(default_factory=dict)
     taken: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
@@ -75,7 +77,8 @@ class Dataset:
         >>> named.metadata_names(["called", "genres"])
         ('title', 'genres')
         """
-        return tuple(TITLE if name == self.columns.get(TITLE) else name for name in names)
+        own = names_of(self.columns, TITLE)
+        return tuple(TITLE if name in own else name for name in names)
 
 
 def make_dataset(
@@ -117,7 +120,7 @@ def make_dataset(
     table = pd.DataFrame({MOVIE: movie_ids.ids})
     if movies is not None:
         table = movies.set_index(MOVIE).reindex(movie_ids.index).rename_axis(MOVIE).reset_index()
-    titles = "movie " + table[MOVIE].astype(str)
+    titles = titles_of_ids(table[MOVIE])
     if has_titles := TITLE in table:
         titles = table[TITLE].where(table[TITLE].notna(), titles)
     rest = table.drop(columns=[MOVIE, TITLE], errors="ignore")
@@ -132,6 +135,11 @@ def make_dataset(
         timestamp=None if timestamp is None else timestamp.to_numpy(np.int64, copy=True),
     )
     return Dataset(name, interactions, table, has_titles, given_test)
+
+
+def titles_of_ids(ids: pd.Series[Any]) -> pd.Series[Any]:
+    """What movies without a title are called, such as ``movie 720``."""
+    return "movie " + ids.astype(str)
 
 
 def _with_test(

@@ -27,7 +27,7 @@ MOST_WORDS = 15
 """Words that a title has on average; a plot has more."""
 
 
-def guess_columns(ratings: pd.DataFrame, movies: pd.DataFrame | None) -> dict[str, str]:
+def guess_columns(ratings: pd.DataFrame, movies: pd.DataFrame | None) -> dict[str, tuple[str, ...]]:
     """Columns of the parts that none has a usual name for; none where values don't tell either.
 
     The movie is the column of the ratings whose values are found in a column of the movies table
@@ -38,28 +38,29 @@ def guess_columns(ratings: pd.DataFrame, movies: pd.DataFrame | None) -> dict[st
         ratings, movies: as they are read; no movies table is None.
 
     Returns:
-        Names of columns by part, such as ``{"movie_id": "film_no", "title": "name_of_film"}``.
+        Names of columns by part, such as ``{"movie_id": ("seen", "film_no")}``; two for the movie
+        if the tables have different ones.
     """
     named = _usual(ratings, COLUMN_NAMES)
-    found, movie = dict[str, str](), named.get(MOVIE)
+    found, movie = dict[str, tuple[str, ...]](), named.get(MOVIE)
     if movies is not None:
         named_there = _usual(movies, NAMES_IN_MOVIES)
         movie, key = _movie_and_key(ratings, movies, named, named_there)
         if movie is None or key is None:
             return {}
-        if key != named_there.get(MOVIE):
-            found[MOVIE] = key
-        elif movie != named.get(MOVIE):
-            found[MOVIE] = movie
-        if MOVIE not in named and found.get(MOVIE) != movie:
-            return {}  # one option can't name both
+        unusual = [movie] if movie != named.get(MOVIE) else []
+        unusual += [key] if key not in (named_there.get(MOVIE), *unusual) else []
+        if movie in movies:  # the table takes the first of the names that it has
+            unusual.reverse()
+        if unusual:
+            found[MOVIE] = tuple(unusual)
         if TITLE not in named_there and (title := _title(movies, key)):
-            found[TITLE] = title
+            found[TITLE] = (title,)
     if USER not in named and movie is not None:
         taken = {movie, *(named[part] for part in (RATING, TIMESTAMP) if part in named)}
         ids = [name for name in ratings if name not in taken and _is_ids(ratings[name])]
         if ids:
-            found[USER] = str(max(ids, key=lambda name: ratings[name].nunique()))
+            found[USER] = (str(max(ids, key=lambda name: ratings[name].nunique())),)
     return found
 
 

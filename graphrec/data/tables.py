@@ -23,6 +23,7 @@ from graphrec.data.names import (
     TIMESTAMP,
     TITLE,
     USER,
+    ColumnNames,
     ReadOptions,
     find_columns,
     listed,
@@ -55,7 +56,7 @@ _MOST_STEPS = 101  # of a scale of ratings: 0 to 100
 def read_ratings(
     source: Any,
     *,
-    columns: Mapping[str, str] | None = None,
+    columns: ColumnNames | None = None,
     min_rating: float | str | None = None,
     encoding: str | None = None,
     note: Note = warn,
@@ -89,7 +90,7 @@ def read_ratings(
 def read_movies(
     source: Any,
     *,
-    columns: Mapping[str, str] | None = None,
+    columns: ColumnNames | None = None,
     encoding: str | None = None,
     note: Note = warn,
 ) -> pd.DataFrame:

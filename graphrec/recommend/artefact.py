@@ -169,7 +169,7 @@ class Artefact:
             towers[part.value] = tower
         return towers
 
-    def columns(self) -> dict[str, str]:
+    def columns(self) -> dict[str, str | list[str]]:
         """Names of columns that the user gave at training, see `graphrec.read_ratings`."""
         return dict(self.manifest["data"].get("columns", {}))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -16,6 +16,7 @@ from graphrec.data.frames import FrameKind, is_frame, kind_of, to_kind, to_panda
 from graphrec.data.ids import IdMap
 from graphrec.data.interactions import Interactions
 from graphrec.data.layouts.diaries import read_diary
+from graphrec.data.names import ColumnNames
 from graphrec.data.split import Split
 from graphrec.data.tables import MOVIE, TITLE, USER
 from graphrec.errors import ConfigError
@@ -94,7 +95,7 @@ class Recommender:
         return model_card(str(self.artefact.folder), self.artefact.manifest, movie, self.num_new)
 
     def add_movies(
-        self, movies: Any, *, columns: Mapping[str, str] | None = None, note: Note = warn
+        self, movies: Any, *, columns: ColumnNames | None = None, note: Note = warn
     ) -> Recommender:
         """The same model with more movies, which are known by their metadata alone.
 
@@ -400,7 +401,7 @@ class Recommender:
         among: Iterable[Any] | None = None,
         where: str | None = None,
         diversity: float = 0.0,
-        columns: Mapping[str, str] | None = None,
+        columns: ColumnNames | None = None,
         strict: bool = False,
         output: str | None = None,
         note: Note = warn,
@@ -559,7 +560,7 @@ class Recommender:
         note: Note,
         *,
         strict: bool = False,
-        columns: Mapping[str, str] | None = None,
+        columns: ColumnNames | None = None,
     ) -> Audience:
         """The users who are meant."""
         if history is None:
