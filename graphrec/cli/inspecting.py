@@ -83,20 +83,21 @@ def inspect(
 
 def _load(tables: options.Tables) -> tuple[options.Tables, Dataset]:
     """The tables with options for columns that are found by their values, and what they hold."""
-    from graphrec.data.names import COLUMN, MOVIE
+    from graphrec.data.guessing import guess_title
+    from graphrec.data.names import COLUMN, MOVIE, TITLE
 
-    problem = None
     try:
         dataset = tables.load()
         if dataset.has_titles or tables.movies is None or tables.title_column is not None:
             return tables, dataset
-    except DataError as error:
-        problem = error
-    guessed = _guess(tables)
-    if problem is not None and not guessed:
-        raise problem
-    if not guessed:
-        return tables, dataset
+        title = guess_title(dataset.metadata)
+        if title is None:
+            return tables, dataset
+        guessed = {TITLE: (title,)}
+    except DataError:
+        guessed = _guess(tables)
+        if not guessed:
+            raise
     named: dict[str, Any] = {
         options.COLUMN_PARTS[part]: list(names) if part == MOVIE else names[0]
         for part, names in guessed.items()

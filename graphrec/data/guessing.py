@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from pandas.api.types import is_float_dtype, is_numeric_dtype
 
@@ -54,7 +55,7 @@ def guess_columns(ratings: pd.DataFrame, movies: pd.DataFrame | None) -> dict[st
             unusual.reverse()
         if unusual:
             found[MOVIE] = tuple(unusual)
-        if TITLE not in named_there and (title := _title(movies, key)):
+        if TITLE not in named_there and (title := guess_title(movies.drop(columns=key))):
             found[TITLE] = (title,)
     if USER not in named and movie is not None:
         taken = {movie, *(named[part] for part in (RATING, TIMESTAMP) if part in named)}
@@ -93,12 +94,12 @@ def _is_ids(values: pd.Series[Any]) -> bool:
     return 1 < distinct <= 0.7 * len(values) and not is_scale and not is_float_dtype(values)
 
 
-def _title(movies: pd.DataFrame, key: str) -> str | None:
-    """The text of few words that differs most."""
+def guess_title(movies: pd.DataFrame) -> str | None:
+    """The column whose values could be titles: the text of few words that differs most."""
     best, found = 0.8, None
     for name in movies:
         values = movies[name].dropna()
-        if name == key or is_numeric_dtype(values) or not len(values):
+        if is_numeric_dtype(values) or not len(values) or not np.isscalar(values.iloc[0]):
             continue
         text = values.astype(str)
         is_title = text.str.contains(r"[^\W\d_]{2}").mean() > 0.9
