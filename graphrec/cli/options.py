@@ -238,7 +238,7 @@ class Tables:
 
         given = {one.name: getattr(self, one.name) for one in fields(self)}
         if self.sql is not None:
-            given["sql"] = without_secrets(self.sql)
+            given["sql"] = without_secrets(self.sql)  # it was read, so it has a scheme
         for name in ("ratings", "movies", "links"):
             if given[name] is not None:
                 given[name] = without_secrets(given[name])

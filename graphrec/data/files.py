@@ -79,6 +79,8 @@ def read_frame(
     if not isinstance(source, (str, os.PathLike)):
         return _with_clean_columns(to_pandas(source, called), called, note), called
     source = os.fspath(source)
+    if not source:
+        raise DataError(f"{called}: the name of the file is empty.")
     name = "standard input" if source == STDIN else without_secrets(source)
     parser = _Parser(as_written, list(positions), encoding, note)
     try:
@@ -215,6 +217,8 @@ def _read_parquet(source: Any, name: str, folder: Path | None = None) -> pd.Data
         else:
             table = pq.read_table(source)
     except pa.ArrowException as error:
+        for file in source if isinstance(source, list) else ():
+            _read_parquet(file, file)  # fails where one of several is to blame
         reason = " ".join(str(error).split()).rstrip(".")
         raise DataError(f"{name}: can't be read as Parquet: {reason}.") from error
     frame: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)
