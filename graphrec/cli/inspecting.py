@@ -86,6 +86,7 @@ def _load(tables: options.Tables) -> tuple[options.Tables, Dataset]:
     from graphrec.data.guessing import guess_title
     from graphrec.data.names import COLUMN, MOVIE, TITLE
 
+    guessed: dict[str, tuple[str, ...]]
     try:
         dataset = tables.load()
         if dataset.has_titles or tables.movies is None or tables.title_column is not None:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import pandas as pd
+
 from graphrec.data.files import Note, warn
 from graphrec.errors import Argument, DataError, Message
 
@@ -57,6 +59,7 @@ class ReadOptions:
         shared: True if `columns` is for several tables, which needn't all have every one.
         used: the names in `columns` that some table has, with their parts.
         found: by table, the column that was taken for each part.
+        disliked: the pairs of each ratings table that are left out since they are rated too low.
     """
 
     columns: ColumnNames = field(default_factory=dict)
@@ -67,6 +70,7 @@ class ReadOptions:
     allow_negative: bool = True
     used: set[tuple[str, str]] = field(default_factory=set)
     found: dict[str, dict[str, str]] = field(default_factory=dict)
+    disliked: list[pd.DataFrame] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for part in self.columns:

@@ -94,6 +94,7 @@ def load_dataset(
         movie_table,
         test=test,
         name="tables" if folder is None else str(data),
+        disliked=pd.concat(options.disliked) if options.disliked else None,
         allow_unmatched=allow_unmatched,
         note=notes.append,
     )

@@ -173,6 +173,15 @@ class Recommender:
         return interactions.to_csr(split.shown, num_movies=len(self.movies))
 
     @cached_property
+    def _disliked(self) -> sp.csr_array:
+        """Ones where a user has rated a movie too low for an interaction, users x movies."""
+        import scipy.sparse as sp
+
+        user, movie = self.artefact.disliked()
+        ones = np.ones(len(user), dtype=np.float32)
+        return sp.csr_array((ones, (user, movie)), shape=(len(self.user_ids), len(self.movies)))
+
+    @cached_property
     def _known(self) -> Interactions:
         """The interactions that the model was trained on; movies that were added aren't in it."""
         interactions, split = self._interactions
@@ -419,7 +428,8 @@ class Recommender:
             ratings: the new user's, one for each of `history`: an interaction is weighted by its
                 rating, divided by the highest in training. Without ratings its weight is 1.
             k: how many for each; fewer where fewer are left.
-            filter_viewed: leave out the user's history.
+            filter_viewed: leave out the user's history, and movies that they have rated too low for
+                an interaction.
             among: ids of the only movies that may be recommended.
             where: a condition on metadata that they must meet, such as
                 ``"year>=1990 and genres has Comedy"``, see `graphrec.recommend.where`.
@@ -450,7 +460,7 @@ class Recommender:
             history = to_pandas(history, "the history")  # a stream can be read once only
         allowed = self._allowed(among, where)
         audience = self._audience(users, history, ratings, note, strict=strict, columns=columns)
-        hidden = audience.history if filter_viewed else None
+        hidden = self._hidden(audience) if filter_viewed else None
         num_users = audience.history.shape[0]
         movies, scores, ranks = lists_of(
             self._scorer(audience),
@@ -544,6 +554,13 @@ class Recommender:
     def scorer(self) -> ModelScorer:
         """Scores of all movies for the users of the training tables."""
         return self._scorer(self._audience(None, None, None, warn))
+
+    def _hidden(self, audience: Audience) -> sp.csr_array:
+        """What users know already: their history, and movies that they dislike, users x movies."""
+        if audience.users is None:
+            return audience.history
+        disliked: sp.csr_array = self._disliked[audience.users]
+        return audience.history + disliked if disliked.nnz else audience.history
 
     def _scorer(self, audience: Audience) -> ModelScorer:
         """Scores of all movies for these users."""
