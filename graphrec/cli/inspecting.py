@@ -83,31 +83,37 @@ def inspect(
 
 def _load(tables: options.Tables) -> tuple[options.Tables, Dataset]:
     """The tables with options for columns that are found by their values, and what they hold."""
-    from graphrec.data.names import COLUMN
+    from graphrec.data.guessing import guess_title
+    from graphrec.data.names import COLUMN, MOVIE, TITLE
 
-    problem = None
+    guessed: dict[str, tuple[str, ...]]
     try:
         dataset = tables.load()
         if dataset.has_titles or tables.movies is None or tables.title_column is not None:
             return tables, dataset
-    except DataError as error:
-        problem = error
-    guessed = _guess(tables)
-    if problem is not None and not guessed:
-        raise problem
-    if not guessed:
-        return tables, dataset
-    named: dict[str, Any] = {options.COLUMN_PARTS[part]: name for part, name in guessed.items()}
+        title = guess_title(dataset.metadata)
+        if title is None:
+            return tables, dataset
+        guessed = {TITLE: (title,)}
+    except DataError:
+        guessed = _guess(tables)
+        if not guessed:
+            raise
+    named: dict[str, Any] = {
+        options.COLUMN_PARTS[part]: list(names) if part == MOVIE else names[0]
+        for part, names in guessed.items()
+    }
     tables = replace(tables, **named)
-    for part, column in guessed.items():
+    for part, names in guessed.items():
+        typed = " ".join(f"{COLUMN[part].option} {shlex.quote(name)}" for name in names)
         say(
-            f"No column has a usual name for {part}; by its values it is {column!r} ("
-            f"{COLUMN[part].option} {shlex.quote(column)})."
+            f"No column has a usual name for {part}; by its values it is"
+            f" {' and '.join(map(repr, names))} ({typed})."
         )
     return tables, tables.load()
 
 
-def _guess(tables: options.Tables) -> dict[str, str]:
+def _guess(tables: options.Tables) -> dict[str, tuple[str, ...]]:
     """Columns by part that no option names and that have no usual name."""
     from graphrec.data.files import read_frame
     from graphrec.data.guessing import guess_columns
@@ -124,9 +130,9 @@ def _guess(tables: options.Tables) -> dict[str, str]:
     assert frames[0] is not None
     guessed = guess_columns(frames[0], frames[1])
     return {
-        part: column
-        for part, column in guessed.items()
-        if getattr(tables, options.COLUMN_PARTS[part]) is None
+        part: names
+        for part, names in guessed.items()
+        if not getattr(tables, options.COLUMN_PARTS[part])
     }
 
 

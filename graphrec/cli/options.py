@@ -112,7 +112,13 @@ def _column_of(what: str) -> Any:
 
 
 UserColumn = Annotated[str | None, _column_of("user ids")]
-MovieColumn = Annotated[str | None, _column_of("movie ids")]
+MovieColumn = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Name of the column of movie ids; may be repeated where tables have different ones.",
+        rich_help_panel=_TABLES,
+    ),
+]
 RatingColumn = Annotated[str | None, _column_of("ratings")]
 TimestampColumn = Annotated[str | None, _column_of("times")]
 TitleColumn = Annotated[str | None, _column_of("titles")]
@@ -127,14 +133,14 @@ class Columns:
     rating_column: RatingColumn = None
     title_column: TitleColumn = None
 
-    def of(self, *parts: str) -> dict[str, str]:
+    def of(self, *parts: str) -> dict[str, str | list[str]]:
         """Those of some parts that were given, by the parts' names in Python."""
         return _named(self, parts)
 
 
-def _named(columns: Any, parts: Iterable[str] = tuple(COLUMN_PARTS)) -> dict[str, str]:
+def _named(columns: Any, parts: Iterable[str] = tuple(COLUMN_PARTS)) -> dict[str, str | list[str]]:
     given = {part: getattr(columns, COLUMN_PARTS[part]) for part in parts}
-    return {part: name for part, name in given.items() if name is not None}
+    return {part: names for part, names in given.items() if names}
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +238,7 @@ class Tables:
 
         given = {one.name: getattr(self, one.name) for one in fields(self)}
         if self.sql is not None:
-            given["sql"] = without_secrets(self.sql)
+            given["sql"] = without_secrets(self.sql)  # it was read, so it has a scheme
         for name in ("ratings", "movies", "links"):
             if given[name] is not None:
                 given[name] = without_secrets(given[name])

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 import numpy as np
 import pandas as pd
 
-from graphrec.data.places import without_secrets
+from graphrec.data.places import is_url, without_secrets
 from graphrec.errors import ConfigError, DataError, OutputError, argument
 
 if TYPE_CHECKING:
@@ -43,10 +43,15 @@ class Query:
     @property
     def name(self) -> str:
         """What to call it in messages: the database and no secret."""
-        return f"the query of {without_secrets(self.url)}"
+        return f"the query of {_shown(self.url)}"
 
     def __repr__(self) -> str:
-        return f"Query({without_secrets(self.url)!r}, {self.text!r})"
+        return f"Query({_shown(self.url)!r}, {self.text!r})"
+
+
+def _shown(url: str) -> str:
+    """An address as messages may show it; one without a scheme may be nothing but secrets."""
+    return without_secrets(url) if is_url(url) else "the database's address"
 
 
 def is_database(source: str) -> bool:
@@ -68,8 +73,7 @@ def query_of(address: str) -> Query:
     url, text = _parted(address, "query")
     if text is None:
         raise DataError(
-            f"{without_secrets(address)}: say what to read, with ?query=select ... behind it, or"
-            " with ",
+            f"{_shown(address)}: say what to read, with ?query=select ... behind it, or with ",
             argument("sql"),
             " and ",
             argument("ratings_query"),
@@ -121,12 +125,12 @@ class Target:
         url, table = _parted(address, "table")
         if table is None:
             raise ConfigError(
-                f"{without_secrets(address)}: name a table, with ?table=NAME behind the address."
+                f"{_shown(address)}: name a table, with ?table=NAME behind the address."
             )
         return cls(url, table)
 
     def __str__(self) -> str:
-        return f"table {self.table} of {without_secrets(self.url)}"
+        return f"table {self.table} of {_shown(self.url)}"
 
     def check(self, *, force: bool) -> None:
         """Fail before the work starts if the table can't be written.
@@ -217,7 +221,7 @@ def _engine(url: str, *, read_only: bool = False) -> Engine:
     except (ImportError, sa.exc.NoSuchModuleError):
         extra = _EXTRAS.get(kind)
         what = f"install 'graphrec[{extra}]'" if extra else "install SQLAlchemy's driver for it"
-        raise DataError(f"{without_secrets(url)}: {kind} needs another package; {what}.") from None
+        raise DataError(f"{_shown(url)}: {kind} needs another package; {what}.") from None
 
 
 def _file_to_read(url: URL) -> tuple[URL, dict[str, Any]]:
@@ -238,7 +242,9 @@ def _file_to_read(url: URL) -> tuple[URL, dict[str, Any]]:
 
 
 def _only_read(connection: Connection) -> None:
-    """Let the server refuse whatever writes."""
+    """Let the server refuse whatever writes, also behind a ``commit`` in the query."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("set session characteristics as transaction read only")
     if connection.dialect.name in ("postgresql", "mysql", "mariadb", "oracle"):
         connection.exec_driver_sql("set transaction read only")
     elif connection.dialect.name == "sqlite":
@@ -327,7 +333,7 @@ def _errors(url: str, kind: type[DataError] | type[OutputError]) -> Iterator[Non
     except (DataError, OutputError, ConfigError):
         raise
     except Exception as error:  # each driver has errors of its own
-        raise kind(f"{without_secrets(url)}: {_reason(error, url)}.") from None
+        raise kind(f"{_shown(url)}: {_reason(error, url)}.") from None
 
 
 def _reason(error: Exception, url: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,8 +14,14 @@ from graphrec.data.files import Note, warn
 from graphrec.data.ids import IdMap
 from graphrec.data.interactions import Interactions
 from graphrec.data.links import check_met
+from graphrec.data.names import ColumnNames, names_of
 from graphrec.data.tables import MOVIE, RATING, TIMESTAMP, TITLE, USER, like_ids
 from graphrec.errors import DataError
+
+
+def no_pairs() -> np.ndarray:
+    """No internal users and movies, int32 [2, 0]."""
+    return np.zeros((2, 0), dtype=np.int32)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -32,6 +39,8 @@ class Dataset:
         columns: names of columns that the user gave, see `graphrec.read_ratings`; tables of new
             users and new movies may have them too.
         taken: by table, the column that was taken for each part, such as ``user_id``.
+        disliked: internal users and movies that the tables rate too low for an interaction, int32
+            [2, N]; the movie isn't recommended to the user.
     """
 
     name: str
@@ -41,8 +50,9 @@ class Dataset:
     given_test: np.ndarray | None = None
     notes: tuple[str, ...] = ()
     simulated: bool = False
-    columns: Mapping[str, str] = field(default_factory=dict)
+    columns: ColumnNames = field(default_factory=dict)
     taken: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    disliked: np.ndarray = field(default_factory=no_pairs)
 
     def __repr__(self) -> str:
         edges = self.interactions
@@ -75,7 +85,8 @@ class Dataset:
         >>> named.metadata_names(["called", "genres"])
         ('title', 'genres')
         """
-        return tuple(TITLE if name == self.columns.get(TITLE) else name for name in names)
+        own = names_of(self.columns, TITLE)
+        return tuple(TITLE if name in own else name for name in names)
 
 
 def make_dataset(
@@ -84,6 +95,7 @@ def make_dataset(
     *,
     test: pd.DataFrame | None = None,
     name: str = "tables",
+    disliked: pd.DataFrame | None = None,
     allow_unmatched: bool = False,
     note: Note = warn,
 ) -> Dataset:
@@ -97,6 +109,7 @@ def make_dataset(
         movies: ``movie_id`` and perhaps ``title`` and metadata.
         test: the data set's own test part, like `ratings`.
         name: for messages and reports.
+        disliked: ``user_id`` and ``movie_id`` of ratings that are too low for an interaction.
         allow_unmatched: also join tables of which less than half of the rated movies meet.
         note: called with one sentence per repair.
 
@@ -117,7 +130,7 @@ def make_dataset(
     table = pd.DataFrame({MOVIE: movie_ids.ids})
     if movies is not None:
         table = movies.set_index(MOVIE).reindex(movie_ids.index).rename_axis(MOVIE).reset_index()
-    titles = "movie " + table[MOVIE].astype(str)
+    titles = titles_of_ids(table[MOVIE])
     if has_titles := TITLE in table:
         titles = table[TITLE].where(table[TITLE].notna(), titles)
     rest = table.drop(columns=[MOVIE, TITLE], errors="ignore")
@@ -131,7 +144,25 @@ def make_dataset(
         rating=None if rating is None else rating.to_numpy(np.float32, copy=True),
         timestamp=None if timestamp is None else timestamp.to_numpy(np.int64, copy=True),
     )
-    return Dataset(name, interactions, table, has_titles, given_test)
+    pairs = no_pairs() if disliked is None else _internal(disliked, everything, interactions)
+    return Dataset(name, interactions, table, has_titles, given_test, disliked=pairs)
+
+
+def _internal(
+    pairs: pd.DataFrame, everything: pd.DataFrame, interactions: Interactions
+) -> np.ndarray:
+    """Those of some pairs whose user and movie are known, as rows, int32 [2, N]."""
+    known = ((USER, interactions.users), (MOVIE, interactions.movies))
+    rows = [
+        ids.index.get_indexer(pd.Index(like_ids(pairs[key], everything[key]))) for key, ids in known
+    ]
+    found = np.array(rows, dtype=np.int32)
+    return np.ascontiguousarray(found[:, (found >= 0).all(axis=0)])
+
+
+def titles_of_ids(ids: pd.Series[Any]) -> pd.Series[Any]:
+    """What movies without a title are called, such as ``movie 720``."""
+    return "movie " + ids.astype(str)
 
 
 def _with_test(

@@ -79,6 +79,8 @@ def read_frame(
     if not isinstance(source, (str, os.PathLike)):
         return _with_clean_columns(to_pandas(source, called), called, note), called
     source = os.fspath(source)
+    if not source:
+        raise DataError(f"{called}: the name of the file is empty.")
     name = "standard input" if source == STDIN else without_secrets(source)
     parser = _Parser(as_written, list(positions), encoding, note)
     try:
@@ -152,13 +154,20 @@ def _read(source: str, name: str, parser: _Parser) -> pd.DataFrame:
 
 def _read_folder(path: Path) -> pd.DataFrame:
     """A folder of Parquet files, with the columns that names of its folders hold."""
-    if not any(one.suffix.lower() in PARQUET_SUFFIXES for one in path.rglob("*")):
+    files = [str(one) for one in sorted(path.rglob("*")) if _is_parquet(one, path)]
+    if not files:
         raise DataError(
             f"{path} is a folder, and not one of Parquet files; name a table in it (only ",
             argument("data"),
             " takes folders).",
         )
-    return _read_parquet(path, str(path))
+    return _read_parquet(files, str(path), folder=path)
+
+
+def _is_parquet(file: Path, folder: Path) -> bool:
+    """Whether it is a Parquet file and no hidden one, such as Spark leaves behind."""
+    hidden = any(part.startswith((".", "_")) for part in file.relative_to(folder).parts)
+    return file.suffix.lower() in PARQUET_SUFFIXES and not hidden and file.is_file()
 
 
 def _read_several(files: list[str], name: str, parser: _Parser) -> pd.DataFrame:
@@ -191,19 +200,25 @@ def row_name(frame_name: str, row: Any) -> str:
     return f"{frame_name}, data row {int(row) + 1:,}"
 
 
-def _read_parquet(source: Any, name: str) -> pd.DataFrame:
-    """Parquet: a file, its content, several files, or a folder partitioned as Hive does."""
+def _read_parquet(source: Any, name: str, folder: Path | None = None) -> pd.DataFrame:
+    """Parquet: a file, its content, several files, or a folder's, partitioned as Hive does."""
     import pyarrow as pa
+    import pyarrow.dataset as ds
     import pyarrow.parquet as pq
 
     try:
-        if isinstance(source, list):
+        if folder is not None:
+            hive = ds.partitioning(flavor="hive")
+            table = ds.dataset(source, partitioning=hive, partition_base_dir=str(folder)).to_table()
+        elif isinstance(source, list):
             table = pa.concat_tables(
                 [pq.read_table(file) for file in source], promote_options="permissive"
             )
         else:
             table = pq.read_table(source)
     except pa.ArrowException as error:
+        for file in source if isinstance(source, list) else ():
+            _read_parquet(file, file)  # fails where one of several is to blame
         reason = " ".join(str(error).split()).rstrip(".")
         raise DataError(f"{name}: can't be read as Parquet: {reason}.") from error
     frame: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)

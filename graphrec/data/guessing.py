@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from pandas.api.types import is_float_dtype, is_numeric_dtype
 
@@ -27,7 +28,7 @@ MOST_WORDS = 15
 """Words that a title has on average; a plot has more."""
 
 
-def guess_columns(ratings: pd.DataFrame, movies: pd.DataFrame | None) -> dict[str, str]:
+def guess_columns(ratings: pd.DataFrame, movies: pd.DataFrame | None) -> dict[str, tuple[str, ...]]:
     """Columns of the parts that none has a usual name for; none where values don't tell either.
 
     The movie is the column of the ratings whose values are found in a column of the movies table
@@ -38,28 +39,29 @@ def guess_columns(ratings: pd.DataFrame, movies: pd.DataFrame | None) -> dict[st
         ratings, movies: as they are read; no movies table is None.
 
     Returns:
-        Names of columns by part, such as ``{"movie_id": "film_no", "title": "name_of_film"}``.
+        Names of columns by part, such as ``{"movie_id": ("seen", "film_no")}``; two for the movie
+        if the tables have different ones.
     """
     named = _usual(ratings, COLUMN_NAMES)
-    found, movie = dict[str, str](), named.get(MOVIE)
+    found, movie = dict[str, tuple[str, ...]](), named.get(MOVIE)
     if movies is not None:
         named_there = _usual(movies, NAMES_IN_MOVIES)
         movie, key = _movie_and_key(ratings, movies, named, named_there)
         if movie is None or key is None:
             return {}
-        if key != named_there.get(MOVIE):
-            found[MOVIE] = key
-        elif movie != named.get(MOVIE):
-            found[MOVIE] = movie
-        if MOVIE not in named and found.get(MOVIE) != movie:
-            return {}  # one option can't name both
-        if TITLE not in named_there and (title := _title(movies, key)):
-            found[TITLE] = title
+        unusual = [movie] if movie != named.get(MOVIE) else []
+        unusual += [key] if key not in (named_there.get(MOVIE), *unusual) else []
+        if movie in movies:  # the table takes the first of the names that it has
+            unusual.reverse()
+        if unusual:
+            found[MOVIE] = tuple(unusual)
+        if TITLE not in named_there and (title := guess_title(movies.drop(columns=key))):
+            found[TITLE] = (title,)
     if USER not in named and movie is not None:
         taken = {movie, *(named[part] for part in (RATING, TIMESTAMP) if part in named)}
         ids = [name for name in ratings if name not in taken and _is_ids(ratings[name])]
         if ids:
-            found[USER] = str(max(ids, key=lambda name: ratings[name].nunique()))
+            found[USER] = (str(max(ids, key=lambda name: ratings[name].nunique())),)
     return found
 
 
@@ -92,12 +94,12 @@ def _is_ids(values: pd.Series[Any]) -> bool:
     return 1 < distinct <= 0.7 * len(values) and not is_scale and not is_float_dtype(values)
 
 
-def _title(movies: pd.DataFrame, key: str) -> str | None:
-    """The text of few words that differs most."""
+def guess_title(movies: pd.DataFrame) -> str | None:
+    """The column whose values could be titles: the text of few words that differs most."""
     best, found = 0.8, None
     for name in movies:
         values = movies[name].dropna()
-        if name == key or is_numeric_dtype(values) or not len(values):
+        if is_numeric_dtype(values) or not len(values) or not np.isscalar(values.iloc[0]):
             continue
         text = values.astype(str)
         is_title = text.str.contains(r"[^\W\d_]{2}").mean() > 0.9

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import pandas as pd
 
 from graphrec.data.cells import with_ids
 from graphrec.data.files import PARQUET_SUFFIXES, Note, warn
-from graphrec.data.names import MOVIE, NAMES_IN_MOVIES, ReadOptions, find_columns
+from graphrec.data.names import MOVIE, NAMES_IN_MOVIES, ColumnNames, ReadOptions, find_columns
 from graphrec.data.tables import movies_of
 from graphrec.errors import DataError
 
@@ -18,8 +17,8 @@ from graphrec.errors import DataError
 def read_movie_ids(
     path: str | Path,
     *,
-    columns: Mapping[str, str] | None = None,
-    remembered: Mapping[str, str] | None = None,
+    columns: ColumnNames | None = None,
+    remembered: ColumnNames | None = None,
     note: Note = warn,
 ) -> pd.Series[Any]:
     """The movie ids in a file, each once.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import re
 import sys
 import zlib
@@ -12,6 +14,7 @@ from graphrec.errors import DataError
 
 STDIN = "-"
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+_PLACE = re.compile(r"([^/?#]*@)?([^:/?#@]*|\[[^]]*\])(:\d*)?([/?#]|$)")
 _CHUNK = 1 << 20
 _GZIP = b"\x1f\x8b"
 _MEMORY = 0.5  # of what is free, that an unpacked file may take
@@ -34,10 +37,14 @@ def without_secrets(url: str) -> str:
     'https://example.org/ratings.csv'
     >>> without_secrets("postgresql://ann:secret@host:5432/movies?sslmode=require")
     'postgresql://host:5432/movies'
+    >>> without_secrets("postgresql://ann:se/cr?et@host/movies")  # not escaped, as it should be
+    'postgresql://host/movies'
     """
     if not is_url(url):
         return url
     scheme, _, rest = url.partition("://")
+    if "@" in rest and not _PLACE.match(rest):
+        rest = rest.partition("@")[2]
     place, slash, path = re.split(r"[?#]", rest, maxsplit=1)[0].partition("/")
     return f"{scheme}://{place.rpartition('@')[2]}{slash}{path}"
 
@@ -65,13 +72,10 @@ def unpacked(raw: bytes, name: str) -> bytes:
     import psutil
 
     most = int(psutil.virtual_memory().available * _MEMORY)
-    parts, size, rest = [], 0, raw
+    parts, size = [], 0
     try:
-        while rest.startswith(_GZIP):  # several members may follow each other
-            unpacker = zlib.decompressobj(wbits=31)
-            while not unpacker.eof:
-                part = unpacker.decompress(rest, _CHUNK)
-                rest = unpacker.unconsumed_tail
+        with gzip.GzipFile(fileobj=io.BytesIO(raw)) as file:
+            while part := file.read(_CHUNK):
                 size += len(part)
                 parts.append(part)
                 if size > most:
@@ -79,10 +83,7 @@ def unpacked(raw: bytes, name: str) -> bytes:
                         f"{name}: unpacks to more than {most >> 20:,} MiB, half of this machine's"
                         " free memory."
                     )
-                if not part and not rest and not unpacker.eof:
-                    raise DataError(f"{name}: the gzip file is damaged or cut short.")
-            rest = unpacker.unused_data
-    except zlib.error as error:
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise DataError(f"{name}: the gzip file is damaged or cut short ({error}).") from error
     return b"".join(parts)
 

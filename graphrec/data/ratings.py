@@ -48,6 +48,11 @@ class RatingScale:
         """Whether only ratings above 0 are interactions: not a 0 beside 1, and no dislike."""
         return self.kind in (RatingKind.LIKES, RatingKind.SIGNED, RatingKind.COUNTS)
 
+    @property
+    def zero_is_none(self) -> bool:
+        """Whether 0 says that there is no rating, and not that it is the lowest."""
+        return self.kind in (RatingKind.LIKES, RatingKind.COUNTS)
+
     def __str__(self) -> str:
         match self.kind:
             case RatingKind.NONE | RatingKind.LIKES:

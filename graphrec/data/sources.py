@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from graphrec.data.files import Note, warn
 from graphrec.data.layouts.known import LAYOUTS
 from graphrec.data.layouts.layout import Ratings, Reader, table_file
 from graphrec.data.links import FEW, MOST, Links, check_met, id_keys
-from graphrec.data.names import COLUMN, MOVIE, ReadOptions
+from graphrec.data.names import COLUMN, MOVIE, ColumnNames, ReadOptions
 from graphrec.data.places import is_address, without_secrets
 from graphrec.data.tables import join_details, like_ids, movies_of, ratings_of
 from graphrec.errors import DataError, Grave, argument
@@ -39,7 +39,7 @@ def load_dataset(
     sql: str | None = None,
     ratings_query: str | None = None,
     movies_query: str | None = None,
-    columns: Mapping[str, str] | None = None,
+    columns: ColumnNames | None = None,
     min_rating: float | str | None = None,
     encoding: str | None = None,
     allow_unmatched: bool = False,
@@ -59,7 +59,8 @@ def load_dataset(
             where metadata tables have other ids than the ratings; by default that of `data`.
         sql: address of a database, such as ``postgresql://user:password@host/database``.
         ratings_query, movies_query: queries of it, instead of `ratings` and `movies`.
-        columns: names of columns that aren't usual, see `read_ratings`.
+        columns: names of columns that aren't usual, see `read_ratings`; of one that tables have by
+            different names several, such as ``{"movie_id": ["seen", "film_no"]}``.
         min_rating: drop interactions rated lower; ``"auto"``, a number or None, see `read_ratings`.
         encoding: of the text files.
         allow_unmatched: also join tables of which less than half of the rated movies meet.
@@ -86,14 +87,14 @@ def load_dataset(
         movie_table = join.all(movies, details)
     except OSError as error:
         raise DataError(f"{folder}: can't be read: {error.strerror or error}.") from error
-    for part, column in options.columns.items():
-        if part not in options.used:
-            raise DataError(f"no table has a column {column!r} (", COLUMN[part], ").")
+    if (unused := options.unused()) is not None:
+        raise DataError(f"no table has a column {unused[1]!r} (", COLUMN[unused[0]], ").")
     dataset = make_dataset(
         table,
         movie_table,
         test=test,
         name="tables" if folder is None else str(data),
+        disliked=pd.concat(options.disliked) if options.disliked else None,
         allow_unmatched=allow_unmatched,
         note=notes.append,
     )

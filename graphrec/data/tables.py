@@ -23,6 +23,7 @@ from graphrec.data.names import (
     TIMESTAMP,
     TITLE,
     USER,
+    ColumnNames,
     ReadOptions,
     find_columns,
     listed,
@@ -55,7 +56,7 @@ _MOST_STEPS = 101  # of a scale of ratings: 0 to 100
 def read_ratings(
     source: Any,
     *,
-    columns: Mapping[str, str] | None = None,
+    columns: ColumnNames | None = None,
     min_rating: float | str | None = None,
     encoding: str | None = None,
     note: Note = warn,
@@ -89,7 +90,7 @@ def read_ratings(
 def read_movies(
     source: Any,
     *,
-    columns: Mapping[str, str] | None = None,
+    columns: ColumnNames | None = None,
     encoding: str | None = None,
     note: Note = warn,
 ) -> pd.DataFrame:
@@ -147,7 +148,12 @@ def ratings_of(
             table = table.sort_values(TIMESTAMP, kind="stable")
         table = table.drop_duplicates([USER, MOVIE], keep="last").sort_index()
     if options.allow_negative or min_rating is not None:  # else ratings are weights
-        table = _interactions(table, name, found.get(RATING), min_rating, note)
+        is_one = _are_interactions(table, name, found.get(RATING), min_rating, note)
+        if not is_one.all():
+            low = table[~is_one]
+            no_rating = find_scale(table[RATING].to_numpy()).zero_is_none & (low[RATING] == 0)
+            options.disliked.append(low.loc[~no_rating, [USER, MOVIE]])
+            table = table[is_one]
     return table.reset_index(drop=True)
 
 
@@ -270,17 +276,18 @@ def _as_titles(titles: pd.Series[Any]) -> pd.Series[Any]:
     return texts.where(titles.notna().to_numpy() & (texts != "").to_numpy(), None)
 
 
-def _interactions(
+def _are_interactions(
     table: pd.DataFrame, name: str, column: str | None, min_rating: float | str | None, note: Note
-) -> pd.DataFrame:
-    """The rows that are interactions, by their ratings; says which are left out, and why."""
+) -> pd.Series[Any]:
+    """Which rows are interactions, by their ratings; says which are left out, and why."""
+    every = pd.Series(True, index=table.index)
     if min_rating is not None and not isinstance(min_rating, (int, float)) and min_rating != AUTO:
         raise ConfigError(
             argument("min_rating"), f" is {min_rating!r}; it must be a number or auto."
         )
     if column is None:
         if min_rating is None:
-            return table
+            return every
         raise DataError(
             f"{name}: ",
             argument("min_rating"),
@@ -295,10 +302,10 @@ def _interactions(
         note(f"{what}; {least if scale.liked is None else f'{scale.liked:g} and more count'}.")
         min_rating = scale.liked
     if min_rating is not None:
-        return _drop_low(table, name, float(min_rating), note)
+        return _are_high(table, name, float(min_rating), note)
     is_interaction = table[RATING].isna() | (table[RATING] > 0)
     if not scale.above_zero or is_interaction.all():
-        return table
+        return every
     low = "0" if scale.low == 0 else "0 and less"
     left_out = f"{(~is_interaction).sum():,} of {len(table):,}"
     keeping = argument("min_rating", int(np.floor(scale.low)))
@@ -309,10 +316,10 @@ def _interactions(
             " keeps them).",
         )
     )
-    return table[is_interaction]
+    return is_interaction
 
 
-def _drop_low(table: pd.DataFrame, name: str, min_rating: float, note: Note) -> pd.DataFrame:
+def _are_high(table: pd.DataFrame, name: str, min_rating: float, note: Note) -> pd.Series[Any]:
     high = table[RATING] >= min_rating
     if not high.any():
         raise DataError(
@@ -323,4 +330,4 @@ def _drop_low(table: pd.DataFrame, name: str, min_rating: float, note: Note) -> 
             f"{name}: rows not rated {min_rating:g} or more, left out: {(~high).sum():,} of"
             f" {len(table):,}."
         )
-    return table[high]
+    return high

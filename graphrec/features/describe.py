@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from graphrec.data.dataset import Dataset
-from graphrec.data.names import listed
+from graphrec.data.dataset import Dataset, titles_of_ids
+from graphrec.data.names import MOVIE, TITLE, listed
 from graphrec.data.ratings import find_scale
 from graphrec.errors import ConfigError, argument
 from graphrec.features.columns import ColumnKind, Finding, as_values
@@ -128,7 +128,9 @@ def _shown(value: float) -> str:
 
 def _joined(dataset: Dataset) -> dict[str, int]:
     rated = dataset.interactions.movie_degree() > 0
-    known = dataset.metadata.notna().any(axis=1).to_numpy()
+    movies = dataset.movies.drop(columns=[MOVIE, TITLE])
+    has_title = dataset.movies[TITLE] != titles_of_ids(dataset.movies[MOVIE])
+    known = (has_title | movies.notna().any(axis=1)).to_numpy()
     return {
         "rated_with_metadata": int((rated & known).sum()),
         "rated_without_metadata": int((rated & ~known).sum()),

@@ -13,7 +13,7 @@ import pandas as pd
 from safetensors.numpy import load_file
 
 from graphrec.config import ModelConfig, NodeState, SplitKind
-from graphrec.data.dataset import Dataset
+from graphrec.data.dataset import Dataset, no_pairs
 from graphrec.data.ids import IdMap
 from graphrec.data.interactions import Interactions
 from graphrec.data.split import Split
@@ -32,8 +32,9 @@ MANIFEST = "manifest.json"
 MODEL, TOWERS = "model.safetensors", "towers.safetensors"
 USERS, MOVIES, INTERACTIONS = "users.parquet", "movies.parquet", "interactions.parquet"
 FEATURES, FEATURE_ARRAYS = "features.json", "features.safetensors"
+DISLIKED = "disliked.parquet"  # where there are such pairs
 FILES = {
-    *(MANIFEST, MODEL, TOWERS, USERS, MOVIES, INTERACTIONS, FEATURES, FEATURE_ARRAYS),
+    *(MANIFEST, MODEL, TOWERS, USERS, MOVIES, INTERACTIONS, DISLIKED, FEATURES, FEATURE_ARRAYS),
 }
 _KEYS = {"files", "settings", "data", "split", "model", "training", "score"}
 PARTS = ("train", "valid", "test", "valid_history", "test_history")
@@ -169,7 +170,7 @@ class Artefact:
             towers[part.value] = tower
         return towers
 
-    def columns(self) -> dict[str, str]:
+    def columns(self) -> dict[str, str | list[str]]:
         """Names of columns that the user gave at training, see `graphrec.read_ratings`."""
         return dict(self.manifest["data"].get("columns", {}))
 
@@ -196,6 +197,12 @@ class Artefact:
         split = Split(SplitKind(self.manifest["split"]["kind"]), *rows)
         return Interactions(users, movies, **columns), split
 
+    def disliked(self) -> np.ndarray:
+        """Internal users and movies that are rated too low for an interaction, int32 [2, N]."""
+        if DISLIKED not in self.manifest["files"]:
+            return no_pairs()
+        return pd.read_parquet(self.file(DISLIKED))[["user", "movie"]].to_numpy(np.int32).T
+
     def dataset(self) -> tuple[Dataset, Split]:
         """The data set as it was at training, and its split."""
         movies, data = self.movies(), self.manifest["data"]
@@ -212,6 +219,7 @@ class Artefact:
                 tuple(data["notes"]),
                 data["simulated"],
                 self.columns(),
+                disliked=self.disliked(),
             ),
             split,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from graphrec.data.files import Note
-from graphrec.data.names import ReadOptions
+from graphrec.data.names import ColumnNames, ReadOptions, names_of
 from graphrec.data.places import is_address
 from graphrec.data.tables import MOVIE, TITLE, like_ids, movies_of
 from graphrec.errors import DataError
@@ -27,8 +27,8 @@ def read_new_movies(
     encoder: FeatureEncoder,
     *,
     has_titles: bool,
-    columns: Mapping[str, str],
-    remembered: Mapping[str, str],
+    columns: ColumnNames,
+    remembered: ColumnNames,
     note: Note,
 ) -> pd.DataFrame:
     """Movies that the model doesn't have yet, in the shape of those it has.
@@ -53,7 +53,7 @@ def read_new_movies(
     is_path = isinstance(source, (str, Path)) and not is_address(str(source))
     name = Path(source).name if is_path else _NAME
     if is_path and Path(source).suffix.lower() == ".json":
-        source = _from_json(Path(source), movies, {**remembered, **columns}.get(MOVIE, MOVIE))
+        source = _from_json(Path(source), movies, names_of({**remembered, **columns}, MOVIE))
     options = ReadOptions(columns, note=note, remembered=remembered)
     table = movies_of(source, options)
     table[MOVIE] = like_ids(table[MOVIE], movies[MOVIE])
@@ -83,7 +83,7 @@ def read_new_movies(
     return table
 
 
-def _from_json(path: Path, movies: pd.DataFrame, id_column: str) -> pd.DataFrame:
+def _from_json(path: Path, movies: pd.DataFrame, own: Sequence[str]) -> pd.DataFrame:
     """One movie or several as a table; one alone needs no id."""
     try:
         value = json.loads(path.read_text(encoding="utf-8-sig"))
@@ -101,7 +101,7 @@ def _from_json(path: Path, movies: pd.DataFrame, id_column: str) -> pd.DataFrame
             f"{path} holds half a character (a lone surrogate); correct its text."
         ) from None
     table = pd.DataFrame(records)
-    if not {"movie_id", "movieId", "id", id_column} & set(table.columns):
+    if not {"movie_id", "movieId", "id", *own} & set(table.columns):
         if len(table) > 1:
             raise DataError(f"{path} holds {len(table)} movies; each needs an id, as 'movie_id'.")
         table.insert(0, MOVIE, [free_id(movies[MOVIE])])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from graphrec.data.databases import Query
 from graphrec.data.files import JSON_SUFFIXES, PARQUET_SUFFIXES, TEXT_SUFFIXES, Note
 from graphrec.data.frames import is_frame
-from graphrec.data.names import ReadOptions
+from graphrec.data.names import ColumnNames, ReadOptions
 from graphrec.data.places import is_address, without_secrets
 from graphrec.data.ratings import RatingKind, find_scale, without_dislikes
 from graphrec.data.tables import MOVIE, RATING, USER, as_known_ids, ratings_of
@@ -35,8 +35,8 @@ def new_users(
     train_ratings: np.ndarray | None,
     *,
     find: Callable[[Any], int],
-    columns: Mapping[str, str],
-    remembered: Mapping[str, str] | None = None,
+    columns: ColumnNames,
+    remembered: ColumnNames | None = None,
     strict: bool,
     note: Note,
 ) -> Audience:

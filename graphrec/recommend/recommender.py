@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -16,6 +16,7 @@ from graphrec.data.frames import FrameKind, is_frame, kind_of, to_kind, to_panda
 from graphrec.data.ids import IdMap
 from graphrec.data.interactions import Interactions
 from graphrec.data.layouts.diaries import read_diary
+from graphrec.data.names import ColumnNames
 from graphrec.data.split import Split
 from graphrec.data.tables import MOVIE, TITLE, USER
 from graphrec.errors import ConfigError
@@ -94,7 +95,7 @@ class Recommender:
         return model_card(str(self.artefact.folder), self.artefact.manifest, movie, self.num_new)
 
     def add_movies(
-        self, movies: Any, *, columns: Mapping[str, str] | None = None, note: Note = warn
+        self, movies: Any, *, columns: ColumnNames | None = None, note: Note = warn
     ) -> Recommender:
         """The same model with more movies, which are known by their metadata alone.
 
@@ -170,6 +171,15 @@ class Recommender:
         """Users x movies: everything but the test part."""
         interactions, split = self._interactions
         return interactions.to_csr(split.shown, num_movies=len(self.movies))
+
+    @cached_property
+    def _disliked(self) -> sp.csr_array:
+        """Ones where a user has rated a movie too low for an interaction, users x movies."""
+        import scipy.sparse as sp
+
+        user, movie = self.artefact.disliked()
+        ones = np.ones(len(user), dtype=np.float32)
+        return sp.csr_array((ones, (user, movie)), shape=(len(self.user_ids), len(self.movies)))
 
     @cached_property
     def _known(self) -> Interactions:
@@ -400,7 +410,7 @@ class Recommender:
         among: Iterable[Any] | None = None,
         where: str | None = None,
         diversity: float = 0.0,
-        columns: Mapping[str, str] | None = None,
+        columns: ColumnNames | None = None,
         strict: bool = False,
         output: str | None = None,
         note: Note = warn,
@@ -418,7 +428,8 @@ class Recommender:
             ratings: the new user's, one for each of `history`: an interaction is weighted by its
                 rating, divided by the highest in training. Without ratings its weight is 1.
             k: how many for each; fewer where fewer are left.
-            filter_viewed: leave out the user's history.
+            filter_viewed: leave out the user's history, and movies that they have rated too low for
+                an interaction.
             among: ids of the only movies that may be recommended.
             where: a condition on metadata that they must meet, such as
                 ``"year>=1990 and genres has Comedy"``, see `graphrec.recommend.where`.
@@ -449,7 +460,7 @@ class Recommender:
             history = to_pandas(history, "the history")  # a stream can be read once only
         allowed = self._allowed(among, where)
         audience = self._audience(users, history, ratings, note, strict=strict, columns=columns)
-        hidden = audience.history if filter_viewed else None
+        hidden = self._hidden(audience) if filter_viewed else None
         num_users = audience.history.shape[0]
         movies, scores, ranks = lists_of(
             self._scorer(audience),
@@ -544,6 +555,13 @@ class Recommender:
         """Scores of all movies for the users of the training tables."""
         return self._scorer(self._audience(None, None, None, warn))
 
+    def _hidden(self, audience: Audience) -> sp.csr_array:
+        """What users know already: their history, and movies that they dislike, users x movies."""
+        if audience.users is None:
+            return audience.history
+        disliked: sp.csr_array = self._disliked[audience.users]
+        return audience.history + disliked if disliked.nnz else audience.history
+
     def _scorer(self, audience: Audience) -> ModelScorer:
         """Scores of all movies for these users."""
         from graphrec.evaluate.scorers import ModelScorer  # loads torch
@@ -559,7 +577,7 @@ class Recommender:
         note: Note,
         *,
         strict: bool = False,
-        columns: Mapping[str, str] | None = None,
+        columns: ColumnNames | None = None,
     ) -> Audience:
         """The users who are meant."""
         if history is None:

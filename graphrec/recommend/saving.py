@@ -29,6 +29,7 @@ from graphrec.features.matrix import FeatureEncoder
 from graphrec.formatting import to_jsonable
 from graphrec.output import atomic_folder, check_output
 from graphrec.recommend.artefact import (
+    DISLIKED,
     FEATURE_ARRAYS,
     FEATURES,
     FILES,
@@ -84,6 +85,9 @@ def save_model(
             pd.DataFrame({USER: dataset.interactions.users.ids}).to_parquet(new / USERS)
             _storable(dataset.movies).to_parquet(new / MOVIES)
             _interactions_table(dataset.interactions, split).to_parquet(new / INTERACTIONS)
+            if dataset.disliked.size:
+                pairs = pd.DataFrame(dataset.disliked.T, columns=["user", "movie"])
+                pairs.to_parquet(new / DISLIKED)
             _write_json(new / MANIFEST, _manifest(dataset, split, fitted, new))
     except (ValueError, SafetensorError) as error:  # of pyarrow and safetensors
         raise OutputError(f"{folder} could not be written: {error}.") from error
@@ -131,6 +135,9 @@ class InMemory(Artefact):
     def interactions(self, users: IdMap, movies: IdMap) -> tuple[Interactions, Split]:
         del users, movies
         return self.trained_on.interactions, self.split
+
+    def disliked(self) -> np.ndarray:
+        return self.trained_on.disliked
 
     def dataset(self) -> tuple[Dataset, Split]:
         return self.trained_on, self.split

@@ -59,6 +59,9 @@ class HeldArtefact(Artefact):
         del users, movies
         return self.trained_on.interactions, self.split
 
+    def disliked(self) -> np.ndarray:
+        return self.trained_on.disliked
+
     def dataset(self) -> tuple[Dataset, Split]:
         return self.trained_on, self.split
 

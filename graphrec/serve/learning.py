@@ -41,12 +41,19 @@ def with_store(dataset: Dataset, store: Store, *, note: Note = warn) -> Dataset:
     for name, values in ((RATING, interactions.rating), (TIMESTAMP, interactions.timestamp)):
         if values is not None:
             ratings[name] = values
+    disliked = pd.DataFrame(
+        {
+            USER: interactions.users.to_external(dataset.disliked[0]),
+            MOVIE: interactions.movies.to_external(dataset.disliked[1]),
+        }
+    )
     movies = dataset.movies if dataset.has_titles else dataset.movies.drop(columns=TITLE)
     movies, removed = _movies(dataset, movies, store, note)
     forgotten = {
         one for text in store.forgotten() if (one := _parsed(interactions.users, text)) is not None
     }
     ratings = ratings[~ratings[USER].isin(forgotten)]
+    disliked = disliked[~disliked[USER].isin(forgotten)]
     changed, lost = [], 0
     known = set(movies[MOVIE].tolist())
     for one in store.interactions():
@@ -71,7 +78,7 @@ def with_store(dataset: Dataset, store: Store, *, note: Note = warn) -> Dataset:
         note(f"from the store: users to be forgotten, without older ratings: {len(forgotten):,}.")
     if lost:
         note(f"from the store: rows with movies or users that can't be, left out: {lost:,}.")
-    made = make_dataset(ratings, movies, name=dataset.name, note=note)
+    made = make_dataset(ratings, movies, name=dataset.name, disliked=disliked, note=note)
     return replace(
         made,
         has_titles=dataset.has_titles,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -54,11 +54,13 @@ class Profile:
         history: what they have rated; weights as for a new user.
         rated: rows of all that, weight 0 included, int64.
         user: which training user they are; None for those who are folded in by their history.
+        disliked: rows of what the training tables rate too low for an interaction, int64.
     """
 
     history: History
     rated: np.ndarray
     user: int | None = None
+    disliked: np.ndarray = field(default_factory=partial(np.zeros, 0, np.int64))
 
     @property
     def basis(self) -> str:
@@ -139,7 +141,8 @@ class ServedModel:
 
     def _read_history(self) -> None:
         """Training interactions by user: movies, ratings and times."""
-        interactions, split = self.held.dataset()[0].interactions, self.held.split
+        dataset, split = self.held.dataset()[0], self.held.split
+        interactions, self._disliked = dataset.interactions, dataset.disliked
         shown = split.shown
         user, movie = interactions.user[shown], interactions.movie[shown]
         order = np.lexsort((movie, user))
@@ -240,9 +243,10 @@ class ServedModel:
         With nothing new it is the training user; otherwise their whole history is folded in.
         """
         user = None if changes.forgotten else self._user_row(user_id)
+        disliked = self._disliked[1, self._disliked[0] == user].astype(np.int64)
         if user is not None and not changes.interactions:
             rated = self._movie[self._pointer[user] : self._pointer[user + 1]]
-            return Profile(History.of(rated), rated, user if len(rated) else None)
+            return Profile(History.of(rated), rated, user if len(rated) else None, disliked)
         ratings = {row: rating for row, rating, _ in self._trained(user)}
         for one in changes.interactions:
             row = self._row_by_text.get(one.movie_id)
@@ -251,7 +255,8 @@ class ServedModel:
             ratings.pop(row, None)
             if not one.removed:
                 ratings[row] = one.rating
-        return self.new_profile(np.array(list(ratings), np.int64), list(ratings.values()))
+        profile = self.new_profile(np.array(list(ratings), np.int64), list(ratings.values()))
+        return replace(profile, disliked=disliked)
 
     def new_profile(self, rows: np.ndarray, ratings: Sequence[float | None]) -> Profile:
         """Someone by what they have rated, each with a rating or without.
@@ -298,6 +303,7 @@ class ServedModel:
         allowed = self._allowed(options)
         if not options.include_rated:
             allowed[who.rated] = False
+            allowed[who.disliked] = False
         if who.basis == "popular":
             scores = self.degree.astype(np.float32)
         else:

@@ -100,6 +100,15 @@ CASES: dict[str, tuple[Callable[[Path], list[object]], tuple[str, ...]]] = {
         lambda _: ["--ratings", f"oracel://ann:{SECRET}@host/x?query=select 1"],
         ("oracel://host/x", "needs another package"),
     ),
+    "database's address without its beginning": (
+        lambda _: ["--sql", f"ann:{SECRET}@host/x", "--ratings-query", "select 1"],
+        ("the database's address: Could not parse",),
+    ),
+    "password with a slash": (
+        lambda _: ["--ratings", f"oracel://ann:{SECRET}/{SECRET}@host/x?query=select 1"],
+        ("oracel://host/x: oracel needs another package",),
+    ),
+    "table without a name": (lambda _: ["--ratings", ""], ("the name of the file is empty",)),
     "query without a database": (
         lambda _: ["--ratings-query", "select 1"],
         ("--ratings-query needs --sql",),
@@ -126,6 +135,10 @@ CASES: dict[str, tuple[Callable[[Path], list[object]], tuple[str, ...]]] = {
     ),
     "Excel that isn't": (ratings("r.xlsx", "userId,movieId\n1,2\n"), ("r.xlsx", "Excel")),
     "Parquet that is cut short": (ratings("r.parquet", b"PAR1abc"), ("r.parquet", "Parquet")),
+    "folder of Parquet of which one isn't": (
+        lambda f: ["--ratings", write(f, "parts/a.parquet", b"none").parent],
+        ("parts/a.parquet: can't be read as Parquet",),
+    ),
     "pattern of nothing": (lambda f: ["--ratings", f / "*.pq"], ("no file has such a name",)),
     "folder of nothing": (lambda f: ["--ratings", f], ("is a folder", "--data")),
     "movies of TMDB without one": (movies("k.csv", KAGGLE + "x,y,a,[],b,c\n"), ("k.csv", "'id'")),
@@ -160,6 +173,9 @@ def test_wrong_passwords_and_missing_tables_of_a_server(postgresql_server: str) 
     inspect = ["data", "inspect", "--ratings-query", "select * from ratings", "--sql"]
     assert "password authentication failed" in failure(*inspect, wrong)
     assert 'relation "ratings" does not exist' in failure(*inspect, postgresql_server)
+    sneaky = ["data", "inspect", "--sql", postgresql_server, "--ratings-query"]
+    refused = failure(*sneaky, "commit; create table lost as select 1 as a")
+    assert "read-only transaction" in refused
 
 
 def test_what_is_not_at_an_address(tmp_path: Path) -> None:

@@ -364,7 +364,7 @@ def test_inspect(tables: Path) -> None:
     assert "No metadata columns" in alone.stdout
 
 
-@pytest.mark.parametrize("in_ratings", ["film", "welcher"])
+@pytest.mark.parametrize("in_ratings", ["film", "welcher", "gesehen"])
 def test_inspect_finds_columns_of_unknown_names(tmp_path: Path, in_ratings: str) -> None:
     rng = np.random.default_rng(0)
     names = ["Alien", "Heat", "Fargo", "Jaws", "Rocky", "Psycho"]
@@ -387,7 +387,41 @@ def test_inspect_finds_columns_of_unknown_names(tmp_path: Path, in_ratings: str)
     ]
     for option in ("--user-column wer", "--movie-column welcher", "--title-column wie"):
         assert option in done.stderr
+    assert ("--movie-column gesehen" in done.stderr) == (in_ratings == "gesehen")
     assert {column["column"] for column in facts["columns"]} == {"title", "made", "art"}
+
+
+def test_tables_with_different_names_of_the_movie(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    pairs = np.argwhere(rng.random((40, 36)) < 0.3)
+    tables = {
+        "ratings": pd.DataFrame({"user": pairs[:, 0], "gesehen": pairs[:, 1]}),
+        "movies": pd.DataFrame({"welcher": range(36), "title": [f"Film {n}" for n in range(36)]}),
+        "details": pd.DataFrame({"nummer": range(36), "made": range(1960, 1996)}),
+    }
+    for name, table in tables.items():
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
+    named = [one for name in tables for one in (f"--{name}", tmp_path / f"{name}.csv")]
+    columns = [one for name in ("gesehen", "welcher") for one in ("--movie-column", name)]
+    model = tmp_path / "model"
+    refused = run("train", *named, *columns, "--fast", "--output", model)
+    assert refused.exit_code == 2
+    assert "there is no column 'gesehen' or 'welcher'" in " ".join(refused.stderr.split())
+    columns += ["--movie-column", "nummer"]
+    assert "no table has a column 'made_up'" in " ".join(
+        run("train", *named, *columns, "--movie-column", "made_up", "--fast").stderr.split()
+    )
+
+    trained = run("train", *named, *columns, "--fast", "--output", model)
+
+    assert trained.exit_code == 0, trained.stderr
+    history = tmp_path / "history.csv"
+    history.write_text("user,gesehen\nann,1\nann,2\n", encoding="utf-8")
+    new = tmp_path / "new.csv"
+    new.write_text("welcher,title,made\n99,New,1990\n", encoding="utf-8")
+    asked = ["--history", history, "--with-movies", new, "--k", 40, "--json"]
+    lists = json.loads(run("recommend", "--model", model, *asked).stdout)
+    assert {row["movie_id"] for row in lists} == {*range(36), 99} - {1, 2}
 
 
 def test_inspect_does_not_guess_what_values_do_not_tell(tmp_path: Path) -> None:

@@ -149,6 +149,24 @@ def test_addresses_without_secrets() -> None:
     assert without_secrets("C:/a?b@c") == "C:/a?b@c"
 
 
+def test_a_folder_of_parquet_may_hold_other_files(tmp_path: Path) -> None:
+    for year in (2001, 2002):
+        part = tmp_path / f"year={year}"
+        part.mkdir()
+        table = pd.DataFrame({"user": [1, 2], "movie": [year, year + 7]})
+        table.to_parquet(part / "part-0.parquet")
+        (part / "_SUCCESS").touch()
+        (part / "_part-1.parquet").write_bytes(b"half written")
+        (part / "notes.txt").write_text("user,movie\n1,2\n", encoding="utf-8")
+    ratings = read_ratings(tmp_path, columns={"rating": "year"})
+    assert ratings.to_numpy().tolist() == [
+        [1, 2001, 2001],
+        [2, 2008, 2001],
+        [1, 2002, 2002],
+        [2, 2009, 2002],
+    ]
+
+
 def test_patterns_that_match_nothing_and_folders_of_nothing(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"\*\.parquet: no file has such a name"):
         read_ratings(f"{tmp_path}/*.parquet")

@@ -61,6 +61,16 @@ def test_counts_and_columns() -> None:
     }
 
 
+def test_a_rated_movie_that_the_movies_table_lacks() -> None:
+    movies = pd.DataFrame({"movie_id": [1, 3, 4], "title": ["Heat", "Alien", None]})
+    facts = describe(make_dataset(RATINGS, movies, note=[].append))
+    assert facts["joined"] == {
+        "rated_with_metadata": 1,
+        "rated_without_metadata": 1,
+        "unrated": 2,
+    }
+
+
 def test_a_data_set_of_pairs_alone() -> None:
     pairs = RATINGS[["user_id", "movie_id"]]
     test = pd.DataFrame({"user_id": [2], "movie_id": [1]})

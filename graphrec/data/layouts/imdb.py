@@ -1,4 +1,4 @@
-"""IMDb's tables: title.basics, title.ratings, title.principals and name.basics, tab-separated.
+"""IMDb's tables: title.basics, .ratings, .crew, .principals and name.basics, tab-separated.
 
 The files hold millions of titles. They are read in blocks, and only the rows of rated movies are
 kept, so memory is that of these rows and of a few blocks (about 200 MiB), whatever a file's size.
@@ -19,9 +19,10 @@ from graphrec.data.names import MOVIE, TITLE
 from graphrec.errors import DataError
 
 ACTORS = 5  # of the cast, those billed first
-_FILE = re.compile(r"(title\.(?:basics|ratings|principals))\.tsv(?:\.gz)?", re.IGNORECASE)
+_FILE = re.compile(r"(title\.(?:basics|ratings|crew|principals))\.tsv(?:\.gz)?", re.IGNORECASE)
 _BLOCK = 1 << 22  # bytes
-_BASICS, _RATINGS, _PRINCIPALS = "title.basics", "title.ratings", "title.principals"
+_BASICS, _RATINGS = "title.basics", "title.ratings"
+_CREW, _PRINCIPALS = "title.crew", "title.principals"
 _COLUMNS = {
     _BASICS: {
         "tconst": MOVIE,
@@ -33,6 +34,7 @@ _COLUMNS = {
         "genres": "genres",
     },
     _RATINGS: {"tconst": MOVIE, "averageRating": "imdb_rating", "numVotes": "imdb_votes"},
+    _CREW: {"tconst": MOVIE, "directors": "directors", "writers": "writers"},
     _PRINCIPALS: {name: name for name in ("tconst", "ordering", "nconst", "category")},
 }
 _NUMBERS = ("is_adult", "year", "runtime", "imdb_rating", "imdb_votes")
@@ -54,8 +56,9 @@ def read_titles(path: Path, wanted: Collection[str] | None, note: Note) -> pd.Da
     Returns:
         ``movie_id`` (IMDb's, such as ``tt0114709``), and of title.basics ``title``, ``title_type``,
         ``is_adult``, ``year``, ``runtime``, ``genres`` (lists); of title.ratings ``imdb_rating``,
-        ``imdb_votes``; of title.principals ``directors`` and ``actors`` (lists of names, or of
-        ids where there is no name.basics beside it).
+        ``imdb_votes``; of title.crew ``directors`` and ``writers``, and of title.principals
+        ``actors``, and ``directors`` where there is no title.crew beside it (lists of names, or
+        of ids where there is no name.basics beside it).
 
     Raises:
         DataError: if the file is damaged, has other columns, or holds no title that is wanted.
@@ -70,6 +73,8 @@ def read_titles(path: Path, wanted: Collection[str] | None, note: Note) -> pd.Da
         note(f"{path}: rows of rated movies, the only ones read: {len(table):,} of {total:,}.")
     if kind == _PRINCIPALS:
         return _people(table, path)
+    if kind == _CREW:
+        return _crew(table, path)
     for column in table.columns.intersection(list(_NUMBERS)):
         table[column] = pd.to_numeric(table[column], errors="coerce")
     if "genres" in table:
@@ -93,13 +98,7 @@ def _people(principals: pd.DataFrame, path: Path) -> pd.DataFrame:
     principals = principals[principals["category"].isin(["director", "actor", "actress"])]
     order = pd.to_numeric(principals["ordering"], errors="coerce")
     principals = principals.iloc[order.argsort(kind="stable")]
-    people = principals["nconst"].drop_duplicates()
-    beside = (path.with_name(f"name.basics.tsv{ending}") for ending in ("", ".gz"))
-    if (file := next((one for one in beside if one.is_file()), None)) is not None:
-        columns = {"nconst": "nconst", "primaryName": "name"}
-        names, _ = _kept(file, columns, "nconst", people.tolist())
-        own = principals["nconst"].map(names.set_index("nconst")["name"])
-        principals = principals.assign(nconst=own.where(own.notna(), principals["nconst"]))
+    principals = principals.assign(nconst=_names(principals["nconst"], path))
     is_director = principals["category"] == "director"
     by_movie = {
         "directors": principals[is_director].groupby("tconst")["nconst"].agg(list),
@@ -107,7 +106,33 @@ def _people(principals: pd.DataFrame, path: Path) -> pd.DataFrame:
         .groupby("tconst")["nconst"]
         .agg(lambda names: list(names)[:ACTORS]),
     }
+    if _beside(path, _CREW) is not None:  # it has all of them
+        del by_movie["directors"]
     return pd.DataFrame(by_movie).rename_axis(MOVIE).reset_index()
+
+
+def _crew(crew: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """``title.crew``: ids of people between commas become lists of names."""
+    roles = {}
+    for role in crew.columns.drop(MOVIE):
+        people = crew.set_index(MOVIE)[role].str.split(",").explode().dropna()
+        roles[role] = _names(people, path).groupby(level=0).agg(list)
+    return crew[[MOVIE]].join(pd.DataFrame(roles), on=MOVIE)
+
+
+def _names(people: pd.Series[Any], path: Path) -> pd.Series[Any]:
+    """Names of people by name.basics beside a table; their ids where it doesn't have them."""
+    if (file := _beside(path, "name.basics")) is None:
+        return people
+    columns = {"nconst": "nconst", "primaryName": "name"}
+    names, _ = _kept(file, columns, "nconst", people.drop_duplicates().tolist())
+    own = people.map(names.set_index("nconst")["name"])
+    return own.where(own.notna(), people)
+
+
+def _beside(path: Path, name: str) -> Path | None:
+    files = (path.with_name(f"{name}.tsv{ending}") for ending in ("", ".gz"))
+    return next((one for one in files if one.is_file()), None)
 
 
 def _kept(

@@ -71,6 +71,23 @@ def test_rated_titles_are_kept_and_joined_by_links(folder: Path) -> None:
     )
 
 
+def test_directors_and_writers_of_the_crew(folder: Path, write: Write) -> None:
+    crew = "tconst\tdirectors\twriters\n"
+    for number in range(1, TITLES + 1):
+        writers = "\\N" if number == 4 else "nm0000011"
+        crew += f"tt{number:07d}\tnm{number:07d},nm0000007\t{writers}\n"
+    write("title.crew.tsv.gz", crew)
+
+    dataset = load_dataset(folder)
+
+    movies = dataset.movies
+    assert movies["directors"].tolist()[0] == ["Person 2", "Person 7"]
+    assert movies["writers"].tolist()[0] == ["nm0000011"]
+    assert movies["writers"].isna().tolist() == [movie == 2 for movie in range(1, 21)]
+    assert movies["actors"].tolist()[:1] == [["Person 2", "Person 3"]]
+    assert not any("left out" in note for note in dataset.notes)
+
+
 def test_missing_values_and_quotation_marks(folder: Path) -> None:
     titles = read_movies(folder / "title.basics.tsv.gz")
 
