@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import typer
 
 from graphrec.errors import GraphrecError, Grave, Message, typed
-from graphrec.formatting import printable, to_jsonable
+from graphrec.formatting import STEERING, printable, to_jsonable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -87,8 +87,9 @@ def note(sentence: str) -> None:
 
 
 def show_json(value: Any) -> None:
-    """Print a result as JSON; NaN and infinity become null."""
-    typer.echo(json.dumps(to_jsonable(value), indent=2, ensure_ascii=False, allow_nan=False))
+    """Print a result as JSON; NaN and infinity become null, control characters are escaped."""
+    text = json.dumps(to_jsonable(value), indent=2, ensure_ascii=False, allow_nan=False)
+    typer.echo(STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
 def show_table(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import sys
 
@@ -72,6 +73,14 @@ def test_real_faults_are_not_hidden() -> None:
 def test_json_has_no_nan(capsys: pytest.CaptureFixture[str]) -> None:
     show_json({"a": float("nan"), "é": "ü"})
     assert capsys.readouterr().out == '{\n  "a": null,\n  "é": "ü"\n}\n'
+
+
+def test_json_can_not_steer_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    titles = ["\x1b[31mred", "\x9b31m", "\u202etxt.exe", "two\nlines"]
+    show_json(titles)
+    shown = capsys.readouterr().out
+    assert json.loads(shown) == titles
+    assert shown.replace("\n", "").isprintable()
 
 
 def test_long_titles_are_whole_when_piped(capsys: pytest.CaptureFixture[str]) -> None:
