@@ -99,6 +99,12 @@ def test_models_are_the_same_byte_by_byte(
     assert train(PLACES[place](folder, server), folder, tmp_path / "model") == from_csv
 
 
+def test_line_ends_of_other_kinds_are_text_in_json(tmp_path: Path) -> None:
+    title = "one\u2028two\x85three"
+    (tmp_path / "m.jsonl").write_text(f'{{"movie_id": 1, "title": "{title}"}}\r\n', encoding="utf-8")
+    assert read_movies(tmp_path / "m.jsonl")["title"].tolist() == [title]
+
+
 @pytest.mark.parametrize("ending", ["csv", "csv.gz", "jsonl", "parquet", "xlsx"])
 def test_the_same_from_standard_input(
     ending: str,
@@ -198,6 +204,7 @@ def test_gzip_of_several_members(tmp_path: Path) -> None:
         ('{"movie_id": 1}\n{"movie_id"\n', "m.jsonl, line 2: not JSON: "),
         ("[1, 2]", "m.jsonl, element 1: a number, and a row is an object such as"),
         ('"Heat"\n', "m.jsonl, line 1: text, and a row is an object"),
+        ('{"movie_id": 1, "title": "\\ud83d"}', "m.jsonl holds half a character"),
         ("[]", "m.jsonl: the table has no rows"),
     ],
 )
