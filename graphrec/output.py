@@ -31,6 +31,8 @@ def check_output(
     if target.exists() and target.is_dir() != (kind == "folder"):
         other = "folder" if target.is_dir() else "file"
         raise OutputError(f"{path} is a {other}; the output must be a {kind}.")
+    if target.exists() and not target.is_dir() and not target.is_file():
+        raise OutputError(f"{path} is a pipe or a device, and would be replaced; choose a file.")
     if kind == "folder" and (target == Path.cwd() or target.is_mount()):
         what = "the working directory" if target == Path.cwd() else "a mount point"
         raise OutputError(f"{path} is {what}; choose another folder.")

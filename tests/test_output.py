@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,15 @@ def test_a_file_is_no_folder(old_file: Path, old_folder: Path) -> None:
         check_output(old_file, files=OWN, force=True)
     with pytest.raises(OutputError, match="is a folder; the output must be a file"):
         check_output(old_folder, force=True)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes have no names on Windows")
+def test_pipes_and_devices_are_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "link.csv").symlink_to("/dev/null")
+    for name in ("pipe.csv", "link.csv"):
+        with pytest.raises(OutputError, match="is a pipe or a device, and would be replaced"):
+            check_output(tmp_path / name, force=True)
 
 
 def test_places_that_are_not_writable(

@@ -131,6 +131,22 @@ def test_other_formats(copy: Path, version: int, advice: str) -> None:
         Artefact.open(copy)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes have no names on Windows")
+def test_what_is_no_file_is_not_waited_for(copy: Path) -> None:
+    (copy / MODEL).unlink()
+    os.mkfifo(copy / MODEL)
+    with pytest.raises(ArtefactError, match=rf"is incomplete: {MODEL} can't be read"):
+        Recommender.load(copy).recommend([1])
+    (copy / MANIFEST).unlink()
+    os.mkfifo(copy / MANIFEST)
+    with pytest.raises(ArtefactError, match="can't be read: it is no file. Train again"):
+        Artefact.open(copy)
+    (copy / MANIFEST).unlink()
+    (copy / MANIFEST).write_bytes(b'{"format": "\xb6"}')
+    with pytest.raises(ArtefactError, match="is damaged: it is no JSON. Train again"):
+        Artefact.open(copy)
+
+
 @pytest.mark.parametrize("name", [MODEL, INTERACTIONS])
 def test_damaged_and_missing_files(copy: Path, name: str) -> None:
     content = (copy / name).read_bytes()
