@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from graphrec.data.files import Note, warn
 from graphrec.errors import Argument, DataError, Message
+from graphrec.formatting import shorten
 
 USER, MOVIE, RATING, TIMESTAMP, TITLE = "user_id", "movie_id", "rating", "timestamp", "title"
 
@@ -23,6 +24,7 @@ COLUMN_NAMES: dict[str, tuple[str, ...]] = {
 NAMES_IN_MOVIES = COLUMN_NAMES | {MOVIE: (*COLUMN_NAMES[MOVIE], "id")}
 """The same for a movies table, where ``id`` can only be the movie's."""
 
+_LONGEST = 60  # characters of a column's name in a message
 _PUNCTUATION = re.compile(r"[^a-z0-9]")
 
 COLUMN = {
@@ -130,8 +132,8 @@ def usual_column(columns: Iterable[str], names: Iterable[str]) -> str | None:
 
 
 def listed(columns: list[str], most: int = 12) -> str:
-    """Column names for a message."""
-    shown = ", ".join(columns[:most])
+    """Column names for a message, each only so long as a name may be."""
+    shown = ", ".join(shorten(column, _LONGEST) for column in columns[:most])
     return shown if len(columns) <= most else f"{shown} and {len(columns) - most} more"
 
 
@@ -140,7 +142,7 @@ def _not_found(
 ) -> Message:
     if len(columns) == 1:
         return Message(
-            f"{table_name}: there is one column only, {columns[0]!r}; columns are separated by a"
+            f"{table_name}: there is one column only, {listed(columns)!r}; columns are separated by a"
             " comma, tab, semicolon, | or ::."
         )
     what = Message(f"no column for {part} (looked for {', '.join(names[:4])}, ...)")

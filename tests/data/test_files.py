@@ -413,3 +413,17 @@ def test_any_cells(rows: list[tuple[Any, ...]], typed: bool) -> None:
     else:
         assert np.isfinite(table["rating"].dropna()).all()
         assert "timestamp" not in table or table["timestamp"].dtype == np.int64
+
+
+def test_long_names_and_cells_are_cut_in_messages(write: Write) -> None:
+    with pytest.raises(DataError, match="it has x{59}…, y") as caught:
+        read_ratings(write("r.csv", f"{'x' * 10_000},y\n1,2\n"))
+    assert len(str(caught.value)) < 1_000
+    with pytest.raises(DataError, match="holds 'z{99}…'") as caught:
+        read_ratings(write("r.csv", f"user,movie,rating\n1,2,{'z' * 10_000}\n"))
+    assert len(str(caught.value)) < 1_000
+
+
+def test_what_does_not_fit_an_encoding_is_said_in_words(write: Write) -> None:
+    with pytest.raises(DataError, match="can't be read as utf-16: truncated data at byte 24; give"):
+        read_ratings(write("r.csv", "user,movie\n1,2\n".encode("utf-16") [:-8] + b"x"))

@@ -171,6 +171,10 @@ def test_what_can_not_be_used(
         zipped.writestr("films.txt", "Heat")
     with pytest.raises(DataError, match=r"holds neither watched\.csv nor ratings\.csv"):
         recommender.recommend(history=other)
+    with zipfile.ZipFile(other, "w") as zipped:
+        zipped.writestr("ratings.csv", letterboxd(FILMS[:1], [5]).encode("utf-16"))
+    with pytest.raises(DataError, match=r"ratings\.csv: is not UTF-8 text"):
+        recommender.recommend(history=other)
     archive.write_bytes(archive.read_bytes()[:200])
     with pytest.raises(DataError, match=r"\.zip: the archive is damaged or locked"):
         recommender.recommend(history=archive)

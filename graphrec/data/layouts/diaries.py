@@ -151,6 +151,8 @@ def _in_archive(path: Path | io.BytesIO, called: str, largest: int) -> Iterator[
 def _parsed(raw: bytes, name: str) -> pd.DataFrame:
     try:
         return pd.read_csv(io.BytesIO(raw), dtype=str, encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise DataError(f"{name}: is not UTF-8 text, as exports are.") from None
     except ValueError as error:
         raise DataError(f"{name}: can't be read as a table: {error}.".replace("\n", " ")) from None
 
