@@ -10,9 +10,7 @@ from typing import Any
 
 MISSING = "–"
 _UNITS = ("B", "kB", "MB", "GB", "TB")
-STEERING = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2028\u2029\u2066-\u2069]"
-)
+STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2028\u2029\u2066-\u2069]")
 
 
 def printable(text: str) -> str:

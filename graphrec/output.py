@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from uuid import uuid4
 
 from graphrec.errors import OutputError, argument
+
+_PREFIX = ".graphrec-unfinished-"
+_NEW, _OLD, _NAME = (
+    "new",
+    "old",
+    "name",
+)  # in a hidden folder: two results, and what they are called
 
 
 def check_output(
@@ -63,16 +70,14 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         OutputError: if it can't be written.
     """
     target = Path(path).resolve()
-    unfinished = target.with_name(f".graphrec-{uuid4().hex}.part")
     try:
-        yield unfinished
-        if target.exists():
-            shutil.copymode(target, unfinished)
-        unfinished.replace(target)
+        with _beside(target) as beside:
+            yield beside / _NEW
+            if target.exists():
+                shutil.copymode(target, beside / _NEW)
+            (beside / _NEW).replace(target)
     except OSError as error:
         raise OutputError(_complaint(path, error)) from error
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -85,22 +90,93 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     target = Path(path).resolve()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(prefix=".graphrec-", dir=target.parent))
+        with _beside(target) as beside:
+            (beside / _NEW).mkdir()
+            yield beside / _NEW
+            if not target.exists() or not _exchange(beside / _NEW, target):
+                if target.exists():
+                    target.rename(beside / _OLD)
+                (beside / _NEW).rename(target)
     except OSError as error:
         raise OutputError(_complaint(path, error)) from error
-    new, old = beside / "new", beside / "old"
+
+
+@contextmanager
+def _beside(target: Path) -> Iterator[Path]:
+    """A hidden folder beside the target, locked while it is used and gone afterwards.
+
+    What a killed process has left of such folders is removed, and an old result that it had moved
+    away but not replaced comes back.
+    """
+    beside = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=target.parent))
+    lock = _lock(beside)
     try:
-        new.mkdir()
-        yield new
-        if target.exists():
-            target.rename(old)
-        new.rename(target)
-    except OSError as error:
-        raise OutputError(_complaint(path, error)) from error
+        (beside / _NAME).write_text(target.name, encoding="utf-8", errors="surrogateescape")
+        for left in target.parent.glob(f"{_PREFIX}*"):
+            if left != beside:
+                _remove_if_left(left)
+        yield beside
     finally:
-        if old.exists() and not target.exists():
+        _remove(beside)
+        if lock is not None:
+            os.close(lock)
+
+
+def _lock(folder: Path) -> int | None:
+    """Lock a folder for this process's lifetime; None if another has, or none can be locked."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return None
+    try:
+        opened = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(opened)
+        return None
+    return opened
+
+
+def _remove_if_left(folder: Path) -> None:
+    """Remove another process's folder unless that process lives."""
+    lock = _lock(folder)
+    if lock is None:
+        return
+    try:
+        inside = {path.name for path in folder.iterdir()}
+        if _NAME in inside and inside <= {_NAME, _NEW, _OLD}:  # else it is new, or no such folder
+            _remove(folder)
+    except OSError:
+        return  # that process has just removed it
+    finally:
+        os.close(lock)
+
+
+def _remove(beside: Path) -> None:
+    """Remove a folder made by `_beside`; an old result that has no successor comes back."""
+    old = beside / _OLD
+    if old.exists():
+        target = beside.with_name((beside / _NAME).read_text("utf-8", errors="surrogateescape"))
+        if not target.exists():
             old.rename(target)
-        shutil.rmtree(beside, ignore_errors=True)
+    shutil.rmtree(beside, ignore_errors=True)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Swap two folders in one step, so that there is no moment without either.
+
+    Returns:
+        False where the system or the file system can't (it is Linux that can).
+    """
+    try:
+        rename = ctypes.CDLL(None).renameat2
+    except (AttributeError, OSError, TypeError):
+        return False
+    here, swap = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    return bool(rename(here, os.fsencode(one), here, os.fsencode(other), swap) == 0)
 
 
 def _complaint(path: str | Path, error: OSError) -> str:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from graphrec import output
 from graphrec.errors import OutputError
 from graphrec.output import atomic_folder, atomic_write, check_output
 
@@ -138,6 +142,7 @@ def test_an_old_folder_comes_back_if_the_new_one_can_not_be_renamed(
     old_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rename = Path.rename
+    monkeypatch.setattr(output, "_exchange", lambda *_: False)
 
     def fail(self: Path, target: Path) -> Path:
         if self.name == "new":
@@ -154,3 +159,66 @@ def test_an_old_folder_comes_back_if_the_new_one_can_not_be_renamed(
         replace()
     assert (old_folder / "vectors.tsv").read_text() == "old"
     assert list(old_folder.parent.iterdir()) == [old_folder]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from graphrec import output
+
+folder, is_folder, moment = Path(sys.argv[1]), sys.argv[2] == "folder", sys.argv[3]
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+if moment == "between renames":
+    output._exchange = lambda *_: False
+    rename = Path.rename
+    Path.rename = lambda own, to: die() if own.name == "new" else rename(own, to)
+with (output.atomic_folder if is_folder else output.atomic_write)(folder) as new:
+    (new / "vectors.tsv" if is_folder else new).write_text("half")
+    if moment == "half":
+        die()
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL on Windows")
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_what_a_killed_process_left_is_removed_by_the_next(
+    tmp_path: Path, old_file: Path, old_folder: Path, kind: str
+) -> None:
+    target = old_file if kind == "file" else old_folder
+    (old_folder if kind == "file" else old_file).rename(tmp_path / "other")
+    _run_killed(target, kind, "half")
+    assert len(list(tmp_path.iterdir())) == 3
+    text = target if kind == "file" else target / "vectors.tsv"
+    assert text.read_text() == "old"
+    with atomic_write(tmp_path / "next.csv") as unfinished:
+        unfinished.write_text("next")
+    assert {path.name for path in tmp_path.iterdir()} == {target.name, "other", "next.csv"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL on Windows")
+def test_an_old_folder_comes_back_where_folders_are_not_exchanged(
+    tmp_path: Path, old_folder: Path
+) -> None:
+    _run_killed(old_folder, "folder", "between renames")
+    assert not old_folder.exists()
+    with atomic_write(tmp_path / "next.csv") as unfinished:
+        unfinished.write_text("next")
+    assert (old_folder / "vectors.tsv").read_text() == "old"
+    assert {path.name for path in tmp_path.iterdir()} == {"old", "next.csv"}
+
+
+def test_what_another_process_is_writing_is_left_alone(tmp_path: Path) -> None:
+    with atomic_folder(tmp_path / "one") as one:
+        (one / "a").write_text("a")
+        with atomic_folder(tmp_path / "two") as two:
+            (two / "b").write_text("b")
+        assert (one / "a").exists()
+    assert {path.name for path in tmp_path.iterdir()} == {"one", "two"}
+
+
+def _run_killed(target: Path, kind: str, moment: str) -> None:
+    command = [sys.executable, "-c", KILLED, str(target), kind, moment]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
