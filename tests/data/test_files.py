@@ -426,4 +426,4 @@ def test_long_names_and_cells_are_cut_in_messages(write: Write) -> None:
 
 def test_what_does_not_fit_an_encoding_is_said_in_words(write: Write) -> None:
     with pytest.raises(DataError, match="can't be read as utf-16: truncated data at byte 24; give"):
-        read_ratings(write("r.csv", "user,movie\n1,2\n".encode("utf-16") [:-8] + b"x"))
+        read_ratings(write("r.csv", "user,movie\n1,2\n".encode("utf-16")[:-8] + b"x"))

@@ -101,7 +101,9 @@ def test_models_are_the_same_byte_by_byte(
 
 def test_line_ends_of_other_kinds_are_text_in_json(tmp_path: Path) -> None:
     title = "one\u2028two\x85three"
-    (tmp_path / "m.jsonl").write_text(f'{{"movie_id": 1, "title": "{title}"}}\r\n', encoding="utf-8")
+    (tmp_path / "m.jsonl").write_text(
+        f'{{"movie_id": 1, "title": "{title}"}}\r\n', encoding="utf-8"
+    )
     assert read_movies(tmp_path / "m.jsonl")["title"].tolist() == [title]
 
 
