@@ -13,11 +13,7 @@ from pathlib import Path
 from graphrec.errors import OutputError, argument
 
 _PREFIX = ".graphrec-unfinished-"
-_NEW, _OLD, _NAME = (
-    "new",
-    "old",
-    "name",
-)  # in a hidden folder: two results, and what they are called
+_NEW, _OLD, _NAME = "new", "old", "name"  # in a hidden folder: results and their name
 
 
 def check_output(

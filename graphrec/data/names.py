@@ -142,8 +142,8 @@ def _not_found(
 ) -> Message:
     if len(columns) == 1:
         return Message(
-            f"{table_name}: there is one column only, {listed(columns)!r}; columns are separated by a"
-            " comma, tab, semicolon, | or ::."
+            f"{table_name}: there is one column only, {listed(columns)!r}; columns are separated by"
+            " a comma, tab, semicolon, | or ::."
         )
     what = Message(f"no column for {part} (looked for {', '.join(names[:4])}, ...)")
     do = Message("Name it with ", COLUMN[part])
