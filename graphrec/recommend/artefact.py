@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from graphrec.nn.towers import Tower
 
 FORMAT = "graphrec-model"
-FORMAT_VERSION = 8
+FORMAT_VERSION = 9
 MANIFEST = "manifest.json"
 MODEL, TOWERS = "model.safetensors", "towers.safetensors"
 USERS, MOVIES, INTERACTIONS = "users.parquet", "movies.parquet", "interactions.parquet"
@@ -97,6 +98,10 @@ class Artefact:
             )
         if not set(manifest) >= _KEYS:
             raise ArtefactError(f"{folder / MANIFEST} is damaged: it is incomplete. Train again.")
+        if manifest.get("sha256") != manifest_checksum(manifest):
+            raise ArtefactError(
+                f"{folder / MANIFEST} is damaged (its checksum is wrong). Train again."
+            )
         return cls(folder, manifest)
 
     def file(self, name: str) -> Path:
@@ -236,6 +241,13 @@ def _read(path: Path) -> bytes:
     if path.exists() and not path.is_file():
         raise OSError(errno.EINVAL, "it is no file")
     return path.read_bytes()
+
+
+def manifest_checksum(manifest: Mapping[str, Any]) -> str:
+    """SHA-256 of a manifest as JSON, without the checksum that it holds itself."""
+    rest = {key: value for key, value in manifest.items() if key != "sha256"}
+    text = json.dumps(rest, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def checksum(path: Path) -> str:

@@ -43,6 +43,7 @@ from graphrec.recommend.artefact import (
     USERS,
     Artefact,
     checksum,
+    manifest_checksum,
 )
 from graphrec.recommend.vectors import MovieEmbeddings
 
@@ -84,7 +85,8 @@ def save_model(
             pd.DataFrame({USER: dataset.interactions.users.ids}).to_parquet(new / USERS)
             _storable(dataset.movies).to_parquet(new / MOVIES)
             _interactions_table(dataset.interactions, split).to_parquet(new / INTERACTIONS)
-            _write_json(new / MANIFEST, _manifest(dataset, split, fitted, new))
+            manifest = to_jsonable(_manifest(dataset, split, fitted, new))
+            _write_json(new / MANIFEST, manifest | {"sha256": manifest_checksum(manifest)})
     except (ValueError, SafetensorError) as error:  # of pyarrow and safetensors
         raise OutputError(f"{folder} could not be written: {error}.") from error
     return Artefact.open(Path(folder).resolve())
