@@ -30,7 +30,7 @@ def check_output(
     Raises:
         OutputError: if something is there that may not be replaced, or the place is not writable.
     """
-    target, kind = Path(path).resolve(), "file" if files is None else "folder"
+    target, kind = _resolved(path), "file" if files is None else "folder"
     if target.exists() and target.is_dir() != (kind == "folder"):
         other = "folder" if target.is_dir() else "file"
         raise OutputError(f"{path} is a {other}; the output must be a {kind}.")
@@ -56,6 +56,13 @@ def check_output(
         raise OutputError(f"{path} can't be written: {folder} is not a writable folder.")
 
 
+def _resolved(path: str | Path) -> Path:
+    try:
+        return Path(path).resolve()
+    except (OSError, RuntimeError):  # the second before Python 3.13
+        raise OutputError(f"{path} is a link that leads to itself; choose another name.") from None
+
+
 @contextmanager
 def atomic_write(path: str | Path) -> Iterator[Path]:
     """Where to write a file, which is then renamed to `path`; an old one stays until then.
@@ -65,7 +72,7 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     Raises:
         OutputError: if it can't be written.
     """
-    target = Path(path).resolve()
+    target = _resolved(path)
     try:
         with _beside(target) as beside:
             yield beside / _NEW
@@ -83,7 +90,7 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     Raises:
         OutputError: if it can't be written.
     """
-    target = Path(path).resolve()
+    target = _resolved(path)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with _beside(target) as beside:

@@ -73,6 +73,12 @@ def test_a_file_is_no_folder(old_file: Path, old_folder: Path) -> None:
         check_output(old_folder, force=True)
 
 
+def test_a_link_to_itself(tmp_path: Path) -> None:
+    (tmp_path / "loop.csv").symlink_to("loop.csv")
+    with pytest.raises(OutputError, match="is a link that leads to itself"):
+        check_output(tmp_path / "loop.csv", force=True)
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes have no names on Windows")
 def test_pipes_and_devices_are_not_replaced(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.csv")
