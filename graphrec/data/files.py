@@ -220,8 +220,11 @@ def _read_excel(source: Any, name: str) -> pd.DataFrame:
         raise DataError(
             f"{name}: Excel needs the package openpyxl; install 'graphrec[excel]'."
         ) from None
-    except (zipfile.BadZipFile, KeyError) as error:
-        raise DataError(f"{name}: can't be read as an Excel file: {error}.") from None
+    except Exception as error:  # openpyxl checks nothing: whatever it trips over is damage
+        reason = (
+            " ".join(str(error).split()) if isinstance(error, zipfile.BadZipFile) else "damaged"
+        )
+        raise DataError(f"{name}: can't be read as an Excel file: {reason}.") from None
 
 
 def _with_clean_columns(frame: pd.DataFrame, name: str, note: Note) -> pd.DataFrame:

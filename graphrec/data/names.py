@@ -133,7 +133,8 @@ def usual_column(columns: Iterable[str], names: Iterable[str]) -> str | None:
 
 def listed(columns: list[str], most: int = 12) -> str:
     """Column names for a message, each only so long as a name may be."""
-    shown = ", ".join(shorten(column, _LONGEST) for column in columns[:most])
+    names = (shorten(" ".join(column.split()), _LONGEST) for column in columns[:most])
+    shown = ", ".join(names)
     return shown if len(columns) <= most else f"{shown} and {len(columns) - most} more"
 
 
