@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 
 NARROWEST, WIDEST = 40, 100_000  # columns of the screen that a table is fitted to
 INDENT = 4
-_NO_MEMORY = re.compile("can't allocate memory|out of memory")  # as torch says it
+_NO_MEMORY = re.compile(  # as torch says it, and who loads libraries
+    "can't allocate memory|out of memory|failed to map segment", re.IGNORECASE
+)
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -53,8 +55,8 @@ def handle_errors(command: Command) -> Command:
         except KeyboardInterrupt:
             say("\nStopped. Nothing was written.")
             raise typer.Exit(130) from None
-        except (MemoryError, RuntimeError) as error:
-            if isinstance(error, RuntimeError) and not _NO_MEMORY.search(str(error)):
+        except (MemoryError, RuntimeError, ImportError) as error:
+            if not isinstance(error, MemoryError) and not _NO_MEMORY.search(str(error)):
                 raise
             fail("there is not enough memory for this; try a smaller --embedding-dim or less data.")
 

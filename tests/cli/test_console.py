@@ -46,6 +46,7 @@ def test_no_bar_away_from_a_terminal() -> None:
         (KeyboardInterrupt(), 130, "Stopped. Nothing was written."),
         (MemoryError(), 2, "not enough memory"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: 1 bytes"), 2, "not enough"),
+        (ImportError("x.so: failed to map segment from shared object"), 2, "not enough"),
     ],
 )
 def test_ends_without_a_traceback(
