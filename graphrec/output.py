@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -145,7 +146,7 @@ def _lock(folder: Path) -> int | None:
 
 def _remove_if_left(folder: Path) -> None:
     """Remove another process's folder unless that process lives."""
-    lock = _lock(folder)
+    lock = _lock(folder) if _is_own(folder) else None
     if lock is None:
         return
     try:
@@ -158,11 +159,21 @@ def _remove_if_left(folder: Path) -> None:
         os.close(lock)
 
 
+def _is_own(folder: Path) -> bool:
+    """Whether it is a folder, no link to one, that this user made."""
+    try:
+        found = folder.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
+
+
 def _remove(beside: Path) -> None:
     """Remove a folder made by `_beside`; an old result that has no successor comes back."""
     old = beside / _OLD
     if old.exists():
-        target = beside.with_name((beside / _NAME).read_text("utf-8", errors="surrogateescape"))
+        name = (beside / _NAME).read_text("utf-8", errors="surrogateescape")
+        target = beside.with_name(Path(name).name)  # never out of this folder
         if not target.exists():
             old.rename(target)
     shutil.rmtree(beside, ignore_errors=True)

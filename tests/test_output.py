@@ -225,6 +225,23 @@ def test_what_another_process_is_writing_is_left_alone(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"one", "two"}
 
 
+@pytest.mark.skipif(os.name == "nt", reason="leftovers are not cleaned on Windows")
+def test_what_only_looks_like_a_killed_run_s_folder_is_left_alone(tmp_path: Path) -> None:
+    here, victim = tmp_path / "here", tmp_path / "victim"
+    planted = here / ".graphrec-unfinished-planted"
+    for folder in (here, victim, planted):
+        folder.mkdir()
+    for name in ("name", "new"):
+        (victim / name).write_text("precious")
+    (here / ".graphrec-unfinished-link").symlink_to(victim)
+    (planted / "name").write_text("../stolen")
+    (planted / "old").write_text("moved")
+    with atomic_write(here / "own.csv") as unfinished:
+        unfinished.write_text("own")
+    assert (victim / "new").read_text() == "precious"
+    assert not (tmp_path / "stolen").exists()
+
+
 def _run_killed(target: Path, kind: str, moment: str) -> None:
     command = [sys.executable, "-c", KILLED, str(target), kind, moment]
     assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
