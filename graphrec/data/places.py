@@ -62,9 +62,7 @@ def unpacked(raw: bytes, name: str) -> bytes:
     """
     if not raw.startswith(_GZIP):
         return raw
-    import psutil
-
-    most = int(psutil.virtual_memory().available * _MEMORY)
+    most = _most_bytes()
     parts, size, rest = [], 0, raw
     try:
         while rest.startswith(_GZIP):  # several members may follow each other
@@ -74,17 +72,37 @@ def unpacked(raw: bytes, name: str) -> bytes:
                 rest = unpacker.unconsumed_tail
                 size += len(part)
                 parts.append(part)
-                if size > most:
-                    raise DataError(
-                        f"{name}: unpacks to more than {most >> 20:,} MiB, half of this machine's"
-                        " free memory."
-                    )
+                check_unpacked(size, name, most)
                 if not part and not rest and not unpacker.eof:
                     raise DataError(f"{name}: the gzip file is damaged or cut short.")
             rest = unpacker.unused_data
     except zlib.error as error:
         raise DataError(f"{name}: the gzip file is damaged or cut short ({error}).") from error
     return b"".join(parts)
+
+
+def check_unpacked(size: int, name: str, most: int | None = None) -> None:
+    """Fail if what is packed would take too much memory.
+
+    Args:
+        size: in bytes, unpacked.
+        name: of the file, for messages.
+        most: bytes it may take; half of the free memory by default.
+
+    Raises:
+        DataError: saying how much it may be.
+    """
+    most = _most_bytes() if most is None else most
+    if size > most:
+        raise DataError(
+            f"{name}: unpacks to more than {most >> 20:,} MiB, half of this machine's free memory."
+        )
+
+
+def _most_bytes() -> int:
+    import psutil
+
+    return int(psutil.virtual_memory().available * _MEMORY)
 
 
 def _download(url: str) -> bytes:

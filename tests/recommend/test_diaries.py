@@ -183,9 +183,9 @@ def test_what_can_not_be_used(
 def test_an_archive_that_unpacks_to_very_much(tmp_path: Path, recommender: Recommender) -> None:
     bomb = tmp_path / "bomb.zip"
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as zipped:
-        zipped.writestr("watched.csv", LETTERBOXD + "\n" + "0" * (1 << 28))
+        zipped.writestr("watched.csv", LETTERBOXD + "\n" + "0" * (1 << 25))
 
-    with pytest.raises(DataError, match=r"watched\.csv unpacks to more than 256 MiB"):
+    with pytest.raises(DataError, match=r"watched\.csv unpacks to more than 32 MiB"):
         recommender.recommend(history=bomb)
 
 

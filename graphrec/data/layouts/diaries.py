@@ -24,7 +24,7 @@ from graphrec.formatting import shorten
 _LETTERBOXD = {"Name", "Year", "Letterboxd URI"}
 _IMDB = {"Const", "Your Rating", "Title", "Year"}
 _FILES = ("watched.csv", "ratings.csv")  # of Letterboxd; a rating counts more than a visit
-_LARGEST = 1 << 28  # bytes of one file in an archive; a person's films are a few hundred kilobytes
+_LARGEST = 1 << 25  # bytes of one file in an archive; a person's films are a few hundred kilobytes
 _HEAD = 4_096
 _REASON = 100  # characters of what is wrong with an archive
 
