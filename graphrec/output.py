@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import shutil
 import stat
@@ -42,11 +43,7 @@ def check_output(
         raise OutputError(f"{path} is {what}; choose another folder.")
     inside = sorted(inner.name for inner in target.iterdir()) if target.is_dir() else []
     if (target.is_file() or inside) and not force:
-        raise OutputError(
-            f"{path} exists; add ",
-            argument("force", True),
-            " to replace it, or choose another name.",
-        )
+        raise _exists(path)
     others = [name for name in inside if name not in (files or ())]
     if others:
         raise OutputError(f"{path} holds other files, such as {others[0]}; choose another folder.")
@@ -85,11 +82,16 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
 
 
 @contextmanager
-def atomic_folder(path: str | Path) -> Iterator[Path]:
+def atomic_folder(path: str | Path, *, force: bool = True) -> Iterator[Path]:
     """Where to write a folder's files, which then replaces `path`; an old one stays until then.
 
+    Args:
+        path: of the folder.
+        force: whether one that is there by then may be replaced. Another process may have made it
+            since `check_output`.
+
     Raises:
-        OutputError: if it can't be written.
+        OutputError: if it can't be written, or is there and `force` isn't.
     """
     target = _resolved(path)
     try:
@@ -97,11 +99,13 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
         with _beside(target) as beside:
             (beside / _NEW).mkdir()
             yield beside / _NEW
-            if not target.exists() or not _exchange(beside / _NEW, target):
-                if target.exists():
+            if not force or not target.exists() or not _exchange(beside / _NEW, target):
+                if force and target.exists():
                     target.rename(beside / _OLD)
-                (beside / _NEW).rename(target)
+                (beside / _NEW).rename(target)  # fails where there is a folder with files
     except OSError as error:
+        if not force and error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            raise _exists(path) from None
         raise OutputError(_complaint(path, error)) from error
 
 
@@ -191,6 +195,11 @@ def _exchange(one: Path, other: Path) -> bool:
         return False
     here, swap = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
     return bool(rename(here, os.fsencode(one), here, os.fsencode(other), swap) == 0)
+
+
+def _exists(path: str | Path) -> OutputError:
+    force = argument("force", True)
+    return OutputError(f"{path} exists; add ", force, " to replace it, or choose another name.")
 
 
 def _complaint(path: str | Path, error: OSError) -> str:

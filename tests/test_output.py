@@ -216,6 +216,18 @@ def test_an_old_folder_comes_back_where_folders_are_not_exchanged(
     assert {path.name for path in tmp_path.iterdir()} == {"old", "next.csv"}
 
 
+def test_a_folder_that_another_process_made_meanwhile_is_not_replaced(tmp_path: Path) -> None:
+    def write_late() -> None:
+        with atomic_folder(tmp_path / "own", force=False) as new:
+            (new / "late").touch()
+            (tmp_path / "own").mkdir(exist_ok=True)
+            (tmp_path / "own" / "early").touch()
+
+    with pytest.raises(OutputError, match="own exists; add force=True to replace it"):
+        write_late()
+    assert [path.name for path in tmp_path.rglob("*")] == ["own", "early"]
+
+
 def test_what_another_process_is_writing_is_left_alone(tmp_path: Path) -> None:
     with atomic_folder(tmp_path / "one") as one:
         (one / "a").write_text("a")

@@ -77,7 +77,7 @@ def save_model(
         for key, tensor in part.tower.state_dict().items()
     }
     try:
-        with atomic_folder(folder) as new:
+        with atomic_folder(folder, force=force) as new:
             _write_arrays(new / MODEL, _arrays(fitted.model.state_dict()))
             _write_arrays(new / TOWERS, _arrays(towers))
             _write_arrays(new / FEATURE_ARRAYS, feature_arrays)
