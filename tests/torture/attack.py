@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from graphrec.data.places import ALLOW_PRIVATE
 from graphrec.errors import GraphrecError
 from graphrec.output import atomic_write
 from tests.torture.fuzz import answered
@@ -213,10 +214,24 @@ def web() -> Iterator[tuple[str, list[str]]]:
         server.server_close()
 
 
+def private_addresses(world: World) -> None:
+    """Tables at addresses of this machine are not read, and nobody is asked for them."""
+    os.chdir(world.fresh("attacked"))
+    before = os.environ.pop(ALLOW_PRIVATE, None)
+    with web() as (address, asked):
+        for place in (address, address.replace("127.0.0.1", "localhost"), "http://169.254.169.254"):
+            for table in (f"{place}/r.csv", f"{place}/away"):
+                _refused("data", "inspect", "--ratings", table, words="private network")
+        must(not asked, f"asked for {asked}")
+    if before is not None:
+        os.environ[ALLOW_PRIVATE] = before
+
+
 def secrets(world: World) -> None:
     """Passwords and tokens are in no file of a model, and in nothing that is printed."""
     folder = world.fresh("attacked")
     os.chdir(folder)
+    os.environ[ALLOW_PRIVATE] = "1"
     with web() as (address, _):
         place = address.replace("//", f"//ann:{SECRET}@")
         table = f"{place}/r.csv?token={SECRET}#{SECRET}"
@@ -261,7 +276,7 @@ def tracebacks(world: World) -> None:
 
 ATTACKS: tuple[Callable[[World], None], ...] = (
     *(steering, formulas, archives, nested_archive, gzip_bomb, settings_files, links_in_models),
-    *(planted_leftovers, conditions, secrets, tracebacks),
+    *(planted_leftovers, conditions, private_addresses, secrets, tracebacks),
 )
 
 
