@@ -257,7 +257,7 @@ def test_a_public_page_can_not_send_on_to_a_private_one(
             self.send_header("Location", f"{inner}/r.csv")
             self.end_headers()
 
-        do_HEAD = do_GET
+        do_HEAD = do_GET  # noqa: N815 - named by the base class
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
