@@ -3,12 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install train test test-all check format notebooks docs screenshots dist clean
+.PHONY: help install train test test-all torture check format notebooks docs screenshots dist clean
 
 help:
 	@echo "make train      set up, train on the embedded sample, show what to type next"
 	@echo "make test       set up, run the tests that don't take long"
 	@echo "make test-all   set up, run all tests"
+	@echo "make torture    fuzz, kill, starve and attack it for most of an hour"
 	@echo "make check      lint and type-check"
 	@echo "make format     format the code"
 	@echo "make notebooks  run the notebooks and keep what they show"
@@ -36,6 +37,9 @@ test: install
 
 test-all: install
 	$(PYTEST)
+
+torture: install
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -W ignore -m tests.torture
 
 check: install
 	$(BIN)/ruff check .

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import typer
 
 from graphrec.errors import GraphrecError, Grave, Message, typed
-from graphrec.formatting import printable, to_jsonable
+from graphrec.formatting import STEERING, printable, to_jsonable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 
 NARROWEST, WIDEST = 40, 100_000  # columns of the screen that a table is fitted to
 INDENT = 4
-_NO_MEMORY = re.compile("can't allocate memory|out of memory")  # as torch says it
+_NO_MEMORY = re.compile(  # as torch says it, and who loads libraries
+    "can't allocate memory|out of memory|failed to map segment", re.IGNORECASE
+)
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -53,8 +55,8 @@ def handle_errors(command: Command) -> Command:
         except KeyboardInterrupt:
             say("\nStopped. Nothing was written.")
             raise typer.Exit(130) from None
-        except (MemoryError, RuntimeError) as error:
-            if isinstance(error, RuntimeError) and not _NO_MEMORY.search(str(error)):
+        except (MemoryError, RuntimeError, ImportError) as error:
+            if not isinstance(error, MemoryError) and not _NO_MEMORY.search(str(error)):
                 raise
             fail("there is not enough memory for this; try a smaller --embedding-dim or less data.")
 
@@ -87,8 +89,9 @@ def note(sentence: str) -> None:
 
 
 def show_json(value: Any) -> None:
-    """Print a result as JSON; NaN and infinity become null."""
-    typer.echo(json.dumps(to_jsonable(value), indent=2, ensure_ascii=False, allow_nan=False))
+    """Print a result as JSON; NaN and infinity become null, control characters are escaped."""
+    text = json.dumps(to_jsonable(value), indent=2, ensure_ascii=False, allow_nan=False)
+    typer.echo(STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
 def show_table(

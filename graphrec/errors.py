@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from graphrec.formatting import printable
+
 
 @dataclass(frozen=True, slots=True)
 class Argument:
@@ -59,6 +61,8 @@ def argument(name: str, *value: Any) -> Argument:
 class Message(str):
     """A sentence that names arguments: a plain string in Python's words, see `typed`.
 
+    What it quotes of tables can't steer a terminal or a log, see `graphrec.formatting.printable`.
+
     >>> sentence = Message(argument("epochs"), " is 0; it must be 1 or more.")
     >>> str(sentence), typed(sentence)
     ('epochs is 0; it must be 1 or more.', '--epochs is 0; it must be 1 or more.')
@@ -69,8 +73,8 @@ class Message(str):
     def __new__(cls, *parts: str | Argument) -> Message:
         """Put text and arguments together."""
         texts = (part.python if isinstance(part, Argument) else part for part in parts)
-        message = super().__new__(cls, "".join(texts))
-        message.typed = "".join(map(typed, parts))
+        message = super().__new__(cls, printable("".join(texts)))
+        message.typed = printable("".join(map(typed, parts)))
         return message
 
 

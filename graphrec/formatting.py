@@ -10,16 +10,20 @@ from typing import Any
 
 MISSING = "–"
 _UNITS = ("B", "kB", "MB", "GB", "TB")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2028\u2029\u2066-\u2069]")
 
 
 def printable(text: str) -> str:
     """Text from a table that can't steer a terminal: control characters become spaces.
 
+    So do characters that turn the direction of what follows, and with it the order of a line.
+
     >>> printable("red \x1b[31m")
     'red  [31m'
+    >>> printable("\u202etxt.exe")
+    ' txt.exe'
     """
-    return _CONTROL.sub(" ", text)
+    return STEERING.sub(" ", text)
 
 
 def shorten(text: str, width: int) -> str:

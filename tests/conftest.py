@@ -23,6 +23,7 @@ from graphrec.recommend.saving import save_model
 from graphrec.train.trainer import Fitted, fit
 from tests.data.servers import postgresql, postgresql_programs
 
+os.environ.setdefault("GRAPHREC_PRIVATE_ADDRESSES", "1")  # tests start web servers here
 settings.register_profile("patient", deadline=None)  # the first call of a library can be slow
 settings.load_profile("patient")
 if "PYTEST_XDIST_WORKER" in os.environ:

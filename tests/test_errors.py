@@ -36,6 +36,12 @@ def test_messages_hold_messages_and_survive_pickling() -> None:
     assert (str(error), error.typed) == (outer, typed(outer))
 
 
+def test_messages_hold_no_control_characters_of_what_they_quote() -> None:
+    error = DataError("column '\x1b[31mred\u202etxt.exe' of ", argument("ratings"), ".")
+    assert str(error) == "column ' [31mred txt.exe' of ratings."
+    assert error.typed == "column ' [31mred txt.exe' of --ratings."
+
+
 def test_text_of_tables_is_never_taken_for_an_argument() -> None:
     error = DataError("column 'epochs=3' of {seed} and --seed")
     assert error.typed == str(error)

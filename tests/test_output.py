@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from graphrec import output
 from graphrec.errors import OutputError
 from graphrec.output import atomic_folder, atomic_write, check_output
 
@@ -68,6 +73,21 @@ def test_a_file_is_no_folder(old_file: Path, old_folder: Path) -> None:
         check_output(old_folder, force=True)
 
 
+def test_a_link_to_itself(tmp_path: Path) -> None:
+    (tmp_path / "loop.csv").symlink_to("loop.csv")
+    with pytest.raises(OutputError, match="is a link that leads to itself"):
+        check_output(tmp_path / "loop.csv", force=True)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes have no names on Windows")
+def test_pipes_and_devices_are_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "link.csv").symlink_to("/dev/null")
+    for name in ("pipe.csv", "link.csv"):
+        with pytest.raises(OutputError, match="is a pipe or a device, and would be replaced"):
+            check_output(tmp_path / name, force=True)
+
+
 def test_places_that_are_not_writable(
     tmp_path: Path, old_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,6 +148,7 @@ def test_an_old_folder_comes_back_if_the_new_one_can_not_be_renamed(
     old_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rename = Path.rename
+    monkeypatch.setattr(output, "_exchange", lambda *_: False)
 
     def fail(self: Path, target: Path) -> Path:
         if self.name == "new":
@@ -144,3 +165,95 @@ def test_an_old_folder_comes_back_if_the_new_one_can_not_be_renamed(
         replace()
     assert (old_folder / "vectors.tsv").read_text() == "old"
     assert list(old_folder.parent.iterdir()) == [old_folder]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from graphrec import output
+
+folder, is_folder, moment = Path(sys.argv[1]), sys.argv[2] == "folder", sys.argv[3]
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+if moment == "between renames":
+    output._exchange = lambda *_: False
+    rename = Path.rename
+    Path.rename = lambda own, to: die() if own.name == "new" else rename(own, to)
+with (output.atomic_folder if is_folder else output.atomic_write)(folder) as new:
+    (new / "vectors.tsv" if is_folder else new).write_text("half")
+    if moment == "half":
+        die()
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL on Windows")
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_what_a_killed_process_left_is_removed_by_the_next(
+    tmp_path: Path, old_file: Path, old_folder: Path, kind: str
+) -> None:
+    target = old_file if kind == "file" else old_folder
+    (old_folder if kind == "file" else old_file).rename(tmp_path / "other")
+    _run_killed(target, kind, "half")
+    assert len(list(tmp_path.iterdir())) == 3
+    text = target if kind == "file" else target / "vectors.tsv"
+    assert text.read_text() == "old"
+    with atomic_write(tmp_path / "next.csv") as unfinished:
+        unfinished.write_text("next")
+    assert {path.name for path in tmp_path.iterdir()} == {target.name, "other", "next.csv"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL on Windows")
+def test_an_old_folder_comes_back_where_folders_are_not_exchanged(
+    tmp_path: Path, old_folder: Path
+) -> None:
+    _run_killed(old_folder, "folder", "between renames")
+    assert not old_folder.exists()
+    with atomic_write(tmp_path / "next.csv") as unfinished:
+        unfinished.write_text("next")
+    assert (old_folder / "vectors.tsv").read_text() == "old"
+    assert {path.name for path in tmp_path.iterdir()} == {"old", "next.csv"}
+
+
+def test_a_folder_that_another_process_made_meanwhile_is_not_replaced(tmp_path: Path) -> None:
+    def write_late() -> None:
+        with atomic_folder(tmp_path / "own", force=False) as new:
+            (new / "late").touch()
+            (tmp_path / "own").mkdir(exist_ok=True)
+            (tmp_path / "own" / "early").touch()
+
+    with pytest.raises(OutputError, match="own exists; add force=True to replace it"):
+        write_late()
+    assert [path.name for path in tmp_path.rglob("*")] == ["own", "early"]
+
+
+def test_what_another_process_is_writing_is_left_alone(tmp_path: Path) -> None:
+    with atomic_folder(tmp_path / "one") as one:
+        (one / "a").write_text("a")
+        with atomic_folder(tmp_path / "two") as two:
+            (two / "b").write_text("b")
+        assert (one / "a").exists()
+    assert {path.name for path in tmp_path.iterdir()} == {"one", "two"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="leftovers are not cleaned on Windows")
+def test_what_only_looks_like_a_killed_run_s_folder_is_left_alone(tmp_path: Path) -> None:
+    here, victim = tmp_path / "here", tmp_path / "victim"
+    planted = here / ".graphrec-unfinished-planted"
+    for folder in (here, victim, planted):
+        folder.mkdir()
+    for name in ("name", "new"):
+        (victim / name).write_text("precious")
+    (here / ".graphrec-unfinished-link").symlink_to(victim)
+    (planted / "name").write_text("../stolen")
+    (planted / "old").write_text("moved")
+    with atomic_write(here / "own.csv") as unfinished:
+        unfinished.write_text("own")
+    assert (victim / "new").read_text() == "precious"
+    assert not (tmp_path / "stolen").exists()
+
+
+def _run_killed(target: Path, kind: str, moment: str) -> None:
+    command = [sys.executable, "-c", KILLED, str(target), kind, moment]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL

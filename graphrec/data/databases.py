@@ -25,6 +25,7 @@ _DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"
 _EXTRAS = {"postgresql": "postgresql", "duckdb": "duckdb"}
 _NETWORKED = ("http", "https", "s3", "s3a", "gs", "gcs", "ftp", "sftp", "file", "memory", "abfs")
 _FILES = ("sqlite", "duckdb")
+_ATTACH = 24  # SQLITE_ATTACH; the attached file is made if it isn't there
 _ROWS = 50_000  # written at a time
 
 
@@ -249,6 +250,8 @@ def _only_read(connection: Connection) -> None:
         connection.exec_driver_sql("set transaction read only")
     elif connection.dialect.name == "sqlite":
         connection.exec_driver_sql("pragma query_only = on")
+        driver: Any = connection.connection.driver_connection
+        driver.set_authorizer(lambda action, *_: int(action == _ATTACH))  # 1 denies it
 
 
 @contextmanager

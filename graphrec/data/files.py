@@ -18,7 +18,14 @@ import pandas as pd
 
 from graphrec.data.databases import Query, is_database, query_of, read_query
 from graphrec.data.frames import to_pandas
-from graphrec.data.places import STDIN, is_url, read_bytes, unpacked, without_secrets
+from graphrec.data.places import (
+    STDIN,
+    check_unpacked,
+    is_url,
+    read_bytes,
+    unpacked,
+    without_secrets,
+)
 from graphrec.data.records import parse_records
 from graphrec.data.text import Columns, as_utf8, parse_text
 from graphrec.errors import DataError, GraphrecWarning, argument
@@ -230,13 +237,20 @@ def _read_excel(source: Any, name: str) -> pd.DataFrame:
     import zipfile
 
     try:
+        with zipfile.ZipFile(source) as packed:
+            check_unpacked(sum(one.file_size for one in packed.infolist()), name)
         return pd.read_excel(source, engine="openpyxl")
     except ImportError:
         raise DataError(
             f"{name}: Excel needs the package openpyxl; install 'graphrec[excel]'."
         ) from None
-    except (zipfile.BadZipFile, KeyError) as error:
-        raise DataError(f"{name}: can't be read as an Excel file: {error}.") from None
+    except (MemoryError, DataError):
+        raise
+    except Exception as error:  # openpyxl checks nothing: whatever it trips over is damage
+        reason = (
+            " ".join(str(error).split()) if isinstance(error, zipfile.BadZipFile) else "damaged"
+        )
+        raise DataError(f"{name}: can't be read as an Excel file: {reason}.") from None
 
 
 def _with_clean_columns(frame: pd.DataFrame, name: str, note: Note) -> pd.DataFrame:

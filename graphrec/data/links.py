@@ -50,7 +50,10 @@ class Links:
         )
         kinds = {}
         for column in frame.columns:
-            codes, distinct = pd.factorize(frame[column])
+            try:
+                codes, distinct = pd.factorize(frame[column])
+            except TypeError:  # lists or records, which are no ids
+                continue
             if len(distinct) >= _DISTINCT * (codes >= 0).sum() and len(distinct):
                 kinds[column] = id_keys(frame[column])
         if len(kinds) < 2:

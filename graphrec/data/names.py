@@ -10,6 +10,7 @@ import pandas as pd
 
 from graphrec.data.files import Note, warn
 from graphrec.errors import Argument, DataError, Message
+from graphrec.formatting import shorten
 
 USER, MOVIE, RATING, TIMESTAMP, TITLE = "user_id", "movie_id", "rating", "timestamp", "title"
 
@@ -29,6 +30,7 @@ ColumnNames = Mapping[str, str | Sequence[str]]
 """Names by part, such as ``{"user_id": "viewer"}``; several where tables differ, of which each
 table's first counts: ``{"movie_id": ["seen", "film_no"]}``."""
 
+_LONGEST = 60  # characters of a column's name in a message
 _PUNCTUATION = re.compile(r"[^a-z0-9]")
 
 COLUMN = {
@@ -162,8 +164,9 @@ def _either(names: Iterable[str]) -> str:
 
 
 def listed(columns: list[str], most: int = 12) -> str:
-    """Column names for a message."""
-    shown = ", ".join(columns[:most])
+    """Column names for a message, each only so long as a name may be."""
+    names = (shorten(" ".join(column.split()), _LONGEST) for column in columns[:most])
+    shown = ", ".join(names)
     return shown if len(columns) <= most else f"{shown} and {len(columns) - most} more"
 
 
@@ -172,8 +175,8 @@ def _not_found(
 ) -> Message:
     if len(columns) == 1:
         return Message(
-            f"{table_name}: there is one column only, {columns[0]!r}; columns are separated by a"
-            " comma, tab, semicolon, | or ::."
+            f"{table_name}: there is one column only, {listed(columns)!r}; columns are separated by"
+            " a comma, tab, semicolon, | or ::."
         )
     what = Message(f"no column for {part} (looked for {', '.join(names[:4])}, ...)")
     do = Message("Name it with ", COLUMN[part])

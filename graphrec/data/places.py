@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import gzip
 import io
+import ipaddress
+import os
 import re
+import socket
 import sys
 import zlib
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from graphrec.errors import DataError
 
 STDIN = "-"
+ALLOW_PRIVATE = "GRAPHREC_PRIVATE_ADDRESSES"
+"""Environment variable that is 1 where web addresses of private networks may be read."""
+_PRIVATE = "the address is one of this machine or of a private network"
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _PLACE = re.compile(r"([^/?#]*@)?([^:/?#@]*|\[[^]]*\])(:\d*)?([/?#]|$)")
 _CHUNK = 1 << 20
@@ -69,23 +76,41 @@ def unpacked(raw: bytes, name: str) -> bytes:
     """
     if not raw.startswith(_GZIP):
         return raw
-    import psutil
-
-    most = int(psutil.virtual_memory().available * _MEMORY)
+    most = _most_bytes()
     parts, size = [], 0
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(raw)) as file:
             while part := file.read(_CHUNK):
                 size += len(part)
                 parts.append(part)
-                if size > most:
-                    raise DataError(
-                        f"{name}: unpacks to more than {most >> 20:,} MiB, half of this machine's"
-                        " free memory."
-                    )
+                check_unpacked(size, name, most)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise DataError(f"{name}: the gzip file is damaged or cut short ({error}).") from error
     return b"".join(parts)
+
+
+def check_unpacked(size: int, name: str, most: int | None = None) -> None:
+    """Fail if what is packed would take too much memory.
+
+    Args:
+        size: in bytes, unpacked.
+        name: of the file, for messages.
+        most: bytes it may take; half of the free memory by default.
+
+    Raises:
+        DataError: saying how much it may be.
+    """
+    most = _most_bytes() if most is None else most
+    if size > most:
+        raise DataError(
+            f"{name}: unpacks to more than {most >> 20:,} MiB, half of this machine's free memory."
+        )
+
+
+def _most_bytes() -> int:
+    import psutil
+
+    return int(psutil.virtual_memory().available * _MEMORY)
 
 
 def _download(url: str) -> bytes:
@@ -98,7 +123,7 @@ def _download(url: str) -> bytes:
     try:
         import fsspec
 
-        with fsspec.open(url, "rb") as file:
+        with fsspec.open(url, "rb", **_guarded(url)) as file:
             raw: bytes = file.read()
     except ImportError as error:
         package = "s3fs" if url.startswith("s3") else "gcsfs" if url.startswith("g") else error.name
@@ -107,11 +132,56 @@ def _download(url: str) -> bytes:
         first: BaseException = error
         while first.__cause__ is not None:  # "not found" may be nobody who answers
             first = first.__cause__
+        if _PRIVATE in str(first):
+            raise DataError(
+                f"{name}: {_PRIVATE}; if it is to be read, set {ALLOW_PRIVATE}=1 in the"
+                " environment."
+            ) from None
         if isinstance(first, FileNotFoundError) or getattr(first, "status", 0) == 404:
             raise DataError(f"{name}: there is no such file.") from None
         reason = _only_reason(str(first) or type(first).__name__, url)
         raise DataError(f"{name}: can't be read: {reason}.") from None
     return raw
+
+
+def _guarded(url: str) -> dict[str, Any]:
+    """fsspec's options by which web addresses are refused that lead to a private network."""
+    if os.environ.get(ALLOW_PRIVATE) == "1":
+        return {}
+    guard = {"get_client": _public_client}
+    return {kind: dict(guard) for kind in ("http", "https") if f"{kind}://" in url.lower()}
+
+
+async def _public_client(**options: Any) -> Any:
+    """A web client that connects to public addresses only, also when it is sent on to others."""
+    import aiohttp
+
+    connector = aiohttp.TCPConnector(socket_factory=_public_socket)
+    return aiohttp.ClientSession(connector=connector, **options)
+
+
+def _public_socket(address: tuple[Any, ...]) -> socket.socket:
+    """A socket for an address that a name was found to have.
+
+    Raises:
+        OSError: if it is of this machine or of a private network.
+    """
+    family, kind, protocol, _, place = address
+    if not _is_public(place[0]):
+        raise OSError(_PRIVATE)
+    return socket.socket(family, kind, protocol)
+
+
+def _is_public(host: str) -> bool:
+    """Whether an address of the internet protocol is neither private nor this machine's.
+
+    >>> [_is_public(one) for one in ("93.184.215.14", "10.0.0.1", "127.0.0.1", "169.254.169.254")]
+    [True, False, False, False]
+    >>> [_is_public(one) for one in ("::1", "::ffff:10.0.0.1", "fe80::1%eth0")]
+    [False, False, False]
+    """
+    found = ipaddress.ip_address(host.partition("%")[0])
+    return (getattr(found, "ipv4_mapped", None) or found).is_global and not found.is_multicast
 
 
 def _only_reason(reason: str, url: str) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pandas as pd
 
 from graphrec.errors import DataError
+
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")  # of a character that takes two escapes
 
 
 def parse_records(raw: bytes, name: str) -> pd.DataFrame:
@@ -20,18 +23,38 @@ def parse_records(raw: bytes, name: str) -> pd.DataFrame:
     Raises:
         DataError: naming the first line that isn't an object.
     """
-    text = raw.decode("utf-8")
+    records = _records(raw.decode("utf-8"), name)
+    if _HALF.search(raw):
+        check_text(records, name)
+    return pd.DataFrame(records)
+
+
+def check_text(records: list[Any], name: str) -> None:
+    """Fail if a text holds half a character, which JSON can escape and UTF-8 can't write.
+
+    Raises:
+        DataError: naming the file.
+    """
+    try:
+        json.dumps(records, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise DataError(
+            f"{name} holds half a character (a lone surrogate); correct its text."
+        ) from None
+
+
+def _records(text: str, name: str) -> list[dict[str, Any]]:
     if text.lstrip().startswith("["):
-        return pd.DataFrame(_checked(_whole(text, name), name))
+        return _checked(_whole(text, name), name)
     objects = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
             value = json.loads(line)
         except (ValueError, RecursionError) as error:
             if number == 1 and line.strip() == "{":
-                return pd.DataFrame(_checked([_whole(text, name)], name))
+                return _checked([_whole(text, name)], name)
             raise DataError(f"{name}, line {number:,}: not JSON: {error}.") from None
         if not isinstance(value, dict):
             raise DataError(
@@ -39,7 +62,7 @@ def parse_records(raw: bytes, name: str) -> pd.DataFrame:
                 ' {"movie_id": 1, "title": "Heat"}.'
             )
         objects.append(value)
-    return pd.DataFrame(objects)
+    return objects
 
 
 def _whole(text: str, name: str) -> Any:

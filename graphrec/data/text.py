@@ -48,8 +48,13 @@ def as_utf8(raw: bytes, path: str, encoding: str | None, note: Callable[[str], N
             raw.decode("utf-8")
     except (UnicodeError, LookupError) as error:
         if encoding is not None or not isinstance(error, UnicodeDecodeError):
+            reason = (
+                f"{error.reason} at byte {error.start:,}"
+                if isinstance(error, UnicodeDecodeError)
+                else error
+            )
             raise DataError(
-                f"{path}: can't be read as {encoding}: {error}; give another ",
+                f"{path}: can't be read as {encoding}: {reason}; give another ",
                 argument("encoding"),
                 ".",
             ) from error

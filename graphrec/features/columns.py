@@ -130,6 +130,8 @@ def _to_number(value: Any) -> float:
     if match is None:
         return float("nan")
     sign, sign_after_currency, digits, exponent = match.groups(default="")
+    if sign and sign_after_currency:
+        return float("nan")
     return float(sign + sign_after_currency + re.sub(r"[,\s]", "", digits) + exponent)
 
 

@@ -14,7 +14,9 @@ from graphrec.errors import DataError
 from graphrec.features.columns import ColumnKind, as_values, to_labels
 from graphrec.features.encoders import FittedColumn, readable
 from graphrec.features.matrix import FeatureEncoder, with_plain_names
+from graphrec.formatting import shorten
 
+_SHOWN = 100  # characters of a cell in a message
 _named = partial(listed, most=5)
 _LABELS = (ColumnKind.MULTI_LABEL, ColumnKind.CATEGORY)
 _HOLDS = {
@@ -62,7 +64,7 @@ def _check_column(column: FittedColumn, cells: pd.Series[Any], name: str, note: 
         present = values.notna().to_numpy(dtype=bool)
         wrong = np.flatnonzero(present & ~readable(column, values))
         if len(wrong):
-            cell = str(cells.iloc[wrong[0]])
+            cell = shorten(str(cells.iloc[wrong[0]]), _SHOWN)
             raise DataError(
                 f"{name}: column {column.name!r} holds {_HOLDS[kind]}, and {cell!r} in row"
                 f" {wrong[0] + 1} is not one; if the value is missing, leave the cell empty."

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from graphrec.nn.towers import Tower
 
 FORMAT = "graphrec-model"
-FORMAT_VERSION = 8
+FORMAT_VERSION = 9
 MANIFEST = "manifest.json"
 MODEL, TOWERS = "model.safetensors", "towers.safetensors"
 USERS, MOVIES, INTERACTIONS = "users.parquet", "movies.parquet", "interactions.parquet"
@@ -71,13 +73,17 @@ class Artefact:
                 ".",
             )
         try:
-            manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+            manifest = json.loads(_read(folder / MANIFEST))
         except FileNotFoundError:
             raise ArtefactError(
                 f"{folder} is not a graphrec model (it has no {MANIFEST})."
             ) from None
-        except (OSError, ValueError) as error:
-            raise ArtefactError(f"{folder / MANIFEST} is damaged: {error}. Train again.") from error
+        except OSError as error:
+            what = f"can't be read: {error.strerror or error}"
+            raise ArtefactError(f"{folder / MANIFEST} {what}. Train again.") from error
+        except (ValueError, RecursionError) as error:
+            what = "it is no JSON" if isinstance(error, UnicodeError) else str(error)
+            raise ArtefactError(f"{folder / MANIFEST} is damaged: {what}. Train again.") from error
         if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
             raise ArtefactError(f"{folder} is not a graphrec model: {MANIFEST} is not graphrec's.")
         if not isinstance(manifest.get("format_version"), int):
@@ -93,6 +99,10 @@ class Artefact:
             )
         if not set(manifest) >= _KEYS:
             raise ArtefactError(f"{folder / MANIFEST} is damaged: it is incomplete. Train again.")
+        if manifest.get("sha256") != manifest_checksum(manifest):
+            raise ArtefactError(
+                f"{folder / MANIFEST} is damaged (its checksum is wrong). Train again."
+            )
         return cls(folder, manifest)
 
     def file(self, name: str) -> Path:
@@ -230,6 +240,31 @@ def _plain(ids: pd.Series[Any]) -> np.ndarray:
     return ids.to_numpy(np.int64) if ids.dtype.kind in "iu" else ids.to_numpy(object)
 
 
+def _read(path: Path) -> bytes:
+    """A file's content; a pipe or a device is none, and reading it might never end.
+
+    Raises:
+        OSError: if it can't be read.
+    """
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "it is no file")
+    return path.read_bytes()
+
+
+def manifest_checksum(manifest: Mapping[str, Any]) -> str:
+    """SHA-256 of a manifest as JSON, without the checksum that it holds itself."""
+    rest = {key: value for key, value in manifest.items() if key != "sha256"}
+    text = json.dumps(rest, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def checksum(path: Path) -> str:
+    """SHA-256 of a file.
+
+    Raises:
+        OSError: if it can't be read.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(errno.ENOENT, "it is no file", str(path))
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

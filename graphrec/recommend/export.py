@@ -33,6 +33,7 @@ GRAPH = ".graphml"
 VECTORS_TSV, METADATA_TSV = "vectors.tsv", "metadata.tsv"
 NEIGHBORS = 200
 """Of each movie, that an export by ``scores`` keeps."""
+_FORMULA = re.compile(r"[=+@-](?![\d.]+$)")  # how a formula of a spreadsheet begins
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")  # not allowed in XML
 
 
@@ -291,8 +292,12 @@ def _write_folder(vectors: Vectors, folder: Path) -> None:
 
 
 def _cell(value: Any) -> str:
-    """In one line and one column, with no quotes needed."""
-    return " ".join(_UNPRINTABLE.sub(" ", str(value)).split())
+    """In one line and one column, with no quotes needed; what a spreadsheet would run is quoted.
+
+    Numbers stay as they are.
+    """
+    text = " ".join(_UNPRINTABLE.sub(" ", str(value)).split())
+    return f"'{text}" if _FORMULA.match(text) else text
 
 
 def _write_graph(artefact: Artefact, path: Path) -> tuple[int, int]:

@@ -13,6 +13,7 @@ import pandas as pd
 from graphrec.data.files import Note
 from graphrec.data.names import ColumnNames, ReadOptions, names_of
 from graphrec.data.places import is_address
+from graphrec.data.records import check_text
 from graphrec.data.tables import MOVIE, TITLE, like_ids, movies_of
 from graphrec.errors import DataError
 from graphrec.features.matrix import FeatureEncoder
@@ -86,20 +87,19 @@ def read_new_movies(
 def _from_json(path: Path, movies: pd.DataFrame, own: Sequence[str]) -> pd.DataFrame:
     """One movie or several as a table; one alone needs no id."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8-sig"))
+        value = json.loads(path.read_bytes())
     except OSError as error:
         raise DataError(f"{path}: the file can't be read: {error.strerror or error}.") from error
+    except UnicodeDecodeError:
+        raise DataError(f"{path} is not UTF-8 text; JSON is.") from None
+    except RecursionError:
+        raise DataError(f"{path} is not JSON of movies: it is nested too deeply.") from None
     except ValueError as error:
         raise DataError(f"{path} is not JSON: {error}.") from error
     records = value if isinstance(value, list) else [value]
     if not records or not all(isinstance(record, dict) for record in records):
         raise DataError(f'{path} must hold one movie, such as {{"title": "..."}}, or a list.')
-    try:
-        json.dumps(records, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        raise DataError(
-            f"{path} holds half a character (a lone surrogate); correct its text."
-        ) from None
+    check_text(records, str(path))
     table = pd.DataFrame(records)
     if not {"movie_id", "movieId", "id", *own} & set(table.columns):
         if len(table) > 1:

@@ -44,6 +44,7 @@ from graphrec.recommend.artefact import (
     USERS,
     Artefact,
     checksum,
+    manifest_checksum,
 )
 from graphrec.recommend.vectors import MovieEmbeddings
 
@@ -77,7 +78,7 @@ def save_model(
         for key, tensor in part.tower.state_dict().items()
     }
     try:
-        with atomic_folder(folder) as new:
+        with atomic_folder(folder, force=force) as new:
             _write_arrays(new / MODEL, _arrays(fitted.model.state_dict()))
             _write_arrays(new / TOWERS, _arrays(towers))
             _write_arrays(new / FEATURE_ARRAYS, feature_arrays)
@@ -88,7 +89,8 @@ def save_model(
             if dataset.disliked.size:
                 pairs = pd.DataFrame(dataset.disliked.T, columns=["user", "movie"])
                 pairs.to_parquet(new / DISLIKED)
-            _write_json(new / MANIFEST, _manifest(dataset, split, fitted, new))
+            manifest = to_jsonable(_manifest(dataset, split, fitted, new))
+            _write_json(new / MANIFEST, manifest | {"sha256": manifest_checksum(manifest)})
     except (ValueError, SafetensorError) as error:  # of pyarrow and safetensors
         raise OutputError(f"{folder} could not be written: {error}.") from error
     return Artefact.open(Path(folder).resolve())

@@ -37,6 +37,7 @@ from graphrec.features.columns import (
 )
 from graphrec.features.encoders import labels_of
 from graphrec.features.matrix import FeatureEncoder, with_plain_names
+from graphrec.formatting import shorten
 
 YEAR = "year"
 _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
@@ -214,9 +215,10 @@ class _Condition:
     def fail(self, what: str, at: int | None = None) -> NoReturn:
         where = "" if at is None else f"at character {at + 1} "
         end = "" if what.endswith("?") else "."
-        raise ConfigError(argument("where", self.text), f": {where}{what}{end}")
+        raise ConfigError(argument("where", shorten(self.text, _SHOWN)), f": {where}{what}{end}")
 
 
+_SHOWN = 200  # characters of a condition in a message
 Fail = Callable[[str], NoReturn]
 
 

@@ -192,12 +192,12 @@ def test_standard_input_that_is_no_table() -> None:
 def test_bad_exports_of_films(tmp_path: Path, model_folder: Path) -> None:
     bomb, other = tmp_path / "bomb.zip", tmp_path / "other.zip"
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as zipped:
-        zipped.writestr("watched.csv", "Name,Year,Letterboxd URI\n" + "0" * (1 << 28))
+        zipped.writestr("watched.csv", "Name,Year,Letterboxd URI\n" + "0" * (1 << 25))
     with zipfile.ZipFile(other, "w") as zipped:
         zipped.writestr("a.txt", "x")
     unknown = write(tmp_path, "w.csv", "Date,Name,Year,Letterboxd URI\n1,Nobody's Film,2003,x\n")
     asked = ["recommend", "--model", model_folder, "--history"]
-    assert "unpacks to more than 256 MiB" in failure(*asked, bomb)
+    assert "unpacks to more than 32 MiB" in failure(*asked, bomb)
     assert "holds neither watched.csv nor ratings.csv" in failure(*asked, other)
     assert "none of its films is in the model: Nobody's Film (2003)" in failure(*asked, unknown)
     assert "the archive is damaged" in failure(*asked, write(tmp_path, "c.zip", b"PK\x03\x04"))

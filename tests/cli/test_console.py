@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import sys
 
@@ -45,6 +46,7 @@ def test_no_bar_away_from_a_terminal() -> None:
         (KeyboardInterrupt(), 130, "Stopped. Nothing was written."),
         (MemoryError(), 2, "not enough memory"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: 1 bytes"), 2, "not enough"),
+        (ImportError("x.so: failed to map segment from shared object"), 2, "not enough"),
     ],
 )
 def test_ends_without_a_traceback(
@@ -72,6 +74,14 @@ def test_real_faults_are_not_hidden() -> None:
 def test_json_has_no_nan(capsys: pytest.CaptureFixture[str]) -> None:
     show_json({"a": float("nan"), "é": "ü"})
     assert capsys.readouterr().out == '{\n  "a": null,\n  "é": "ü"\n}\n'
+
+
+def test_json_can_not_steer_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    titles = ["\x1b[31mred", "\x9b31m", "\u202etxt.exe", "two\nlines"]
+    show_json(titles)
+    shown = capsys.readouterr().out
+    assert json.loads(shown) == titles
+    assert shown.replace("\n", "").isprintable()
 
 
 def test_long_titles_are_whole_when_piped(capsys: pytest.CaptureFixture[str]) -> None:

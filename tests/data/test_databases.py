@@ -115,6 +115,13 @@ def test_queries_that_fail_or_would_write_change_nothing(
     assert len(read_query(Query(url, "select * from ratings"))) == len(RATINGS)
 
 
+def test_a_query_of_sqlite_makes_no_other_database(database: Database, tmp_path: Path) -> None:
+    url = database("sqlite")
+    with pytest.raises(DataError, match="not authorized"):
+        read_query(Query(url, f"attach database '{tmp_path / 'new.db'}' as other"))
+    assert not (tmp_path / "new.db").exists()
+
+
 def test_a_wrong_password_is_not_shown(postgresql_server: str) -> None:
     wrong = postgresql_server.replace(PASSWORD, "wr0ng-s3cr3t")
 

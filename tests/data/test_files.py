@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from graphrec.data import places
 from graphrec.data.files import read_frame, row_name
 from graphrec.data.tables import read_movies, read_ratings
 from graphrec.errors import DataError
@@ -413,3 +414,26 @@ def test_any_cells(rows: list[tuple[Any, ...]], typed: bool) -> None:
     else:
         assert np.isfinite(table["rating"].dropna()).all()
         assert "timestamp" not in table or table["timestamp"].dtype == np.int64
+
+
+def test_long_names_and_cells_are_cut_in_messages(write: Write) -> None:
+    with pytest.raises(DataError, match=r"it has x{59}…, y") as caught:
+        read_ratings(write("r.csv", f"{'x' * 10_000},y\n1,2\n"))
+    assert len(str(caught.value)) < 1_000
+    with pytest.raises(DataError, match=r"holds 'z{99}…'") as caught:
+        read_ratings(write("r.csv", f"user,movie,rating\n1,2,{'z' * 10_000}\n"))
+    assert len(str(caught.value)) < 1_000
+
+
+def test_what_does_not_fit_an_encoding_is_said_in_words(write: Write) -> None:
+    with pytest.raises(DataError, match="can't be read as utf-16: truncated data at byte 24; give"):
+        read_ratings(write("r.csv", "user,movie\n1,2\n".encode("utf-16")[:-8] + b"x"))
+
+
+def test_an_excel_file_that_unpacks_to_more_than_memory_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pd.DataFrame({"user": [1], "movie": [2]}).to_excel(tmp_path / "r.xlsx", index=False)
+    monkeypatch.setattr(places, "_MEMORY", 0)
+    with pytest.raises(DataError, match=r"r\.xlsx: unpacks to more than 0 MiB"):
+        read_ratings(tmp_path / "r.xlsx")

@@ -180,3 +180,13 @@ def test_keys_of_all_kinds(write: Write) -> None:
     every = {"1", "2", "3", "10", "9", "8", "1001", "1002", "1003"}
     assert links.of(rated, "isan") == every
     assert id_keys(pd.Series([1.0, np.nan, 3])).tolist() == ["1", None, "3"]
+
+
+def test_columns_of_lists_are_no_ids(write: Write) -> None:
+    lines = [f'{{"movieId": {n}, "tmdbId": {11 - n}, "odd": [{n}]}}' for n in range(1, 11)]
+    dataset = load_dataset(
+        ratings=write("r.csv", RATINGS),
+        movies=write("m.csv", by_tmdb(range(1, 11))),
+        links=write("links.jsonl", "\n".join(lines)),
+    )
+    assert dataset.movies["movie_id"].tolist() == list(range(1, 11))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import http.server
 import io
 import json
 import sqlite3
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -97,6 +99,14 @@ def test_models_are_the_same_byte_by_byte(
     place: str, folder: Path, server: str, from_csv: dict[str, bytes], tmp_path: Path
 ) -> None:
     assert train(PLACES[place](folder, server), folder, tmp_path / "model") == from_csv
+
+
+def test_line_ends_of_other_kinds_are_text_in_json(tmp_path: Path) -> None:
+    title = "one\u2028two\x85three"
+    (tmp_path / "m.jsonl").write_text(
+        f'{{"movie_id": 1, "title": "{title}"}}\r\n', encoding="utf-8"
+    )
+    assert read_movies(tmp_path / "m.jsonl")["title"].tolist() == [title]
 
 
 @pytest.mark.parametrize("ending", ["csv", "csv.gz", "jsonl", "parquet", "xlsx"])
@@ -216,6 +226,7 @@ def test_gzip_of_several_members(tmp_path: Path) -> None:
         ('{"movie_id": 1}\n{"movie_id"\n', "m.jsonl, line 2: not JSON: "),
         ("[1, 2]", "m.jsonl, element 1: a number, and a row is an object such as"),
         ('"Heat"\n', "m.jsonl, line 1: text, and a row is an object"),
+        ('{"movie_id": 1, "title": "\\ud83d"}', "m.jsonl holds half a character"),
         ("[]", "m.jsonl: the table has no rows"),
     ],
 )
@@ -237,3 +248,45 @@ def test_json_of_all_shapes_that_are_tables(tmp_path: Path) -> None:
     ):
         (tmp_path / "m.json").write_text(text, encoding="utf-8")
         assert read_movies(tmp_path / "m.json").to_dict("records") == [one]
+
+
+def test_addresses_of_private_networks_need_a_flag(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "r.csv").write_text("user,movie\n1,2\n")
+    with web_server(tmp_path) as url:
+        assert len(read_ratings(f"{url}/r.csv")) == 1
+        monkeypatch.delenv(places.ALLOW_PRIVATE)
+        port = url.rpartition(":")[2]
+        for host in ("127.0.0.1", "localhost", "0.0.0.0"):
+            with pytest.raises(DataError, match=f"private network.*{places.ALLOW_PRIVATE}=1"):
+                read_ratings(f"http://{host}:{port}/r.csv")
+
+
+def test_a_public_page_can_not_send_on_to_a_private_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(places.ALLOW_PRIVATE)
+    monkeypatch.setattr(places, "_is_public", lambda host: host == "127.0.0.2")
+
+    class Away(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(302)
+            self.send_header("Location", f"{inner}/r.csv")
+            self.end_headers()
+
+        do_HEAD = do_GET  # noqa: N815 - named by the base class
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    (tmp_path / "r.csv").write_text("user,movie\n1,2\n")
+    with web_server(tmp_path) as inner, http.server.HTTPServer(("127.0.0.2", 0), Away) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            with pytest.raises(DataError, match="private network"):
+                read_ratings(f"http://127.0.0.2:{server.server_port}/r.csv")
+        finally:
+            server.shutdown()
+            thread.join()

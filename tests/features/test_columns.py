@@ -195,6 +195,8 @@ def test_the_value_of_a_cell(cell: Any, value: Any) -> None:
         ("inf", None),
         ("nan", None),
         ("0x10", None),
+        ("+-1", None),
+        ("-$+2", None),
         (None, None),
     ],
 )

@@ -68,7 +68,7 @@ def test_gives_the_same_rankings_after_a_copy(model_folder: Path, copy: Path) ->
 
 def test_manifest_tells_what_happened(model_folder: Path, fitted: Fitted) -> None:
     manifest = json.loads((model_folder / MANIFEST).read_text(encoding="utf-8"))
-    assert manifest["format_version"] == 8
+    assert manifest["format_version"] == 9
     assert manifest["model"]["embedding_dim"] == 16
     assert manifest["training"]["stopped"] == fitted.stopped
     assert manifest["metrics"]["valid"]["ndcg@20"] == fitted.valid
@@ -121,13 +121,29 @@ def test_foreign_and_damaged_manifest(copy: Path) -> None:
 
 @pytest.mark.parametrize(
     ("version", "advice"),
-    [(99, "reads format 8; upgrade graphrec"), (1, "reads format 8; train again")],
+    [(99, "reads format 9; upgrade graphrec"), (1, "reads format 9; train again")],
 )
 def test_other_formats(copy: Path, version: int, advice: str) -> None:
     manifest = json.loads((copy / MANIFEST).read_text(encoding="utf-8"))
     manifest |= {"format_version": version, "graphrec_version": "9.9"}
     (copy / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
     with pytest.raises(ArtefactError, match=advice):
+        Artefact.open(copy)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes have no names on Windows")
+def test_what_is_no_file_is_not_waited_for(copy: Path) -> None:
+    (copy / MODEL).unlink()
+    os.mkfifo(copy / MODEL)
+    with pytest.raises(ArtefactError, match=rf"is incomplete: {MODEL} can't be read"):
+        Recommender.load(copy).recommend([1])
+    (copy / MANIFEST).unlink()
+    os.mkfifo(copy / MANIFEST)
+    with pytest.raises(ArtefactError, match=r"can't be read: it is no file\. Train again"):
+        Artefact.open(copy)
+    (copy / MANIFEST).unlink()
+    (copy / MANIFEST).write_bytes(b'{"format": "\xb6"}')
+    with pytest.raises(ArtefactError, match=r"is damaged: it is no JSON\. Train again"):
         Artefact.open(copy)
 
 
@@ -180,6 +196,16 @@ def test_files_have_the_permissions_of_the_umask(
         os.umask(before)
     assert (tmp_path / "m").stat().st_mode & 0o777 == 0o750
     assert {path.stat().st_mode & 0o777 for path in (tmp_path / "m").iterdir()} == {0o640}
+
+
+def test_a_changed_manifest_is_refused(copy: Path) -> None:
+    manifest = json.loads((copy / MANIFEST).read_text(encoding="utf-8"))
+    (copy / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    Artefact.open(copy)  # how it is written doesn't matter
+    del manifest["score"]["blend"]
+    (copy / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    with pytest.raises(ArtefactError, match=r"is damaged .its checksum is wrong.. Train again"):
+        Artefact.open(copy)
 
 
 @pytest.mark.parametrize("spoil", [{"format_version": "1"}, {"files": None}])

@@ -171,6 +171,10 @@ def test_what_can_not_be_used(
         zipped.writestr("films.txt", "Heat")
     with pytest.raises(DataError, match=r"holds neither watched\.csv nor ratings\.csv"):
         recommender.recommend(history=other)
+    with zipfile.ZipFile(other, "w") as zipped:
+        zipped.writestr("ratings.csv", letterboxd(FILMS[:1], [5]).encode("utf-16"))
+    with pytest.raises(DataError, match=r"ratings\.csv: is not UTF-8 text"):
+        recommender.recommend(history=other)
     archive.write_bytes(archive.read_bytes()[:200])
     with pytest.raises(DataError, match=r"\.zip: the archive is damaged or locked"):
         recommender.recommend(history=archive)
@@ -179,9 +183,9 @@ def test_what_can_not_be_used(
 def test_an_archive_that_unpacks_to_very_much(tmp_path: Path, recommender: Recommender) -> None:
     bomb = tmp_path / "bomb.zip"
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as zipped:
-        zipped.writestr("watched.csv", LETTERBOXD + "\n" + "0" * (1 << 28))
+        zipped.writestr("watched.csv", LETTERBOXD + "\n" + "0" * (1 << 25))
 
-    with pytest.raises(DataError, match=r"watched\.csv unpacks to more than 256 MiB"):
+    with pytest.raises(DataError, match=r"watched\.csv unpacks to more than 32 MiB"):
         recommender.recommend(history=bomb)
 
 

@@ -19,7 +19,7 @@ from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split
 from graphrec.errors import ConfigError, OutputError
 from graphrec.recommend.artefact import Artefact
-from graphrec.recommend.export import export, vectors_of
+from graphrec.recommend.export import _cell, export, vectors_of
 from graphrec.recommend.saving import save_model
 from graphrec.train.trainer import Fitted
 
@@ -223,3 +223,18 @@ def test_text_ids(checkerboard: tuple[pd.DataFrame, pd.DataFrame], tmp_path: Pat
     export(artefact, tmp_path / "e.npz")
     assert pd.read_parquet(tmp_path / "e.parquet")["id"].iloc[[0, 40]].tolist() == ["0", "m0"]
     assert np.load(tmp_path / "e.npz", allow_pickle=False)["movie_id"][0] == "m0"
+
+
+@pytest.mark.parametrize(
+    ("title", "written"),
+    [
+        ('=HYPERLINK("http://x")', '\'=HYPERLINK("http://x")'),
+        ("+1+cmd|' /C calc'!A0", "'+1+cmd|' /C calc'!A0"),
+        ("@SUM(1)", "'@SUM(1)"),
+        ("-30-", "'-30-"),
+        ("-30", "-30"),
+        ("Heat = Fire", "Heat = Fire"),
+    ],
+)
+def test_titles_are_no_formulas_of_spreadsheets(title: str, written: str) -> None:
+    assert _cell(title) == written

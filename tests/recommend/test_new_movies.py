@@ -124,11 +124,15 @@ def test_one_movie_as_json_needs_no_id(recommender: Recommender, tmp_path: Path)
         ("[]", "must hold one movie"),
         ("3", "must hold"),
         ('{"title": "\\ud83d"}', "lone surrogate"),
+        ('{"a":' * 50_000, "nested too deeply"),
         ('[{"title": "A"}, {"title": "B"}]', "holds 2 movies; each needs an id"),
     ):
         path.write_text(text, encoding="utf-8")
         with pytest.raises(DataError, match=sentence):
             recommender.add_movies(path)
+    path.write_bytes(b'{"title": "Odd \xed"}')
+    with pytest.raises(DataError, match="is not UTF-8 text"):
+        recommender.add_movies(path)
     with pytest.raises(DataError, match="can't be read"):
         recommender.add_movies(tmp_path / "nowhere.json")
 

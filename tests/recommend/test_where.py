@@ -180,3 +180,9 @@ def test_new_movies_are_asked_for_too(recommender: Recommender) -> None:
     with pytest.raises(DataError, match=r"may be listed; add include_unrated=True for those"):
         more.similar(1, where="year > 2000")
     assert more.similar(1, where="year > 2000", include_unrated=True)["movie_id"].tolist() == [100]
+
+
+def test_a_long_condition_is_cut_in_messages(recommender: Recommender) -> None:
+    with pytest.raises(ConfigError) as caught:
+        recommender.recommend([1], where="(" * 5_000)
+    assert len(str(caught.value)) < 400

@@ -174,7 +174,7 @@ BOMB = packed("ratings.csv", LETTERBOXD + b"a" * 17 * 2**20)
     [
         (b"a,b\n1,2\n", "x.csv: is no export of Letterboxd or of IMDb's ratings."),
         (b"", "x.csv: can't be read as a table"),
-        (b"\x00\xff" * 50, "x.csv: can't be read as a table"),
+        (b"\x00\xff" * 50, "x.csv: is not UTF-8 text, as exports are."),
         (LETTERBOXD, "x.csv: holds no film."),
         (LETTERBOXD + b"A,1999,u,11\n", "ratings there are numbers from 0 to 5"),
         (packed("other.csv", b"a"), "x.csv: holds neither watched.csv nor ratings.csv"),

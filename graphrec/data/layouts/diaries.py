@@ -19,12 +19,14 @@ import pandas as pd
 from graphrec.data.files import Note, read_frame
 from graphrec.data.frames import is_frame
 from graphrec.errors import DataError
+from graphrec.formatting import shorten
 
 _LETTERBOXD = {"Name", "Year", "Letterboxd URI"}
 _IMDB = {"Const", "Your Rating", "Title", "Year"}
 _FILES = ("watched.csv", "ratings.csv")  # of Letterboxd; a rating counts more than a visit
-_LARGEST = 1 << 28  # bytes of one file in an archive; a person's films are a few hundred kilobytes
+_LARGEST = 1 << 25  # bytes of one file in an archive; a person's films are a few hundred kilobytes
 _HEAD = 4_096
+_REASON = 100  # characters of what is wrong with an archive
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,7 +145,8 @@ def _in_archive(path: Path | io.BytesIO, called: str, largest: int) -> Iterator[
     except FileNotFoundError:
         raise DataError(f"{called} does not exist.") from None
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise DataError(f"{called}: the archive is damaged or locked: {error}.") from None
+        reason = shorten(" ".join(str(error).split()), _REASON)
+        raise DataError(f"{called}: the archive is damaged or locked: {reason}.") from None
     except OSError as error:
         raise DataError(f"{called}: can't be read: {error.strerror or error}.") from error
 
@@ -151,6 +154,8 @@ def _in_archive(path: Path | io.BytesIO, called: str, largest: int) -> Iterator[
 def _parsed(raw: bytes, name: str) -> pd.DataFrame:
     try:
         return pd.read_csv(io.BytesIO(raw), dtype=str, encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise DataError(f"{name}: is not UTF-8 text, as exports are.") from None
     except ValueError as error:
         raise DataError(f"{name}: can't be read as a table: {error}.".replace("\n", " ")) from None
 
