@@ -15,6 +15,7 @@ import anyio.to_thread
 import numpy as np
 from fastapi import APIRouter, Body, FastAPI, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import PlainTextResponse
 from starlette.exceptions import HTTPException
 
 from graphrec import __version__
@@ -351,7 +352,7 @@ def _about(service: Service, limits: Limits) -> APIRouter:
 def _health(service: Service) -> APIRouter:
     router = APIRouter(tags=["health"])
 
-    @router.get("/health/live")
+    @router.get("/health/live", response_model=schema.Live)
     async def live() -> Answer:
         """Whether the process answers."""
         return {"live": True}
@@ -362,7 +363,7 @@ def _health(service: Service) -> APIRouter:
         is_ready, answer = service.ready()
         return _json(answer, 200 if is_ready else 503)
 
-    @router.get("/metrics", response_class=Response)
+    @router.get("/metrics", response_class=PlainTextResponse)
     def metrics() -> Response:
         """Counters in Prometheus' format."""
         return Response(service.metrics.text(), media_type="text/plain; version=0.0.4")

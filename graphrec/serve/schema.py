@@ -388,6 +388,12 @@ class Map(BaseModel):
     movies: list[dict[str, Any]]
 
 
+class Live(BaseModel):
+    """That the process answers."""
+
+    live: bool
+
+
 class Ready(BaseModel):
     """Whether questions are answered."""
 

@@ -33,20 +33,23 @@ class Service:
         folder: of the model.
         store: open.
         watch: whether a new model in the folder is taken up.
+        shared: a folder where processes share the arrays of models, see `HeldArtefact.read`.
 
     Raises:
         ArtefactError, StoreError: if the model or the store can't be read.
     """
 
-    def __init__(self, folder: str | Path, store: Store, *, watch: bool = False) -> None:
-        self.folder, self.store, self.watch = Path(folder), store, watch
+    def __init__(
+        self, folder: str | Path, store: Store, *, watch: bool = False, shared: Path | None = None
+    ) -> None:
+        self.folder, self.store, self.watch, self.shared = Path(folder), store, watch, shared
         self.metrics = Metrics(self._age)
         self.problem: str | None = None
         self._lock, self._stop = threading.Lock(), threading.Event()
         self._thread: threading.Thread | None = None
         self._stamp = self._folder_stamp()
         self._movies_version = store.movies_version()
-        self._take(ServedModel(HeldArtefact.read(folder), store.movies(), log.warning))
+        self._take(ServedModel(HeldArtefact.read(folder, shared), store.movies(), log.warning))
 
     def _age(self) -> float:
         return self.model.age()
@@ -96,7 +99,7 @@ class Service:
     def _take_new(self) -> None:
         """Take up the model in the folder; keep the old one if it can't be read."""
         try:
-            held = HeldArtefact.read(self.folder)
+            held = HeldArtefact.read(self.folder, self.shared)
             if held.version == self.model.held.version and self.problem is None:
                 return
             model = ServedModel(held, self.model.changes, log.warning)

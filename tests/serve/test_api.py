@@ -35,7 +35,9 @@ EXPORT = {
 def service(model_folder: Path, tmp_path: Path) -> Service:
     folder = tmp_path / "model"
     shutil.copytree(model_folder, folder)
-    return Service(folder, Store(tmp_path / "store.db"), watch=True)
+    shared = tmp_path / "shared"  # as with several processes
+    shared.mkdir()
+    return Service(folder, Store(tmp_path / "store.db"), watch=True, shared=shared)
 
 
 @pytest.fixture
@@ -277,6 +279,8 @@ def test_a_new_model_is_taken_up(
         after = api.get("/api/v1/model").json()
         assert after["version"] != before["version"]
         assert after["movies_added"] == 1
+        assert service.shared is not None
+        assert len(list(service.shared.iterdir())) == 2  # those of the old one are removed
         old = api.get(f"/api/v1/popular?k=2&cursor={cursor}")
         assert "model that was replaced" in old.json()["error"]
         assert 'graphrec_model_loads_total{result="taken"} 1.0' in api.get("/metrics").text
