@@ -248,6 +248,17 @@ def test_errors_are_one_sentence_with_the_request_id(api: httpx.Client) -> None:
         assert "Traceback" not in answer.text
 
 
+def test_another_method_is_told_those_that_there_are(api: httpx.Client) -> None:
+    for path, methods in (
+        ("/api/v1/movies", "GET, POST"),
+        ("/api/v1/movies/1", "DELETE, GET"),
+        ("/metrics", "GET"),
+    ):
+        answer = api.put(path)
+        assert answer.status_code == 405
+        assert answer.headers["allow"] == methods
+
+
 def test_request_ids_are_the_clients_own_if_they_are_plain(api: httpx.Client) -> None:
     own = api.get("/health/live", headers={"x-request-id": "abc-1"})
     assert own.headers["x-request-id"] == "abc-1"
