@@ -70,6 +70,14 @@ def serve(
             min=1, max=64, help="Processes that answer; each takes a core, and counts --rate alone."
         ),
     ] = 1,
+    index: Annotated[
+        bool,
+        typer.Option(
+            "--index",
+            help="Find recommendations by an approximate index, which pays from some 200,000 movies"
+            " on; needs pip install 'graphrec[index]'.",
+        ),
+    ] = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", help="Log warnings and errors only, not each request.")
     ] = False,
@@ -133,7 +141,7 @@ def serve(
     opened = Store(store or f"{model.resolve()}.db")
     try:
         shared = _shared_folder() if workers > 1 else None
-        service = Service(model, opened, watch=watch, shared=shared)
+        service = Service(model, opened, watch=watch, shared=shared, indexed=index)
     except BaseException:
         opened.close()
         raise

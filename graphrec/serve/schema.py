@@ -375,6 +375,9 @@ class Model(BaseModel):
     age_seconds: int
     data: dict[str, Any]
     metrics: dict[str, Any]
+    index: Annotated[
+        dict[str, Any] | None, Field(description="Of recommendations: null if they are exact.")
+    ]
     similarities: list[str]
     columns: list[str]
 

@@ -131,6 +131,20 @@ class Scores:
             scores += movies @ own
         return scores if self.paths is None else scores + self.paths.score(history)
 
+    def vectors(self) -> np.ndarray:
+        """Of movies: their products with `user_vector` and a 1 are s without paths, [M, K + 1]."""
+        return np.hstack([*self._movies, self.common[:, None]])
+
+    def score_rows(self, vector: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """s without paths of some movies, float32, by `user_vector`."""
+        scores: np.ndarray = self.common[rows]
+        start = 0
+        for movies in self._movies:
+            end = start + movies.shape[1]
+            scores += movies[rows] @ vector[start:end]
+            start = end
+        return scores
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Paths:
