@@ -377,10 +377,11 @@ def _health(service: Service) -> APIRouter:
 
 def _pages(service: Service) -> APIRouter:
     router = APIRouter()
-    folder = files("graphrec.serve").joinpath("page")
+    own = files("graphrec.serve").joinpath("page")
+    shared = files("graphrec.recommend.mapping").joinpath("page", "finding.js")  # of the map's page
     contents = {
         file.name: (file.read_bytes(), _TYPES[f".{file.name.rpartition('.')[2]}"])
-        for file in folder.iterdir()
+        for file in (*own.iterdir(), shared)
         if f".{file.name.rpartition('.')[2]}" in _TYPES
     }
 
