@@ -32,14 +32,18 @@ def map_movies(
     color: Annotated[
         str | None,
         typer.Option(
-            help="Column of the movies table that gives the colours, or 'interactions' for their"
-            " number; genres by default."
+            help="Column of the movies table that gives the colours, 'year' for the one in titles,"
+            " or 'interactions' for their number; genres by default."
         ),
     ] = None,
     method: Annotated[
-        Projection,
-        typer.Option(help="Projection; umap needs pip install 'graphrec[umap]'."),
-    ] = Projection.PCA,
+        Projection | None,
+        typer.Option(
+            help="Projection; by default umap where it is installed (pip install 'graphrec[umap]')"
+            " and there are 100 to 20,000 movies, else pca.",
+            show_default=False,
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of UMAP.")] = 0,
     force: options.Force = False,
     with_movies: options.WithMovies = None,
@@ -55,9 +59,9 @@ def map_movies(
 
         graphrec map
 
-        graphrec map --output map.png --by collaborative --color release_date
+        graphrec map --output map.png --by collaborative --color year
 
-        graphrec map --method umap --output map.html
+        graphrec map --method pca --output map.html
     """
     from graphrec.recommend.mapping.map import check_map
 

@@ -70,6 +70,14 @@ def serve(
             min=1, max=64, help="Processes that answer; each takes a core, and counts --rate alone."
         ),
     ] = 1,
+    index: Annotated[
+        bool,
+        typer.Option(
+            "--index",
+            help="Find recommendations by an approximate index, which pays from some 200,000 movies"
+            " on; needs pip install 'graphrec[index]'.",
+        ),
+    ] = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", help="Log warnings and errors only, not each request.")
     ] = False,
@@ -132,7 +140,8 @@ def serve(
     threadpool_limits(1)  # requests are answered side by side already
     opened = Store(store or f"{model.resolve()}.db")
     try:
-        service = Service(model, opened, watch=watch)
+        shared = _shared_folder() if workers > 1 else None
+        service = Service(model, opened, watch=watch, shared=shared, indexed=index)
     except BaseException:
         opened.close()
         raise
@@ -166,9 +175,21 @@ def _count_together() -> None:
 
     They are kept in files of a folder, whose name the package reads when it is imported.
     """
-    folder = tempfile.TemporaryDirectory(prefix="graphrec-metrics-")
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = _temporary_folder("metrics")
+
+
+def _shared_folder() -> Path:
+    """Where the processes keep one copy of a model's arrays, also of one that is taken up later."""
+    folder = Path(_temporary_folder("models")) / "arrays"
+    folder.mkdir()
+    return folder
+
+
+def _temporary_folder(purpose: str) -> str:
+    """One that is removed when this process ends."""
+    folder = tempfile.TemporaryDirectory(prefix=f"graphrec-{purpose}-")
     atexit.register(folder.cleanup)
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder.name
+    return folder.name
 
 
 def _token(path: Path | None) -> str | None:

@@ -1,6 +1,6 @@
 """How a model was trained and for whom it is good, as a picture or a page.
 
-Everything is in the model's manifest.
+All but the calibration of predicted popularity is in the model's manifest.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from graphrec.charts import Charts, Section
 from graphrec.errors import ArtefactError
 from graphrec.formatting import counted, duration, short_number
+from graphrec.recommend.calibration import Calibration
 from graphrec.style import FAINT, INK, QUIET
 
 if TYPE_CHECKING:
@@ -41,12 +42,15 @@ class ModelPlots(Charts):
     flat: dict[str, tuple[float, float]]
 
 
-def make_plots(name: str, manifest: Mapping[str, Any]) -> ModelPlots:
+def make_plots(
+    name: str, manifest: Mapping[str, Any], calibration: Calibration | None = None
+) -> ModelPlots:
     """The charts of a model.
 
     Args:
         name: of its folder.
         manifest: as `graphrec.recommend.artefact.Artefact` has it.
+        calibration: of popularity that is predicted from metadata; None draws none.
 
     Raises:
         ArtefactError: if there is nothing to draw.
@@ -58,6 +62,7 @@ def make_plots(name: str, manifest: Mapping[str, Any]) -> ModelPlots:
         _curves(parts),
         _tried(quality["tried"], flat),
         _bins(quality["by_activity"], quality["by_popularity"]),
+        None if calibration is None else _calibrated(calibration),
     )
     sections = tuple(section for section in found if section is not None)
     if not sections:
@@ -225,3 +230,38 @@ def _bin_chart(bins: Sequence[Any], metric: str, of: str) -> Callable[[Axes], No
         axes.set_title(f"validation {metric} of {of}", loc="left", fontsize=9.5)
 
     return chart
+
+
+# --- popularity of movies without ratings
+
+
+def _calibrated(found: Calibration) -> Section:
+    low, high = found.bins[0], found.bins[-1]
+    sentences = (
+        "Every movie with ratings was treated once as if it had none, and the number of its ratings"
+        f" was predicted from metadata: {max(found.explained, 0):.0%} of the variance of the"
+        " logarithm is predicted.",
+        f"The tenth that is predicted to be the most popular has {short_number(high.observed)}"
+        f" interactions a movie, and {short_number(high.predicted)} predicted; the least popular"
+        f" has {short_number(low.observed)}, and {short_number(low.predicted)} predicted (geometric"
+        " means).",
+        f"Slope of observed on predicted logarithms: {found.slope:.2f}; with 1, differences are as"
+        " large as predicted.",
+    )
+
+    def chart(axes: Axes) -> None:
+        x, y = ([getattr(one, key) for one in found.bins] for key in ("predicted", "observed"))
+        below = [one.observed - one.low for one in found.bins]
+        above = [one.high - one.observed for one in found.bins]
+        ends = min(x + y) / 1.2, max(x + y) * 1.2
+        axes.plot(ends, ends, color=FAINT, lw=1.2)
+        axes.errorbar(x, y, yerr=(below, above), fmt="o-", ms=4, color=_COLOURS["id"], lw=1.3)
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(lambda value, _: f"{value:g}")
+            axis.set_minor_formatter(lambda *_: "")
+        axes.set_xlabel("predicted interactions (a tenth of the movies each; line: as predicted)")
+        axes.set_title("observed interactions", loc="left", fontsize=9.5)
+
+    return Section("Popularity of movies without ratings", sentences, (chart,))

@@ -540,9 +540,11 @@ class Recommender:
 
     def plots(self) -> ModelPlots:
         """How the model was trained and for whom it is good; see ``.save("model.html")``."""
+        from graphrec.recommend.calibration import calibrate
         from graphrec.recommend.plots import make_plots
 
-        return make_plots(self.artefact.folder.name, self.artefact.manifest)
+        found = calibrate(self.artefact.movie_embeddings())
+        return make_plots(self.artefact.folder.name, self.artefact.manifest, found)
 
     @cached_property
     def explainer(self) -> Explainer:

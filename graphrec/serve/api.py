@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from typing import Annotated, Any
@@ -15,7 +15,9 @@ import anyio.to_thread
 import numpy as np
 from fastapi import APIRouter, Body, FastAPI, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import PlainTextResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match
 
 from graphrec import __version__
 from graphrec.errors import ConfigError, DataError, GraphrecError, UnknownIdError
@@ -61,13 +63,16 @@ def make_app(service: Service, limits: Limits) -> Guard:
         redoc_url=None,
         responses=_ERRORS,
     )
-    app.include_router(_movies(service))
-    app.include_router(_users(service))
-    app.include_router(_feedback(service))
-    app.include_router(_about(service, limits))
-    app.include_router(_health(service))
-    app.include_router(_pages(service), include_in_schema=False)
-    _handle_errors(app, service)
+    documented = (
+        *(_movies(service), _users(service), _feedback(service)),
+        *(_about(service, limits), _health(service)),
+    )
+    for router in documented:
+        app.include_router(router)
+    pages = _pages(service)
+    app.include_router(pages, include_in_schema=False)
+    routes = [route for router in (*documented, pages) for route in router.routes]
+    _handle_errors(app, service, routes)
     return Guard(app, limits, service.metrics)
 
 
@@ -351,7 +356,7 @@ def _about(service: Service, limits: Limits) -> APIRouter:
 def _health(service: Service) -> APIRouter:
     router = APIRouter(tags=["health"])
 
-    @router.get("/health/live")
+    @router.get("/health/live", response_model=schema.Live)
     async def live() -> Answer:
         """Whether the process answers."""
         return {"live": True}
@@ -362,7 +367,7 @@ def _health(service: Service) -> APIRouter:
         is_ready, answer = service.ready()
         return _json(answer, 200 if is_ready else 503)
 
-    @router.get("/metrics", response_class=Response)
+    @router.get("/metrics", response_class=PlainTextResponse)
     def metrics() -> Response:
         """Counters in Prometheus' format."""
         return Response(service.metrics.text(), media_type="text/plain; version=0.0.4")
@@ -372,10 +377,11 @@ def _health(service: Service) -> APIRouter:
 
 def _pages(service: Service) -> APIRouter:
     router = APIRouter()
-    folder = files("graphrec.serve").joinpath("page")
+    own = files("graphrec.serve").joinpath("page")
+    shared = files("graphrec.recommend.mapping").joinpath("page", "finding.js")  # of the map's page
     contents = {
         file.name: (file.read_bytes(), _TYPES[f".{file.name.rpartition('.')[2]}"])
-        for file in folder.iterdir()
+        for file in (*own.iterdir(), shared)
         if f".{file.name.rpartition('.')[2]}" in _TYPES
     }
 
@@ -433,10 +439,12 @@ def _is_half(text: str) -> bool:
     return False
 
 
-def _handle_errors(app: FastAPI, service: Service) -> None:
-    def said(request: Request, status: int, sentence: str) -> Response:
+def _handle_errors(app: FastAPI, service: Service, routes: Sequence[BaseRoute]) -> None:
+    def said(
+        request: Request, status: int, sentence: str, headers: dict[str, str] | None = None
+    ) -> Response:
         body = error_body(sentence, request.scope["state"]["request_id"])
-        return Response(body, status, media_type="application/json")
+        return Response(body, status, headers, media_type="application/json")
 
     @app.exception_handler(GraphrecError)
     async def of_graphrec(request: Request, error: GraphrecError) -> Response:
@@ -459,7 +467,15 @@ def _handle_errors(app: FastAPI, service: Service) -> None:
 
     @app.exception_handler(HTTPException)
     async def of_http(request: Request, error: HTTPException) -> Response:
-        return said(request, error.status_code, _SENTENCES.get(error.status_code, error.detail))
+        sentence = _SENTENCES.get(error.status_code, error.detail)
+        headers = {"allow": _methods(routes, request)} if error.status_code == 405 else None
+        return said(request, error.status_code, sentence, headers)
+
+
+def _methods(routes: Sequence[BaseRoute], request: Request) -> str:
+    """The methods of all routes of an address; Starlette names those of the first."""
+    own = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    return ", ".join(sorted({m for route in own for m in getattr(route, "methods", ())}))
 
 
 _SENTENCES = {

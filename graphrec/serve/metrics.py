@@ -75,6 +75,14 @@ class Metrics:
             multiprocess_mode="livemax",
         )
 
+        self.index_recall = Gauge(
+            "graphrec_index_recall",
+            "Fraction of the 20 best movies that the index finds; 1 without one.",
+            registry=own,
+            multiprocess_mode="livemin",
+        )
+        self.index_recall.set(1)
+
     def text(self) -> bytes:
         """All of them."""
         self.model_age.set(self._age())

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from graphrec.config import Similarity
+from graphrec.config import Projection, Similarity
 from graphrec.data.layouts.diaries import diary_of
 from graphrec.data.tables import MOVIE, TITLE
 from graphrec.errors import ConfigError, DataError, GraphrecError, UnknownIdError
@@ -32,6 +32,7 @@ from graphrec.recommend.where import select
 from graphrec.recommend.wording import TitleWords
 from graphrec.serve.cache import Cache
 from graphrec.serve.held import HeldArtefact
+from graphrec.serve.index import CANDIDATES, MovieIndex
 from graphrec.serve.scoring import History, Scores, best
 from graphrec.serve.searching import Search
 from graphrec.serve.store import MovieChange, UserChanges
@@ -42,6 +43,7 @@ Answer = dict[str, Any]
 NO_CHANGES = UserChanges((), forgotten=False)
 _CONDITIONS = 256  # that are remembered
 _LABELS = 40
+_MEASURED = 100  # users
 _CACHE_BYTES = 64 * 2**20
 _EXPORT_BYTES = 16 * 2**20  # that a table of one person's films may unpack to
 
@@ -134,6 +136,8 @@ class ServedModel:
         self._words = TitleWords(self._titles)
         self._read_history()
         self.meets = lru_cache(_CONDITIONS)(self._meets)
+        #: finds candidates for recommendations without filters; by default all movies are scored
+        self.index: MovieIndex | None = None
         #: of answers that depend on nothing but the model
         self.cache = Cache(_CACHE_BYTES)
         self._lock = Lock()
@@ -304,10 +308,13 @@ class ServedModel:
         if not options.include_rated:
             allowed[who.rated] = False
             allowed[who.disliked] = False
-        if who.basis == "popular":
-            scores = self.degree.astype(np.float32)
-        else:
-            scores = self.scores.score(who.history, who.user)
+        scores = self._scores(who, options)
+        if self.index is not None:
+            found = np.isfinite(scores)
+            if np.count_nonzero(allowed & found) < options.start + options.k:
+                scores = self.scores.score(who.history, who.user)
+            else:
+                allowed &= found
         if options.diversity:
             pool = best(scores, POOL * options.k, allowed)
             picked = diversify(
@@ -321,6 +328,35 @@ class ServedModel:
         else:
             rows = best(scores, options.k, allowed, options.start)
         return self._listed(rows, scores, options.start)
+
+    def _scores(self, who: Profile, options: ListOptions) -> np.ndarray:
+        """Of all movies, float32 [M]; by an index minus infinity for what is no candidate."""
+        if who.basis == "popular":
+            return self.degree.astype(np.float32)
+        if self.index is not None and options.where is None and options.among is None:
+            left_out = len(who.rated) + len(who.disliked) + len(options.exclude)
+            places = options.start + options.k * (POOL if options.diversity else 1)
+            number = CANDIDATES * places + left_out
+            found = self.index.scores(self.scores, who.history, who.user, number)
+            if found is not None:
+                return found
+        return self.scores.score(who.history, who.user)
+
+    @cached_property
+    def index_recall(self) -> float:
+        """Fraction of the 20 best movies that the index finds, mean over 100 training users."""
+        users = np.flatnonzero(np.diff(self._pointer))
+        users = np.random.default_rng(0).permutation(users)[:_MEASURED]
+        options, found = ListOptions(), []
+        for user in users.tolist():
+            rated = self._movie[self._pointer[user] : self._pointer[user + 1]]
+            who = Profile(History.of(rated), rated, user)
+            allowed = self.listed.copy()
+            allowed[rated] = False
+            exact = best(self.scores.score(who.history, user), options.k, allowed)
+            own = {one["movie_id"] for one in self.recommend(who, options)}
+            found.append(np.mean([self._ids[row] in own for row in exact.tolist()]))
+        return round(float(np.mean(found)), 4) if found else 1.0
 
     def _listed(self, rows: np.ndarray, scores: np.ndarray, start: int = 0) -> list[Answer]:
         return [
@@ -478,8 +514,8 @@ class ServedModel:
 
     @cached_property
     def drawn(self) -> Any:
-        """The map of all movies."""
-        return self.recommender.map()
+        """The map of all movies; by PCA, as UMAP takes longer than an answer may."""
+        return self.recommender.map(method=Projection.PCA)
 
     def describe(self) -> Answer:
         """What the model is, how good, and how old."""
@@ -496,6 +532,7 @@ class ServedModel:
             "metrics": manifest["metrics"],
             "settings": manifest["settings"],
             "blend": manifest["score"]["blend"],
+            "index": None if self.index is None else {"recall@20": self.index_recall},
             "similarities": self._similarities,
             "labels": self._labels,
             "columns": [str(name) for name in self.movies.columns if name not in (MOVIE, TITLE)],

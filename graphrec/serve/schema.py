@@ -375,6 +375,9 @@ class Model(BaseModel):
     age_seconds: int
     data: dict[str, Any]
     metrics: dict[str, Any]
+    index: Annotated[
+        dict[str, Any] | None, Field(description="Of recommendations: null if they are exact.")
+    ]
     similarities: list[str]
     columns: list[str]
 
@@ -386,6 +389,12 @@ class Map(BaseModel):
     column: str
     notes: dict[str, list[str]]
     movies: list[dict[str, Any]]
+
+
+class Live(BaseModel):
+    """That the process answers."""
+
+    live: bool
 
 
 class Ready(BaseModel):

@@ -56,7 +56,8 @@ class Scores:
         degree = state["degree"]
         self._cosine = cosine
         self._towers: list[tuple[float, np.ndarray, np.ndarray]] = []
-        blocks = []
+        #: y by block, without those that are the same for all users, float32 [M, any]
+        self._movies: list[np.ndarray] = []
         for part, half_trust in ((NodeState.ID, HALF_TRUST), (NodeState.METADATA, 0.0)):
             prefix = f"learned.{part.value}"
             if f"{prefix}.movie" not in state:
@@ -66,18 +67,15 @@ class Scores:
             added = _unit(movie) * trust[:, None] @ state[f"{prefix}.fold_in"]
             weight = float(blend[part.value])
             self._towers.append((weight, added, weight * scale(state[f"{prefix}.user"])))
-            blocks.append(scale(movie))
+            self._movies.append(np.ascontiguousarray(scale(movie), np.float32))
+        # The spectral part is the largest: it is used as it is read, perhaps from a mapped file.
         spectral = state["spectral.movie"]
         self._spectral = float(blend["spectral"]) if spectral.shape[1] else 0.0
-        self._spectral_added = (
-            spectral * state["spectral.history_weight"][:, None] * state["spectral.filter"]
+        self._history_weight, self._filter = (
+            state[f"spectral.{name}"] for name in ("history_weight", "filter")
         )
         if self._spectral:
-            blocks.append(spectral)
-        #: y without the blocks that are the same for all users, float32 [M, K]
-        self.movies = np.ascontiguousarray(
-            np.hstack([*blocks, np.zeros((len(degree), 0))]), np.float32
-        )
+            self._movies.append(spectral)
         #: what those blocks add to every score, float32 [M]
         self.common = np.asarray(
             blend["popularity"] * state["log_degree"] + blend["unrated"] * (degree == 0), np.float32
@@ -95,6 +93,9 @@ class Scores:
             history: the user's.
             user: which training user it is; None folds them in as a new user.
         """
+        return np.concatenate([*self._user_blocks(history, user), np.zeros(0, np.float32)])
+
+    def _user_blocks(self, history: History, user: int | None) -> list[np.ndarray]:
         blocks = []
         for weight, added, trained in self._towers:
             if user is not None:
@@ -104,9 +105,10 @@ class Scores:
             own = history.weights @ added[history.movies] / np.sqrt(total)
             blocks.append(weight * (_unit(own[None])[0] if self._cosine else own))
         if self._spectral:
-            own = history.weights @ self._spectral_added[history.movies]
+            weights = history.weights * self._history_weight[history.movies]
+            own = weights @ self._movies[-1][history.movies] * self._filter
             blocks.append(self._spectral * _unit(own[None])[0])
-        return np.concatenate([*blocks, np.zeros(0)]).astype(np.float32)
+        return [block.astype(np.float32) for block in blocks]
 
     def user_directions(self, history: sp.csr_array) -> np.ndarray:
         """x of all training users at length 1, float32 [U, K].
@@ -116,14 +118,32 @@ class Scores:
         """
         blocks = [trained for _, _, trained in self._towers]
         if self._spectral:
-            own = history @ self._spectral_added[: history.shape[1]]
+            weighted = history.copy()
+            weighted.data = weighted.data * self._history_weight[weighted.indices]
+            own = weighted @ self._movies[-1][: history.shape[1]] * self._filter
             blocks.append(self._spectral * _unit(np.asarray(own)))
         return _unit(np.hstack([*blocks, np.zeros((history.shape[0], 0))])).astype(np.float32)
 
     def score(self, history: History, user: int | None = None) -> np.ndarray:
         """s of all movies, float32 [M]; arguments as for `user_vector`."""
-        scores: np.ndarray = self.movies @ self.user_vector(history, user) + self.common
+        scores = self.common.copy()
+        for movies, own in zip(self._movies, self._user_blocks(history, user), strict=True):
+            scores += movies @ own
         return scores if self.paths is None else scores + self.paths.score(history)
+
+    def vectors(self) -> np.ndarray:
+        """Of movies: their products with `user_vector` and a 1 are s without paths, [M, K + 1]."""
+        return np.hstack([*self._movies, self.common[:, None]])
+
+    def score_rows(self, vector: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """s without paths of some movies, float32, by `user_vector`."""
+        scores: np.ndarray = self.common[rows]
+        start = 0
+        for movies in self._movies:
+            end = start + movies.shape[1]
+            scores += movies[rows] @ vector[start:end]
+            start = end
+        return scores
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,9 +14,10 @@ from graphrec.data.tables import MOVIE
 from graphrec.errors import DataError
 from graphrec.recommend.new_movies import free_id
 from graphrec.serve.held import HeldArtefact
+from graphrec.serve.index import MovieIndex
 from graphrec.serve.metrics import Metrics
 from graphrec.serve.model import Answer, Profile, ServedModel
-from graphrec.serve.store import Interaction, Store, StoreError
+from graphrec.serve.store import Interaction, MovieChange, Store, StoreError
 
 log = logging.getLogger("graphrec.serve")
 _EVERY = 1.0  # seconds between two looks at the folder and the store
@@ -33,29 +34,55 @@ class Service:
         folder: of the model.
         store: open.
         watch: whether a new model in the folder is taken up.
+        shared: a folder where processes share the arrays of models, see `HeldArtefact.read`.
+        indexed: whether recommendations without filters come from an index, see `MovieIndex`.
 
     Raises:
+        ConfigError: if an index is wanted and usearch isn't installed.
         ArtefactError, StoreError: if the model or the store can't be read.
     """
 
-    def __init__(self, folder: str | Path, store: Store, *, watch: bool = False) -> None:
-        self.folder, self.store, self.watch = Path(folder), store, watch
+    def __init__(
+        self,
+        folder: str | Path,
+        store: Store,
+        *,
+        watch: bool = False,
+        shared: Path | None = None,
+        indexed: bool = False,
+    ) -> None:
+        self.folder, self.store, self.watch, self.shared = Path(folder), store, watch, shared
+        self.indexed = indexed
+        self._index: tuple[str, MovieIndex | None] = ("", None)
         self.metrics = Metrics(self._age)
         self.problem: str | None = None
         self._lock, self._stop = threading.Lock(), threading.Event()
         self._thread: threading.Thread | None = None
         self._stamp = self._folder_stamp()
         self._movies_version = store.movies_version()
-        self._take(ServedModel(HeldArtefact.read(folder), store.movies(), log.warning))
+        self._take(self._made(HeldArtefact.read(folder, shared), store.movies()))
 
     def _age(self) -> float:
         return self.model.age()
+
+    def _made(self, held: HeldArtefact, changes: Sequence[MovieChange]) -> ServedModel:
+        """A model to be served; the index is of the movies at training, so it outlives changes."""
+        model = ServedModel(held, changes, log.warning)
+        if self.indexed:
+            version, index = self._index
+            if index is None or version != held.version:
+                index = MovieIndex(model.scores, len(held.movies()))
+                self._index = held.version, index
+            model.index = index
+        return model
 
     def _take(self, model: ServedModel) -> None:
         """Answer by this model from now on; requests that run keep theirs."""
         self.model = model
         self.metrics.model_created.set(model.created.timestamp())
         self.metrics.movies.set(int(model.listed.sum()))
+        if model.index is not None:
+            self.metrics.index_recall.set(model.index_recall)
 
     # New models -----------------------------------------------------------------------------------
 
@@ -88,7 +115,7 @@ class Service:
             try:
                 version = self.store.movies_version()
                 if version != self._movies_version:
-                    self._take(ServedModel(self.model.held, self.store.movies(), log.warning))
+                    self._take(self._made(self.model.held, self.store.movies()))
                     self._movies_version = version
             except StoreError as error:
                 self.note_store_error(error)
@@ -96,10 +123,10 @@ class Service:
     def _take_new(self) -> None:
         """Take up the model in the folder; keep the old one if it can't be read."""
         try:
-            held = HeldArtefact.read(self.folder)
+            held = HeldArtefact.read(self.folder, self.shared)
             if held.version == self.model.held.version and self.problem is None:
                 return
-            model = ServedModel(held, self.model.changes, log.warning)
+            model = self._made(held, self.model.changes)
         except Exception as error:
             log.warning("the new model is not taken up: %s", error)
             self.problem = (

@@ -14,6 +14,7 @@ from graphrec.recommend.mapping.colours import (
     OTHER,
     PALETTE,
     RAMP,
+    Colouring,
     colour_by,
     default_column,
     labels_in_words,
@@ -63,14 +64,33 @@ def test_a_movie_of_several_labels_has_the_colour_of_its_rarest(movies: pd.DataF
     assert "rarest" in colours.note
 
 
-def test_more_labels_than_colours_are_grey() -> None:
-    labels = [f"label {number}" for number in range(14)]
-    rows = [label for number, label in enumerate(labels) for _ in range(2 * (20 - number))]
-    movies = pd.DataFrame({"movie_id": range(len(rows)), "kind": rows})
-    colours = colour_by(movies, "kind", np.zeros(len(rows)))
-    assert colours.palette == (*PALETTE, *[OTHER] * (14 - len(PALETTE)))
-    assert colours.members.shape == (len(rows), 14)
-    assert (colours.colour == OTHER).sum() == sum(rows.count(name) for name in labels[10:])
+def test_each_of_twenty_genres_has_a_colour_and_labels_beyond_the_colours_are_grey() -> None:
+    def coloured(number: int) -> Colouring:
+        rows = [f"label {own}" for own in range(number) for _ in range(2 * (number + 5 - own))]
+        movies = pd.DataFrame({"movie_id": range(len(rows)), "kind": rows})
+        return colour_by(movies, "kind", np.zeros(len(rows)))
+
+    twenty = coloured(20)
+    assert len(set(twenty.palette)) == len(set(twenty.colour)) == 20
+    assert OTHER not in twenty.palette
+    more = coloured(len(PALETTE) + 2)
+    assert more.palette == PALETTE
+    assert (more.colour == OTHER).sum() == 2 * (7 + 6)
+
+
+def test_colours_are_as_many_as_they_seem() -> None:
+    assert len(set(PALETTE)) == len(PALETTE) <= 32  # the page has a bit for each
+    assert OTHER not in PALETTE
+
+
+def test_the_year_of_titles_is_a_year(movies: pd.DataFrame) -> None:
+    by_year, by_title = colour_by(movies, "year", COUNTS), colour_by(movies, "title", COUNTS)
+    assert by_year.column == "year"
+    assert by_year.colour.tolist() == by_title.colour.tolist()
+    own = colour_by(movies.assign(year=[1920, 1930, 1940, 1950, 1960, 1970]), "year", COUNTS)
+    assert own.texts[0] == "year 1920"
+    with pytest.raises(ConfigError, match="no column 'year'"):
+        colour_by(movies.assign(title="Story"), "year", COUNTS)
 
 
 def test_categories(movies: pd.DataFrame) -> None:

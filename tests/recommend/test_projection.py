@@ -7,7 +7,8 @@ import pytest
 
 from graphrec.config import Part, Projection
 from graphrec.errors import ConfigError
-from graphrec.recommend.mapping.projection import align, project
+from graphrec.recommend.mapping import projection
+from graphrec.recommend.mapping.projection import align, default_projection, project
 from graphrec.recommend.vectors import nearest, unit_parts
 
 
@@ -126,3 +127,11 @@ def test_nearest_are_those_of_the_largest_inner_product(
     assert (found[7] == -1).all()
     assert nearest(vectors[:2], 10).tolist() == [[1], [0]]
     assert nearest(vectors[:1], 10).shape == (1, 0)
+
+
+def test_umap_is_the_default_where_it_is_and_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("umap")
+    found = [default_projection(number) for number in (32, 400, 20_000, 40_000)]
+    assert found == [Projection.PCA, Projection.UMAP, Projection.UMAP, Projection.PCA]
+    monkeypatch.setattr(projection, "find_spec", lambda _: None)
+    assert default_projection(400) is Projection.PCA

@@ -35,7 +35,9 @@ EXPORT = {
 def service(model_folder: Path, tmp_path: Path) -> Service:
     folder = tmp_path / "model"
     shutil.copytree(model_folder, folder)
-    return Service(folder, Store(tmp_path / "store.db"), watch=True)
+    shared = tmp_path / "shared"  # as with several processes
+    shared.mkdir()
+    return Service(folder, Store(tmp_path / "store.db"), watch=True, shared=shared)
 
 
 @pytest.fixture
@@ -246,6 +248,17 @@ def test_errors_are_one_sentence_with_the_request_id(api: httpx.Client) -> None:
         assert "Traceback" not in answer.text
 
 
+def test_another_method_is_told_those_that_there_are(api: httpx.Client) -> None:
+    for path, methods in (
+        ("/api/v1/movies", "GET, POST"),
+        ("/api/v1/movies/1", "DELETE, GET"),
+        ("/metrics", "GET"),
+    ):
+        answer = api.put(path)
+        assert answer.status_code == 405
+        assert answer.headers["allow"] == methods
+
+
 def test_request_ids_are_the_clients_own_if_they_are_plain(api: httpx.Client) -> None:
     own = api.get("/health/live", headers={"x-request-id": "abc-1"})
     assert own.headers["x-request-id"] == "abc-1"
@@ -277,6 +290,8 @@ def test_a_new_model_is_taken_up(
         after = api.get("/api/v1/model").json()
         assert after["version"] != before["version"]
         assert after["movies_added"] == 1
+        assert service.shared is not None
+        assert len(list(service.shared.iterdir())) == 2  # those of the old one are removed
         old = api.get(f"/api/v1/popular?k=2&cursor={cursor}")
         assert "model that was replaced" in old.json()["error"]
         assert 'graphrec_model_loads_total{result="taken"} 1.0' in api.get("/metrics").text

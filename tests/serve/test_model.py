@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 
 from graphrec.config import Similarity
 from graphrec.errors import ConfigError, UnknownIdError
+from graphrec.recommend.artefact import MODEL, TOWERS
 from graphrec.recommend.recommender import Recommender
 from graphrec.serve.held import HeldArtefact
 from graphrec.serve.model import ListOptions, ServedModel
@@ -215,3 +218,29 @@ def test_the_map_has_a_point_for_every_movie(served: ServedModel) -> None:
     json.dumps(drawn, allow_nan=False)
     assert len(drawn["movies"]) == 32
     assert all(len(one[part]) == 2 for one in drawn["movies"] for part in drawn["layouts"])
+
+
+def test_processes_map_the_same_copy_of_a_model(model_folder: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(model_folder, tmp_path / "model"))
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    expected = HeldArtefact.read(folder)
+    first = HeldArtefact.read(folder, shared)
+    copies = {file: file.stat().st_ino for file in shared.iterdir()}
+    second = HeldArtefact.read(folder, shared)
+    assert {file: file.stat().st_ino for file in shared.iterdir()} == copies
+    for file in folder.iterdir():
+        file.write_bytes(b"")  # what is mapped is a copy, which stays
+    for file in copies:
+        file.unlink()
+    for name in (MODEL, TOWERS):
+        for one in (first, second):
+            found = one.arrays(name)
+            assert set(found) == set(expected.arrays(name))
+            for key, array in expected.arrays(name).items():
+                assert found[key].dtype == array.dtype
+                np.testing.assert_array_equal(found[key], array)
+    maps = Path("/proc/self/maps")
+    if maps.exists():
+        text = maps.read_text(encoding="utf-8")
+        assert all(text.count(str(file)) == 2 for file in copies)

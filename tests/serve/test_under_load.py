@@ -88,7 +88,8 @@ def test_nothing_is_lost_and_nothing_fails(
     seconds = int(os.environ.get("GRAPHREC_SOAK_SECONDS", "6"))
     folder = Path(shutil.copytree(model_folder, tmp_path / "model"))
     models = [quick_fit(ModelConfig(embedding_dim=dim)) for dim in (8, 12)]
-    service = Service(folder, Store(tmp_path / "store.db"), watch=True)
+    (shared := tmp_path / "shared").mkdir()
+    service = Service(folder, Store(tmp_path / "store.db"), watch=True, shared=shared)
     taken, memory = 0, list[int]()
     with running(service, LIMITS) as address:
         clients = Clients(seconds)
@@ -112,5 +113,6 @@ def test_nothing_is_lost_and_nothing_fails(
     store.close()
     assert len(kept) == len(set(kept))
     assert set(kept) == clients.written[0] | clients.written[1]
+    print(f"{taken} models, {len(kept):,} interactions, MiB: {[own >> 20 for own in memory]}")
     if len(memory) >= 10:  # the first ones fill caches
         assert memory[-1] < 1.05 * memory[len(memory) // 3]

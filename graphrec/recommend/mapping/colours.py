@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from graphrec.data.names import listed
-from graphrec.data.tables import MOVIE
+from graphrec.data.tables import MOVIE, TITLE
 from graphrec.errors import ConfigError
 from graphrec.features.columns import ColumnKind, Finding, as_values, find_kind
 from graphrec.features.encoders import labels_of, numbers_of
@@ -20,13 +20,21 @@ INTERACTIONS = "interactions"
 PALETTE = (
     *("#4c78c8", "#f08c3c", "#3ba055", "#d9454c", "#9660c8"),
     *("#22aebf", "#e272b5", "#c7a020", "#8d6a52", "#9bc53d"),
+    *("#b0c090", "#607010", "#f01080", "#c010a0", "#f0a0a0"),
+    *("#407050", "#805080", "#10d0b0", "#40d050", "#c0b0f0"),
+    *("#906010", "#1060e0", "#30b0f0", "#e0b070"),
 )
-"""For classes, the most frequent first; readable on white and on black."""
+"""For classes, the most frequent first; readable on white and on black.
+
+From the eleventh on, each is the colour farthest from those before it and from grey (CIELAB, 28 and
+more).
+"""
 RAMP = ("#3f5fb0", "#7456b4", "#a94fa6", "#d4537f", "#ec7a52", "#f2b134")
 """For numbers, from low to high."""
 OTHER = "#8c9099"
 NUM_STEPS, NUM_SHADES = 6, 60
-MOST_CLASSES = 24
+YEAR = "year"
+"""Colours by the year at the end of titles, unless the movies table has a column of that name."""
 _LABELS = (ColumnKind.MULTI_LABEL, ColumnKind.CATEGORY)
 _YEARS = (ColumnKind.DATE, ColumnKind.TITLE_YEAR)
 _NUMBERS = (ColumnKind.NUMBER, ColumnKind.LOG_NUMBER, *_YEARS)
@@ -77,18 +85,20 @@ def default_column(movies: pd.DataFrame) -> str:
 
 
 def colour_by(movies: pd.DataFrame, column: str, interactions: np.ndarray) -> Colouring:
-    """Colours by a column of the movies table, or by ``interactions``.
+    """Colours by a column of the movies table, by the ``year`` in titles, or ``interactions``.
 
     A movie with several labels has the colour of the rarest one that has a colour.
 
     Args:
         movies: the movies table, M rows.
-        column: its name; ``title`` is for the year in it.
+        column: its name; ``title`` is for the year in it, as ``year`` is where that is no column.
         interactions: number of each movie's, [M].
 
     Raises:
         ConfigError: if there is no such column, or its kind makes no colours.
     """
+    if column == YEAR not in movies and find_kind(TITLE, movies[TITLE]).kind in _YEARS:
+        return replace(colour_by(movies, TITLE, interactions), column=YEAR)
     if column not in movies:
         if column != INTERACTIONS:
             names = [str(name) for name in movies.columns if name != MOVIE]
@@ -148,15 +158,14 @@ def _numbers(values: pd.Series[Any], finding: Finding) -> np.ndarray:
 def _by_label(column: str, labels: list[list[str]]) -> Colouring:
     counts = pd.Series([label for own in labels for label in own], dtype=object).value_counts()
     counts = counts.sort_index().sort_values(ascending=False, kind="stable")
-    classes = tuple(str(name) for name in counts.index[:MOST_CLASSES])
+    classes = tuple(str(name) for name in counts.index[: len(PALETTE)])
     index = {name: number for number, name in enumerate(classes)}
     members = np.zeros((len(labels), len(classes)), dtype=bool)
     for row, own in enumerate(labels):
         members[row, [index[label] for label in own if label in index]] = True
-    coloured = members[:, : len(PALETTE)]
-    rarest = coloured.shape[1] - 1 - np.argmax(coloured[:, ::-1], axis=1)
-    own_class = np.where(coloured.any(axis=1), rarest, -1).astype(np.int16)
-    palette = tuple(PALETTE[i] if i < len(PALETTE) else OTHER for i in range(len(classes)))
+    rarest = len(classes) - 1 - np.argmax(members[:, ::-1], axis=1)
+    own_class = np.where(members.any(axis=1), rarest, -1).astype(np.int16)
+    palette = PALETTE[: len(classes)]
     colour = np.array([*palette, OTHER])[own_class]  # the last is for -1
     return Colouring(column, classes, palette, own_class, members, colour, False, _joined(labels))
 

@@ -18,7 +18,7 @@ from graphrec.formatting import counted
 from graphrec.output import atomic_write, check_output
 from graphrec.recommend.lookup import TitleLookup
 from graphrec.recommend.mapping.colours import Colouring, colour_by, default_column, labels_in_words
-from graphrec.recommend.mapping.projection import align, project
+from graphrec.recommend.mapping.projection import align, default_projection, project
 from graphrec.recommend.titles import spoken
 from graphrec.recommend.vectors import MovieEmbeddings, unit_parts
 
@@ -176,7 +176,7 @@ def make_map(
     *,
     by: str | None = None,
     color: str | None = None,
-    method: str = Projection.PCA,
+    method: str | None = None,
     seed: int = 0,
 ) -> MovieMap:
     """Project all movies on planes: collaborative, by metadata, and both.
@@ -191,16 +191,19 @@ def make_map(
         data: ``data`` of its manifest. Rows after its number of movies were added later; by PCA
             they don't move the others.
         by: the layout to be shown first, a `Part`; ``both`` if the model has both.
-        color: column of the movies table, or ``interactions``; by default ``genres``, or the first
-            column of labels, or else ``interactions``.
-        method: ``pca`` or ``umap``.
+        color: column of the movies table, ``year`` for the one in titles, or ``interactions``; by
+            default ``genres``, or the first column of labels, or else ``interactions``.
+        method: ``pca`` or ``umap``; by default umap where umap-learn is installed and there are 100
+            to 20,000 movies.
         seed: of UMAP.
 
     Raises:
         ConfigError: for a part that the model doesn't have, a column that isn't there or can't be
             shown, or without umap-learn.
     """
-    kind = choice(Projection, method, "method")
+    kind = (
+        default_projection(len(movies)) if method is None else choice(Projection, method, "method")
+    )
     if not 0 <= seed < 2**32:
         raise ConfigError(argument("seed"), f" is {seed}; it must be 0 to 2^32 - 1.")
     interactions = np.rint(embeddings.degree).astype(np.int64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 
 import numpy as np
 from scipy.linalg import orthogonal_procrustes
@@ -13,6 +14,14 @@ from graphrec.errors import ConfigError, argument
 NUM_NEIGHBORS = 15
 """UMAP's ``n_neighbors``."""
 MIN_DISTANCE = 0.1
+LEAST_UMAP, MOST_UMAP = 100, 20_000
+"""Movies for which UMAP is the default: of fewer it shows no more than PCA, of more it is slow."""
+
+
+def default_projection(num_movies: int) -> Projection:
+    """What shows most: UMAP where umap-learn is installed and the number of movies fits it."""
+    fits = LEAST_UMAP <= num_movies <= MOST_UMAP
+    return Projection.UMAP if fits and find_spec("umap") is not None else Projection.PCA
 
 
 def project(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from graphrec.recommend.mapping.map import MovieMap
 
 NEAREST = 10
-_SCRIPTS = ("points.js", "drawing.js", "controls.js")
+_SCRIPTS = ("points.js", "drawing.js", "finding.js", "controls.js")
 _MISSING = 65535  # of a movie without a point; coordinates go up to one below
 
 

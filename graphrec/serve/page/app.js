@@ -5,7 +5,6 @@
   const byId = (id) => document.getElementById(id);
   const main = byId("main");
   const query = byId("query");
-  const found = byId("found");
   let about = null; // what the model is
   let shown = 0; // number of the view that is shown; an answer to an older one is dropped
 
@@ -384,65 +383,36 @@
 
   // Search ---------------------------------------------------------------------------------------
 
+  const list = finder({
+    query,
+    found: byId("found"),
+    none: "No film is called so.",
+    line: (film) => {
+      const named = film.year === null || film.title.includes(`(${film.year})`);
+      return named ? [film.title] : [film.title, make("span", { className: "year" }, ` ${film.year}`)];
+    },
+    take: (film) => {
+      query.value = "";
+      location.hash = `#/film/${encodeURIComponent(film.movie_id)}`;
+    },
+  });
   let asking = null;
-  let films = [];
-  let active = -1;
-  function closeList() {
-    found.hidden = true;
-    active = -1;
-    query.setAttribute("aria-expanded", "false");
-    query.removeAttribute("aria-activedescendant");
-  }
   async function search() {
     if (asking) asking.abort();
     asking = new AbortController();
     const typed = query.value.trim();
-    if (!typed) { closeList(); return; }
+    if (!typed) { list.hide(); return; }
+    let films;
     try {
       films = (await ask(`/movies?k=8&q=${encodeURIComponent(typed.slice(0, 100))}`, undefined, asking.signal)).movies;
     } catch (error) {
-      if (error.name !== "AbortError") { closeList(); problem(error); }
+      if (error.name !== "AbortError") { list.hide(); problem(error); }
       return;
     }
-    const items = films.map((film, index) => {
-      const item = make("li", { role: "option", id: `found-${index}`, "aria-selected": "false" }, film.title);
-      if (film.year !== null && !film.title.includes(`(${film.year})`)) item.append(make("span", { className: "year" }, ` ${film.year}`));
-      item.addEventListener("pointerdown", (event) => { event.preventDefault(); choose(index); });
-      return item;
-    });
-    if (!items.length) items.push(make("li", { className: "none", role: "option", "aria-disabled": "true", "aria-selected": "false" }, "No film is called so."));
-    found.replaceChildren(...items);
-    found.hidden = false;
-    query.setAttribute("aria-expanded", "true");
-    activate(films.length ? 0 : -1);
+    list.show(films);
     say(films.length ? `${films.length} films found` : "No film found");
   }
-  function activate(index) {
-    active = index;
-    [...found.children].forEach((item, number) => item.setAttribute("aria-selected", String(number === index)));
-    if (index >= 0) {
-      query.setAttribute("aria-activedescendant", `found-${index}`);
-      found.children[index].scrollIntoView({ block: "nearest" });
-    } else query.removeAttribute("aria-activedescendant");
-  }
-  function choose(index) {
-    const film = films[index];
-    if (!film) return;
-    query.value = "";
-    closeList();
-    location.hash = `#/film/${encodeURIComponent(film.movie_id)}`;
-  }
   query.addEventListener("input", search);
-  query.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") closeList();
-    else if (event.key === "Enter" && !found.hidden) choose(active);
-    else if ((event.key === "ArrowDown" || event.key === "ArrowUp") && !found.hidden && films.length) {
-      event.preventDefault();
-      const step = event.key === "ArrowDown" ? 1 : -1;
-      activate((active + step + films.length) % films.length);
-    }
-  });
-  query.addEventListener("blur", closeList);
   byId("skip").addEventListener("click", (event) => { event.preventDefault(); main.focus(); });
 
   window.addEventListener("hashchange", async () => {

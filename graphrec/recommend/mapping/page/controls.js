@@ -138,58 +138,22 @@ function showCard() {
 
 // The search ------------------------------------------------------------------------------------
 
-let found = [];
-let marked = -1;
+const list = finder({
+  query: by("query"),
+  found: by("found"),
+  none: "No movie found.",
+  line: (row) => [data.titles[row]],
+  take: (row) => {
+    by("query").value = data.titles[row];
+    select(row, { fly: true });
+  },
+  leave: () => canvas.focus(),
+});
 
 function showFound() {
   const text = by("query").value;
-  found = search(text, 8);
-  marked = found.length ? 0 : -1;
-  const lines = found.map((row, index) => {
-    const line = element("li", data.titles[row], { role: "option", id: `found-${index}`, "aria-selected": "false" });
-    line.addEventListener("pointerdown", (event) => event.preventDefault()); // keep the focus
-    line.addEventListener("click", () => take(index));
-    return line;
-  });
-  if (!lines.length && text.trim()) lines.push(element("li", "No movie found.", { class: "none" }));
-  by("found").replaceChildren(...lines);
-  by("found").hidden = !lines.length;
-  by("query").setAttribute("aria-expanded", lines.length ? "true" : "false");
-  mark(marked);
-}
-
-function mark(index) {
-  marked = index;
-  found.forEach((_, other) => by(`found-${other}`).setAttribute("aria-selected", other === index ? "true" : "false"));
-  if (index >= 0) {
-    by("query").setAttribute("aria-activedescendant", `found-${index}`);
-    by(`found-${index}`).scrollIntoView({ block: "nearest" });
-  } else by("query").removeAttribute("aria-activedescendant");
-}
-
-function hideFound() {
-  by("found").hidden = true;
-  by("query").setAttribute("aria-expanded", "false");
-  by("query").removeAttribute("aria-activedescendant");
-}
-
-function take(index) {
-  if (index < 0) return;
-  by("query").value = data.titles[found[index]];
-  hideFound();
-  select(found[index], { fly: true });
-}
-
-function searchKey(event) {
-  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-  if (step && found.length) {
-    event.preventDefault();
-    mark((marked + step + found.length) % found.length);
-  } else if (event.key === "Enter" && !by("found").hidden) take(marked);
-  else if (event.key === "Escape") {
-    if (by("found").hidden) canvas.focus();
-    hideFound();
-  }
+  if (text.trim()) list.show(search(text, 8));
+  else list.hide();
 }
 
 // The pointer -----------------------------------------------------------------------------------
@@ -313,8 +277,6 @@ function listen() {
   canvas.addEventListener("keydown", canvasKey);
   document.addEventListener("keydown", pageKey);
   by("query").addEventListener("input", showFound);
-  by("query").addEventListener("keydown", searchKey);
-  by("query").addEventListener("blur", hideFound);
   by("close").addEventListener("click", () => {
     select(-1);
     canvas.focus();
