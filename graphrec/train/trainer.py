@@ -158,6 +158,8 @@ class TrainedPart:
         tower: trained on both.
         history: every validation.
         best: the validation after which training on the training part ended.
+        chosen_epochs: that validation chose; of a part that was continued, for the full training
+            that it goes back to.
         stopped: why it ended, in words.
         seconds: what it took.
     """
@@ -169,6 +171,7 @@ class TrainedPart:
     tower: Tower = field(repr=False)
     history: tuple[Epoch, ...] = field(repr=False)
     best: Epoch
+    chosen_epochs: int
     stopped: str
     seconds: float
 
@@ -207,6 +210,7 @@ class Fitted:
         quality: more of what validation says of it.
         stopped: why training ended, in words.
         seconds: what all of it took.
+        change: of a model that was continued, what had changed, in words; else empty.
     """
 
     model: HybridModel = field(repr=False)
@@ -222,6 +226,7 @@ class Fitted:
     quality: Quality = field(repr=False)
     stopped: str
     seconds: float
+    change: str = ""
 
     @property
     def first(self) -> TrainedPart:
@@ -510,6 +515,7 @@ def train_part(
             tower=final.tower.cpu(),
             history=tuple(run.history),
             best=run.best,
+            chosen_epochs=run.best.number,
             stopped=stopped,
             seconds=run.history[-1].seconds + time.perf_counter() - began,
         )

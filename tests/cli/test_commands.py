@@ -50,6 +50,36 @@ def test_a_model_with_a_test_part_is_measured_as_the_tables_are(tables: Path) ->
     assert saved["split"] == "leave-last-out"
 
 
+def test_a_model_is_continued(tables: Path) -> None:
+    model, ratings = tables / "model", pd.read_csv(tables / "ratings.csv")
+    ratings[ratings["user_id"] < 38].to_csv(tables / "old.csv", index=False)
+    movies = ("--movies", tables / "movies.csv")
+    run("train", "--ratings", tables / "old.csv", *movies, "--output", model, *QUICK)
+    before = json.loads((model / "manifest.json").read_text())
+    asked = ("train", "--from", model, "--output", model, "--force")
+    done = run(*asked, "--data", tables)
+    assert done.exit_code == 0, done.output
+    new = int((ratings["user_id"] >= 38).sum())
+    assert f"{new} interactions new, 0 gone. Written to {model}" in done.stderr
+    assert run("recommend", "--user", 39, "--model", model).exit_code == 0
+    after = json.loads((model / "manifest.json").read_text())
+    assert after["settings"] == before["settings"]
+    assert after["score"] == before["score"]
+    assert after["split"]["valid"] == after["split"]["test"] == 0
+    for options, sentence in (
+        ((), "--from needs all data, old and new: name them with --ratings or --data"),
+        (("--data", tables, "--embedding-dim", 9), "--embedding-dim 9 can't be changed: the model"),
+        (("--data", tables, "--fast"), "--node-state none can't be changed"),
+        (("--data", tables, "--validation", "latest"), "leave out either --from or --validation"),
+        (("--data", tables, "--split", "random"), "of the test part, so nothing could be measured"),
+        (("--data", tables, "--from", tables / "none"), "there is no model at"),
+    ):
+        refused = run(*asked, *options)
+        assert refused.exit_code == 2
+        assert sentence in refused.stderr
+    assert json.loads((model / "manifest.json").read_text()) == after
+
+
 def test_a_model_is_replaced_by_force_only(tables: Path) -> None:
     asked = ("train", "--data", tables, "--output", tables / "model", *QUICK)
     assert run(*asked).exit_code == 0
