@@ -6,7 +6,7 @@ import math
 import shlex
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -30,6 +30,7 @@ FAST_COLUMNS = 1024
 if TYPE_CHECKING:
     from graphrec.data.dataset import Dataset
     from graphrec.data.split import Split
+    from graphrec.train.checkpoint import Checkpoint
     from graphrec.train.continuing import EarlierModel
     from graphrec.train.estimate import Estimate
     from graphrec.train.trainer import Fitted
@@ -82,6 +83,23 @@ def train(
             metavar="FILE|URL",
         ),
     ] = None,
+    checkpoint_every: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            help="Keep the state of the training in OUTPUT.checkpoint at the end of the first epoch"
+            " after so many minutes; 0 for every epoch. It is deleted at the end.",
+            metavar="MINUTES",
+        ),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with a training that was killed, to the same result as without; with"
+            " nothing to go on from, begin. Implies --checkpoint-every.",
+        ),
+    ] = False,
     track: options.Tracks = None,
     verbose: Annotated[
         bool,
@@ -108,6 +126,8 @@ def train(
 
         graphrec train --from-store graphrec-model.db --force
 
+        graphrec train --data ml-latest-small --checkpoint-every 5 --resume
+
         graphrec train --from graphrec-model --ratings ratings.csv --movies movies.csv --force
     """
     from graphrec.recommend.artefact import FILES
@@ -119,8 +139,8 @@ def train(
     start = None
     if earlier is not None:
         _check_continued(tables, from_store, validation)
-        start, training = _continued(earlier, model, training)
-        model = start.model_config
+        start = _earlier(earlier)
+        model, training = _settings(start, model, training)
     dataset = (
         tables.load() if from_store is None else _with_store(tables, earlier or output, from_store)
     )
@@ -133,23 +153,30 @@ def train(
         _say_data(dataset, parts)
     from graphrec.recommend.saving import save_model
     from graphrec.tracking.run import TrackedRun
+    from graphrec.train.checkpoint import facts_of
     from graphrec.train.continuing import continue_fit
     from graphrec.train.trainer import Callbacks, fit
 
+    ignored = tuple(ignore_column or ())
+    checkpoint = None
+    if resume or checkpoint_every is not None:
+        facts = facts_of(dataset, parts, model, training, ignore=ignored, earlier=start)
+        checkpoint = _checkpoint(output, facts, checkpoint_every, resume=resume, force=force)
     with TrackedRun(track or (), dataset, parts, model, training, note=note) as run:
         with training_progress(quiet=as_json) as callbacks:
-            ignored = tuple(ignore_column or ())
             own = (callbacks or Callbacks()).beside(run.callbacks)
-            if not as_json:
+            if not (as_json or (checkpoint is not None and checkpoint.was_there)):
                 own = replace(own, on_estimate=_say_estimate)
-            if start is None:
-                fitted = fit(dataset, parts, model, training, ignore=ignored, callbacks=own)
-            else:
-                fitted = continue_fit(
-                    dataset, parts, start, training, ignore=ignored, callbacks=own
-                )
+            calls: dict[str, Any] = {"callbacks": own, "checkpoint": checkpoint}
+            fitted = (
+                fit(dataset, parts, model, training, ignore=ignored, **calls)
+                if start is None
+                else continue_fit(dataset, parts, start, training, ignore=ignored, **calls)
+            )
         with ignore_sigint():
             artefact = save_model(output, dataset, parts, fitted, force=force)
+            if checkpoint is not None and not fitted.was_interrupted:
+                checkpoint.remove()
             run.finish(fitted, output)
     options.say_kept(run, quiet=as_json)
     if as_json:
@@ -188,16 +215,36 @@ def _check_continued(
         )
 
 
-def _continued(
-    folder: Path, model: ModelConfig, training: TrainConfig
-) -> tuple[EarlierModel, TrainConfig]:
-    """The model that is continued, and the settings of its training."""
+def _earlier(folder: Path) -> EarlierModel:
+    """The model that is continued."""
     from graphrec.recommend.artefact import Artefact
     from graphrec.recommend.earlier import earlier_model
+
+    return earlier_model(Artefact.open(folder))
+
+
+def _settings(
+    start: EarlierModel, model: ModelConfig, training: TrainConfig
+) -> tuple[ModelConfig, TrainConfig]:
+    """Its settings, with those that were given."""
     from graphrec.train.continuing import settings_of
 
-    start = earlier_model(Artefact.open(folder))
-    return start, settings_of(start, model, training)
+    return start.model_config, settings_of(start, model, training)
+
+
+def _checkpoint(
+    output: Path, facts: dict[str, Any], minutes: float | None, *, resume: bool, force: bool
+) -> Checkpoint:
+    """The checkpoint beside the output."""
+    from graphrec.train.checkpoint import Checkpoint
+
+    folder = Path(f"{output.resolve()}.checkpoint")
+    checkpoint = Checkpoint.open(folder, facts, minutes, resume=resume, force=force)
+    if checkpoint.was_there:
+        note(f"going on with the training in {folder}.")
+    elif resume:
+        note(f"there is no unfinished training in {folder}; this begins one.")
+    return checkpoint
 
 
 def _with_store(tables: options.Tables, output: Path, place: str) -> Dataset:

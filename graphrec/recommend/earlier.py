@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import fields
 from typing import Any
 
@@ -41,6 +43,7 @@ def earlier_model(artefact: Artefact) -> EarlierModel:
         blend=Blend(**manifest["score"]["blend"]),
         spectral=None if spectral is None else SpectralSettings(**spectral),
         paths=None if paths is None else PathsSettings(**paths),
+        digest=hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest(),
     )
 
 

@@ -25,12 +25,12 @@ from graphrec.nn.hybrid import PENALTY, Blend, LearnedVectors
 from graphrec.nn.paths import PathsSettings
 from graphrec.nn.spectral import SpectralSettings
 from graphrec.nn.towers import IdEmbedding, Tower
+from graphrec.train.checkpoint import Checkpoint
 from graphrec.train.closed_form import ClosedForm
 from graphrec.train.data import TrainingData
 from graphrec.train.quality import Quality
 from graphrec.train.trainer import (
     Callbacks,
-    Epoch,
     Fitted,
     TrainedPart,
     Trainer,
@@ -73,6 +73,7 @@ class EarlierModel:
         parts: the trained towers by name.
         blend: the weights that validation chose.
         spectral, paths: settings of the parts in closed form; None for no such part.
+        digest: by which it is known again.
     """
 
     interactions: Interactions = field(repr=False)
@@ -84,6 +85,7 @@ class EarlierModel:
     blend: Blend
     spectral: SpectralSettings | None
     paths: PathsSettings | None
+    digest: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -188,6 +190,7 @@ def continue_fit(
     *,
     ignore: tuple[str, ...] = (),
     callbacks: Callbacks | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Fitted:
     """Train on from an earlier model.
 
@@ -203,6 +206,7 @@ def continue_fit(
         config: settings of the training; those of the earlier model where None.
         ignore: metadata columns to leave out; those of the earlier model if none are given.
         callbacks: what is called meanwhile.
+        checkpoint: where states are kept, and read if they are there already.
 
     Raises:
         ConfigError: if the earlier model has seen rows of the test part, shares no id with the
@@ -219,7 +223,7 @@ def continue_fit(
     matched = Matched.of(dataset.interactions, split.known, earlier.interactions)
     _check(matched, split)
     data = TrainingData.from_rows(dataset, split.known, history=split.test_history, ignore=ignore)
-    run = _Continuing(earlier, matched, data, config, callbacks)
+    run = _Continuing(earlier, matched, data, config, callbacks, checkpoint)
     parts = [
         run.train(NodeState(name))
         for name in earlier.parts
@@ -278,6 +282,7 @@ class _Continuing:
     data: TrainingData
     config: TrainConfig
     callbacks: Callbacks
+    checkpoint: Checkpoint | None
 
     def train(self, part: NodeState) -> TrainedPart:
         """One tower, trained on."""
@@ -289,10 +294,8 @@ class _Continuing:
             run = Trainer(part, data, model_config, config, self.callbacks)
             start_from(run.tower, own.state, self.earlier.feature_names, self.matched, data)
             self.callbacks.on_stage(f"{part} embeddings, on all ratings", epochs)
-            history, popularity = list[Epoch](), config.popularity_weights[0]
-            for number in range(1, epochs + 1):
-                loss, seconds = run.train_epoch(number), time.perf_counter() - began
-                history.append(Epoch(number, loss, math.nan, popularity, seconds, is_best=True))
+            run.keep_in(self.checkpoint, f"{part}-continued")
+            run.train_for(epochs)
             vectors = LearnedVectors.from_tower(run.tower, data.adjacency, data.history)
         return TrainedPart(
             part=part,
@@ -300,8 +303,8 @@ class _Continuing:
             on_train=vectors,
             final=vectors,
             tower=run.tower.cpu(),
-            history=tuple(history),
-            best=history[-1],
+            history=tuple(run.history),
+            best=run.history[-1],
             chosen_epochs=own.chosen_epochs,
             stopped=self.matched.in_words(),
             seconds=time.perf_counter() - began,

@@ -17,6 +17,7 @@ import pytest
 
 from graphrec import __version__
 from graphrec.config import Baseline
+from graphrec.errors import OutputError
 from graphrec.evaluate import baselines
 from tests.cli.running import run
 
@@ -78,6 +79,34 @@ def test_a_model_is_continued(tables: Path) -> None:
         assert refused.exit_code == 2
         assert sentence in refused.stderr
     assert json.loads((model / "manifest.json").read_text()) == after
+
+
+def test_an_unfinished_training_is_resumed(tables: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, folder = tables / "model", tables / "model.checkpoint"
+    asked = ("train", "--data", tables, "--output", model, *QUICK)
+
+    def full_disk(*_: object, **__: object) -> None:
+        raise OutputError("the disk is full.")
+
+    with monkeypatch.context() as patched:  # when all is trained
+        patched.setattr("graphrec.recommend.saving.save_model", full_disk)
+        assert run(*asked, "--checkpoint-every", 5).exit_code == 2
+    assert folder.is_dir()
+    refused = run(*asked, "--checkpoint-every", 5)
+    assert refused.exit_code == 2
+    assert "holds an unfinished training; go on with it by --resume, or begin" in refused.stderr
+    refused = run(*asked, "--resume", "--seed", 1)
+    assert refused.exit_code == 2
+    assert "has another seed, 0 and not 1; give the same settings, or begin anew with --force" in (
+        refused.stderr
+    )
+    resumed = run(*asked, "--resume")
+    assert resumed.exit_code == 0, resumed.output
+    assert f"Note: going on with the training in {folder}." in resumed.stderr
+    assert not folder.exists()
+    begun = run(*asked, "--resume", "--force")
+    assert f"Note: there is no unfinished training in {folder}; this begins one." in begun.stderr
+    assert not folder.exists()
 
 
 def test_a_model_is_replaced_by_force_only(tables: Path) -> None:
