@@ -306,7 +306,7 @@ class _Continuing:
             history=tuple(run.history),
             best=run.history[-1],
             chosen_epochs=own.chosen_epochs,
-            stopped=self.matched.in_words(),
+            stopped=f"{counted(epochs, 'epoch')} for {self.matched.in_words()}",
             seconds=time.perf_counter() - began,
         )
 
