@@ -79,6 +79,8 @@ class Checkpoint:
         """
         folder = Path(folder)
         before = _read(folder)
+        if before is not None and not list(folder.glob(f"*{SUFFIX}")):
+            before = None  # nothing of it was kept yet
         if before is not None and not (resume or force):
             raise OutputError(
                 f"{folder} holds an unfinished training; go on with it by ",

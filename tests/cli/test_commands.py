@@ -19,6 +19,8 @@ from graphrec import __version__
 from graphrec.config import Baseline
 from graphrec.errors import OutputError
 from graphrec.evaluate import baselines
+from graphrec.nn.sampling import UserBatch
+from graphrec.train.trainer import Trainer
 from tests.cli.running import run
 
 _BEST = re.compile(r"\(best 0\.\d{4}\)")
@@ -107,6 +109,31 @@ def test_an_unfinished_training_is_resumed(tables: Path, monkeypatch: pytest.Mon
     begun = run(*asked, "--resume", "--force")
     assert f"Note: there is no unfinished training in {folder}; this begins one." in begun.stderr
     assert not folder.exists()
+
+
+def test_after_ctrl_c_a_training_can_go_on(tables: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is written at once is the best so far; resumed, it ends as one that wasn't stopped."""
+    asked = ("train", "--data", tables, "--epochs", 8, "--validate-every", 2, "--embedding-dim", 8)
+    assert run(*asked, "--output", tables / "other").exit_code == 0
+    step, left = Trainer.step, 5
+
+    def interrupted(self: Trainer, batch: UserBatch) -> float:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise KeyboardInterrupt
+        return step(self, batch)
+
+    asked = (*asked, "--output", tables / "model", "--checkpoint-every", 0, "--json")
+    with monkeypatch.context() as patched:
+        patched.setattr(Trainer, "step", interrupted)
+        stopped = run(*asked)
+    assert json.loads(stopped.stdout)["training"]["stopped"] == "interrupted"
+    assert (tables / "model.checkpoint").is_dir()
+    assert run(*asked, "--resume", "--force").exit_code == 0
+    assert not (tables / "model.checkpoint").exists()
+    for name in ("model.safetensors", "towers.safetensors"):
+        assert (tables / "model" / name).read_bytes() == (tables / "other" / name).read_bytes()
 
 
 def test_a_model_is_replaced_by_force_only(tables: Path) -> None:

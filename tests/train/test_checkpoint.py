@@ -143,7 +143,10 @@ def test_a_continued_training_is_resumed(small_world: World, tmp_path: Path) -> 
 def test_another_training_is_refused(small_world: World, tmp_path: Path) -> None:
     dataset, split = small_world
     folder = tmp_path / "c"
-    Checkpoint.open(folder, facts_of(dataset, split, SMALL, SHORT), 3)
+    first = Checkpoint.open(folder, facts_of(dataset, split, SMALL, SHORT), 3)
+    begun = Checkpoint.open(folder, facts_of(dataset, split, SMALL, SHORT), 3)
+    assert not begun.was_there  # nothing was kept yet
+    first.save("id-0", {"weight": torch.zeros(1)}, {})
     again = Checkpoint.open(folder, facts_of(dataset, split, SMALL, SHORT), resume=True)
     assert (again.minutes, again.was_there) == (3, True)
     changed = facts_of(dataset, split, SMALL, replace(SHORT, seed=1))
