@@ -6,12 +6,19 @@ import math
 import shlex
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from graphrec.cli import options
-from graphrec.config import COLD_FRACTION, ModelConfig, NodeState, SplitKind, TrainConfig
+from graphrec.config import (
+    COLD_FRACTION,
+    ModelConfig,
+    NodeState,
+    SplitKind,
+    TrainConfig,
+    ValidationKind,
+)
 from graphrec.console import handle_errors, ignore_sigint, note, say, show_json, training_progress
 from graphrec.errors import ConfigError, argument
 from graphrec.formatting import counted, duration, size
@@ -23,6 +30,8 @@ FAST_COLUMNS = 1024
 if TYPE_CHECKING:
     from graphrec.data.dataset import Dataset
     from graphrec.data.split import Split
+    from graphrec.train.checkpoint import Checkpoint
+    from graphrec.train.continuing import EarlierModel
     from graphrec.train.estimate import Estimate
     from graphrec.train.trainer import Fitted
 
@@ -57,14 +66,40 @@ def train(
             " paths and popularity alone, as with --node-state none --spectral-dim 1024.",
         ),
     ] = False,
+    earlier: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            help="Model to continue, which takes a fraction of the time: the tables hold all data,"
+            " old and new, and settings are this model's.",
+            metavar="MODEL",
+        ),
+    ] = None,
     from_store: Annotated[
         str | None,
         typer.Option(
             help="Store of 'graphrec serve', a file or a URL: learn from what came in, too. Without"
-            " tables, together with the data of the model that --output names, which is replaced.",
+            " tables, together with the data of the model that --from or else --output names.",
             metavar="FILE|URL",
         ),
     ] = None,
+    checkpoint_every: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            help="Keep the state of the training in OUTPUT.checkpoint at the end of the first epoch"
+            " after so many minutes; 0 for every epoch. It is deleted at the end.",
+            metavar="MINUTES",
+        ),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with a training that was killed, to the same result as without; with"
+            " nothing to go on from, begin. Implies --checkpoint-every.",
+        ),
+    ] = False,
     track: options.Tracks = None,
     verbose: Annotated[
         bool,
@@ -77,7 +112,7 @@ def train(
     A validation part of the ratings decides when to stop and how the parts of the score are
     weighted; then the model is trained again on all ratings. 'graphrec evaluate' measures how good
     such a model is. Without tables, the model is trained on the embedded sample of real movies and
-    simulated users.
+    simulated users. With --from, an earlier model is continued with what is new.
 
     Examples:
 
@@ -90,39 +125,58 @@ def train(
         graphrec train --data ml-latest-small --fast
 
         graphrec train --from-store graphrec-model.db --force
+
+        graphrec train --data ml-latest-small --checkpoint-every 5 --resume
+
+        graphrec train --from graphrec-model --ratings ratings.csv --movies movies.csv --force
     """
     from graphrec.recommend.artefact import FILES
 
     check_output(output, force=force, files=FILES)
     if fast:
-        if model.node_state not in {ModelConfig().node_state, NodeState.NONE}:
-            raise ConfigError(
-                "--fast trains no embeddings; leave out either --fast or ",
-                argument("node_state", model.node_state),
-                ".",
-            )
-        few_columns = min(model.spectral_dim, FAST_COLUMNS)
-        model = replace(model, node_state=NodeState.NONE, spectral_dim=few_columns)
+        model = _without_embeddings(model)
     options.check_settings(model, training)
-    dataset = tables.load() if from_store is None else _with_store(tables, output, from_store)
+    start = None
+    if earlier is not None:
+        _check_continued(tables, from_store, validation)
+        start = _earlier(earlier)
+        model, training = _settings(start, model, training)
+    dataset = (
+        tables.load() if from_store is None else _with_store(tables, earlier or output, from_store)
+    )
     if split is None and dataset.given_test is None:
         split = SplitKind.NONE  # what is put to use is trained on everything
     parts = options.hold_out(dataset, split, training.seed, cold_fraction, validation)
+    if start is not None:
+        parts = parts.without_validation()
     if not as_json:
         _say_data(dataset, parts)
     from graphrec.recommend.saving import save_model
     from graphrec.tracking.run import TrackedRun
+    from graphrec.train.checkpoint import facts_of
+    from graphrec.train.continuing import continue_fit
     from graphrec.train.trainer import Callbacks, fit
 
+    ignored = tuple(ignore_column or ())
+    checkpoint = None
+    if resume or checkpoint_every is not None:
+        facts = facts_of(dataset, parts, model, training, ignore=ignored, earlier=start)
+        checkpoint = _checkpoint(output, facts, checkpoint_every, resume=resume, force=force)
     with TrackedRun(track or (), dataset, parts, model, training, note=note) as run:
         with training_progress(quiet=as_json) as callbacks:
-            ignored = tuple(ignore_column or ())
             own = (callbacks or Callbacks()).beside(run.callbacks)
-            if not as_json:
+            if not (as_json or (checkpoint is not None and checkpoint.was_there)):
                 own = replace(own, on_estimate=_say_estimate)
-            fitted = fit(dataset, parts, model, training, ignore=ignored, callbacks=own)
+            calls: dict[str, Any] = {"callbacks": own, "checkpoint": checkpoint}
+            fitted = (
+                fit(dataset, parts, model, training, ignore=ignored, **calls)
+                if start is None
+                else continue_fit(dataset, parts, start, training, ignore=ignored, **calls)
+            )
         with ignore_sigint():
             artefact = save_model(output, dataset, parts, fitted, force=force)
+            if checkpoint is not None and not fitted.was_interrupted:
+                checkpoint.remove()
             run.finish(fitted, output)
     options.say_kept(run, quiet=as_json)
     if as_json:
@@ -131,6 +185,66 @@ def train(
     if verbose:
         _say_choices(fitted)
     _say_result(output, dataset, fitted, has_test=len(parts.test) > 0, tables=tables)
+
+
+def _without_embeddings(model: ModelConfig) -> ModelConfig:
+    """What `--fast` makes of the settings."""
+    if model.node_state not in {ModelConfig().node_state, NodeState.NONE}:
+        raise ConfigError(
+            "--fast trains no embeddings; leave out either --fast or ",
+            argument("node_state", model.node_state),
+            ".",
+        )
+    few_columns = min(model.spectral_dim, FAST_COLUMNS)
+    return replace(model, node_state=NodeState.NONE, spectral_dim=few_columns)
+
+
+def _check_continued(
+    tables: options.Tables, from_store: str | None, validation: ValidationKind | None
+) -> None:
+    """Fail if something is missing for `--from`, or doesn't go with it."""
+    if not (tables.is_given or from_store):
+        raise ConfigError(
+            "--from needs all data, old and new: name them with --ratings or --data, or what came"
+            " into a service with --from-store."
+        )
+    if validation is not None:
+        raise ConfigError(
+            "--from keeps what validation chose for the earlier model; leave out either --from or"
+            f" --validation {validation}."
+        )
+
+
+def _earlier(folder: Path) -> EarlierModel:
+    """The model that is continued."""
+    from graphrec.recommend.artefact import Artefact
+    from graphrec.recommend.earlier import earlier_model
+
+    return earlier_model(Artefact.open(folder))
+
+
+def _settings(
+    start: EarlierModel, model: ModelConfig, training: TrainConfig
+) -> tuple[ModelConfig, TrainConfig]:
+    """Its settings, with those that were given."""
+    from graphrec.train.continuing import settings_of
+
+    return start.model_config, settings_of(start, model, training)
+
+
+def _checkpoint(
+    output: Path, facts: dict[str, Any], minutes: float | None, *, resume: bool, force: bool
+) -> Checkpoint:
+    """The checkpoint beside the output."""
+    from graphrec.train.checkpoint import Checkpoint
+
+    folder = Path(f"{output.resolve()}.checkpoint")
+    checkpoint = Checkpoint.open(folder, facts, minutes, resume=resume, force=force)
+    if checkpoint.was_there:
+        note(f"going on with the training in {folder}.")
+    elif resume:
+        note(f"there is no unfinished training in {folder}; this begins one.")
+    return checkpoint
 
 
 def _with_store(tables: options.Tables, output: Path, place: str) -> Dataset:
@@ -202,11 +316,9 @@ def _say_choices(fitted: Fitted) -> None:
 def _say_result(
     output: Path, dataset: Dataset, fitted: Fitted, *, has_test: bool, tables: options.Tables
 ) -> None:
-    score = (
-        "too few interactions for validation"
-        if math.isnan(fitted.valid)
-        else f"validation ndcg@20 {fitted.valid:.4f}"
-    )
+    score = f"validation ndcg@20 {fitted.valid:.4f}"
+    if math.isnan(fitted.valid):
+        score = fitted.change or "too few interactions for validation"
     was_stopped = " (stopped early)" if fitted.was_interrupted else ""
     say(f"Trained in {duration(fitted.seconds)}{was_stopped}: {score}. Written to {output}.")
     model = "" if output == options.DEFAULT_MODEL else f" --model {shlex.quote(str(output))}"

@@ -71,6 +71,11 @@ class Split:
         """All rows that precede the test: `known` and the test users' history, sorted."""
         return np.sort(np.concatenate([self.known, self.test_history]))
 
+    def without_validation(self) -> Split:
+        """The same, but that the validation part is trained on."""
+        test, history = self.test.copy(), self.test_history.copy()
+        return Split(self.kind, self.known, _NO_ROWS.copy(), test, test_history=history)
+
 
 def make_split(
     dataset: Dataset,

@@ -9,7 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphrec.config import COLD_FRACTION, ModelConfig, TrainConfig, check_together
+from graphrec.config import COLD_FRACTION, ModelConfig, SplitKind, TrainConfig, check_together
 from graphrec.data.dataset import Dataset
 from graphrec.data.sources import load_dataset
 from graphrec.data.split import Split, make_split
@@ -121,18 +121,25 @@ class GraphRecommender(Recommender):
         movies: Any = None,
         *,
         split: Split | str | None = None,
+        start: Recommender | str | Path | None = None,
         verbose: bool = True,
         callbacks: Callbacks | None = None,
         **tables: Any,
     ) -> GraphRecommender:
         """Train; what was learned before is forgotten.
 
+        With `start`, an earlier model is continued: `data` are all data, old and new, and learned
+        embeddings start from the earlier ones. Settings are the earlier model's; of these only
+        ``learning_rate``, ``batch_size``, ``epochs``, ``seed`` and ``device`` can be others.
+
         Args:
             data: a `Dataset` as `graphrec.load_dataset` returns it, or a ratings table, as path or
                 data frame.
             movies: a movies table beside a ratings table.
             split: as `graphrec.make_split` returns it, or a `SplitKind`'s name, instead of the
-                settings' ``split``.
+                settings' ``split``. With `start` nothing is held out by default, and validation
+                never.
+            start: a model to continue, or its folder; it may be this recommender itself.
             verbose: whether a progress bar is shown, in a terminal or a notebook.
             callbacks: what else is called meanwhile, see `graphrec.train.trainer.Callbacks`.
             tables: more about tables, as for `graphrec.load_dataset`: ``details``, ``links``,
@@ -142,21 +149,36 @@ class GraphRecommender(Recommender):
             ConfigError: if settings don't go together or with the data.
             DataError: if a table can't be used.
         """
-        from graphrec.train.trainer import Callbacks, find_device, fit  # loads torch
+        from graphrec.recommend.earlier import earlier_model  # loads torch, as the next do
+        from graphrec.train.continuing import continue_fit, settings_of
+        from graphrec.train.trainer import Callbacks, find_device, fit
 
         own = self._settings
         model = ModelConfig(**{field.name: own[field.name] for field in fields(ModelConfig)})
         train = TrainConfig(**{field.name: own[field.name] for field in fields(TrainConfig)})
         check_together(model, train)  # before tables are read, which may take long
         find_device(train.device)
+        earlier = None
+        if start is not None:
+            earlier = earlier_model(_artefact_of(start))
+            train = settings_of(earlier, model, train)
         dataset = self._dataset(data, movies, tables)
         if not isinstance(split, Split):
             how = {name: own[name] for name in ("seed", "cold_fraction", "validation")}
-            split = make_split(dataset, split or own["split"], **how)
+            split = split or own["split"]
+            if split is None and earlier is not None and dataset.given_test is None:
+                split = SplitKind.NONE
+            split = make_split(dataset, split, **how)
         with _progress(verbose) as progress:
             ignored = tuple(several(own["ignore_columns"]))
             called = (progress or Callbacks()).beside(callbacks or Callbacks())
-            fitted = fit(dataset, split, model, train, ignore=ignored, callbacks=called)
+            if earlier is None:
+                fitted = fit(dataset, split, model, train, ignore=ignored, callbacks=called)
+            else:
+                split = split.without_validation()
+                fitted = continue_fit(
+                    dataset, split, earlier, train, ignore=ignored, callbacks=called
+                )
         self.__dict__ = {"_settings": own}
         super().__init__(InMemory.of(dataset, split, fitted))
         return self
@@ -225,6 +247,10 @@ class GraphRecommender(Recommender):
             )
         known, held_out = split.shown, split.test
         return evaluate_ranking(self.scorer(), interactions, known=known, held_out=held_out, ks=ks)
+
+
+def _artefact_of(model: Recommender | str | Path) -> Artefact:
+    return model.artefact if isinstance(model, Recommender) else Artefact.open(model)
 
 
 def _check_names(settings: dict[str, Any]) -> None:

@@ -183,6 +183,8 @@ def _manifest(
             "parts": {
                 name: {
                     "best_epoch": part.best.number,
+                    "chosen_epochs": part.chosen_epochs,
+                    "temperature": part.config.temperature,
                     "stopped": part.stopped,
                     "seconds": round(part.seconds, 3),
                     "history": [asdict(epoch) for epoch in part.history],

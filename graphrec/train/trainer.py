@@ -6,7 +6,8 @@ import math
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from itertools import chain, repeat
 from typing import Any
 
@@ -30,6 +31,7 @@ from graphrec.nn.neighbors import NeighborSampler
 from graphrec.nn.sampling import PositiveLists, UserBatch, UserBatches
 from graphrec.nn.spectral import Spectral
 from graphrec.nn.towers import Tower
+from graphrec.train.checkpoint import Checkpoint, load_optimizer, optimizer_tensors
 from graphrec.train.closed_form import ClosedForm
 from graphrec.train.data import Change, TrainingData
 from graphrec.train.estimate import Estimate, Speed, estimate
@@ -158,6 +160,8 @@ class TrainedPart:
         tower: trained on both.
         history: every validation.
         best: the validation after which training on the training part ended.
+        chosen_epochs: that validation chose; of a part that was continued, for the full training
+            that it goes back to.
         stopped: why it ended, in words.
         seconds: what it took.
     """
@@ -169,6 +173,7 @@ class TrainedPart:
     tower: Tower = field(repr=False)
     history: tuple[Epoch, ...] = field(repr=False)
     best: Epoch
+    chosen_epochs: int
     stopped: str
     seconds: float
 
@@ -207,6 +212,7 @@ class Fitted:
         quality: more of what validation says of it.
         stopped: why training ended, in words.
         seconds: what all of it took.
+        change: of a model that was continued, what had changed, in words; else empty.
     """
 
     model: HybridModel = field(repr=False)
@@ -222,6 +228,7 @@ class Fitted:
     quality: Quality = field(repr=False)
     stopped: str
     seconds: float
+    change: str = ""
 
     @property
     def first(self) -> TrainedPart:
@@ -245,6 +252,7 @@ def fit(
     *,
     ignore: tuple[str, ...] = (),
     callbacks: Callbacks | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Fitted:
     """Train a model; validation says when to stop and how much each part of it weighs.
 
@@ -259,6 +267,7 @@ def fit(
         model_config, config: settings, the defaults where None.
         ignore: metadata columns to leave out.
         callbacks: what is called meanwhile.
+        checkpoint: where states are kept, and read if they are there already.
 
     Raises:
         ConfigError: if a setting can't work with this data.
@@ -286,7 +295,16 @@ def fit(
         callbacks.on_stage("closed-form parts", None)
     closed = ClosedForm.choose(validator, model_config, config.seed)
     parts, stopped = _train_parts(
-        wanted, experiment, model_config, config.candidates, callbacks, keep_none=closed.is_empty
+        wanted,
+        partial(
+            train_part,
+            experiment=experiment,
+            model_config=model_config,
+            configs=config.candidates,
+            callbacks=callbacks,
+            checkpoint=checkpoint,
+        ),
+        keep_none=closed.is_empty,
     )
     tried, quality = list[Tried](), Quality()
     try:
@@ -433,13 +451,7 @@ def trained_parts(model_config: ModelConfig, data: TrainingData) -> tuple[NodeSt
 
 
 def _train_parts(
-    wanted: Sequence[NodeState],
-    experiment: Experiment,
-    model_config: ModelConfig,
-    configs: Sequence[TrainConfig],
-    callbacks: Callbacks,
-    *,
-    keep_none: bool,
+    wanted: Sequence[NodeState], train: Callable[[NodeState], TrainedPart], *, keep_none: bool
 ) -> tuple[list[TrainedPart], str]:
     """The parts that were trained, and why training ended, in words.
 
@@ -450,7 +462,7 @@ def _train_parts(
     parts: list[TrainedPart] = []
     for part in wanted:
         try:
-            parts.append(train_part(part, experiment, model_config, configs, callbacks))
+            parts.append(train(part))
         except KeyboardInterrupt:
             if not parts and keep_none:
                 raise
@@ -468,6 +480,7 @@ def train_part(
     callbacks: Callbacks | None = None,
     *,
     anew: bool = True,
+    checkpoint: Checkpoint | None = None,
 ) -> TrainedPart:
     """Train until validation no longer improves, then anew on all interactions for as long.
 
@@ -481,6 +494,7 @@ def train_part(
             validation chooses after `TRIAL_STEPS` steps, and the others are trained no further.
         callbacks: what is called meanwhile.
         anew: False leaves the second training out: `TrainedPart.final` is of the first, too.
+        checkpoint: as for `fit`.
 
     Raises:
         ConfigError: if the loss is no longer a number.
@@ -489,16 +503,17 @@ def train_part(
     callbacks, validator = callbacks or Callbacks(), experiment.validator
     num_nodes = experiment.train.num_users + experiment.train.num_movies
     with suitable_threads(num_nodes * model_config.embedding_dim):
-        run = _best_run(part, experiment, model_config, configs, callbacks)
+        make = partial(Trainer, part, model_config=model_config, callbacks=callbacks)
+        run = _best_run(part, experiment, configs, make, checkpoint)
         began, stopped, final = time.perf_counter(), run.stopped, run
         train, final_data = experiment.train, experiment.final
         on_train = LearnedVectors.from_tower(run.tower, train.adjacency, train.history)
         if anew and validator.can_score and stopped != INTERRUPTED:
             callbacks.on_stage(f"{part} embeddings, on all ratings", run.best.number)
             try:
-                final = Trainer(part, experiment.final, model_config, run.config, callbacks)
-                for number in range(1, run.best.number + 1):
-                    final.train_epoch(number)
+                final = make(experiment.final, config=run.config)
+                final.keep_in(checkpoint, f"{part}-final")
+                final.train_for(run.best.number)
                 stopped = run.stopped
             except KeyboardInterrupt:
                 final, stopped = run, INTERRUPTED
@@ -510,6 +525,7 @@ def train_part(
             tower=final.tower.cpu(),
             history=tuple(run.history),
             best=run.best,
+            chosen_epochs=run.best.number,
             stopped=stopped,
             seconds=run.history[-1].seconds + time.perf_counter() - began,
         )
@@ -518,16 +534,22 @@ def train_part(
 def _best_run(
     part: NodeState,
     experiment: Experiment,
-    model_config: ModelConfig,
     configs: Sequence[TrainConfig],
-    callbacks: Callbacks,
+    make: Callable[..., Trainer],
+    checkpoint: Checkpoint | None,
 ) -> Trainer:
-    """The run of the settings that validation prefers, trained to its end."""
+    """The run of the settings that validation prefers, trained to its end.
+
+    Args:
+        part, experiment, configs, checkpoint: as for `train_part`.
+        make: makes a run, of data and one of the `configs`.
+    """
     validator, runs = experiment.validator, list[Trainer]()
     tried = configs if validator.can_score else configs[:1]
-    for config in tried:
-        callbacks.on_stage(f"{part} embeddings", config.epochs)
-        run = Trainer(part, experiment.train, model_config, config, callbacks)
+    for index, config in enumerate(tried):
+        run = make(experiment.train, config=config)
+        run.callbacks.on_stage(f"{part} embeddings", config.epochs)
+        run.keep_in(checkpoint, f"{part}-{index}")
         trial = -(-TRIAL_STEPS // max(1, len(run.batches)))
         try:
             run.advance(validator, min(trial, config.epochs) if len(tried) > 1 else config.epochs)
@@ -543,7 +565,7 @@ def _best_run(
     if runs[-1].stopped == INTERRUPTED:
         best.stopped = INTERRUPTED
     elif len(tried) > 1 and not best.has_ended:
-        callbacks.on_stage(f"{part} embeddings", best.config.epochs)
+        best.callbacks.on_stage(f"{part} embeddings", best.config.epochs)
         best.advance(validator, best.config.epochs)
     best.restore()
     return best
@@ -606,6 +628,9 @@ class Trainer:
         self.stopped, self.done, self.has_ended = "", 0, False
         self._best: Epoch | None = None
         self._best_state: dict[str, Tensor] = {}
+        self._generator, self._kept = generator, 0
+        self._checkpoint: Checkpoint | None = None
+        self._name = ""
 
     @property
     def best(self) -> Epoch:
@@ -620,6 +645,8 @@ class Trainer:
             ConfigError: if the loss is no longer a number before there was any validation.
             KeyboardInterrupt: likewise, if interrupted.
         """
+        if self.has_ended:
+            return
         began = time.perf_counter() - (self.history[-1].seconds if self.history else 0.0)
         patience, every = self.config.patience, self.config.validate_every
         assert patience is not None
@@ -635,19 +662,87 @@ class Trainer:
                     self.stopped = f"the loss was no longer a number in epoch {number}"
                     self.has_ended = True
                     break
-                if number % every and number < epochs:
-                    continue
-                self.validate(number, loss, began, validator)
-                self.callbacks.on_epoch(self.history[-1])
-                if number - self.best.number >= patience:
-                    waited = number - self.best.number
-                    self.stopped = f"validation did not improve for {waited} epochs"
-                    self.has_ended = True
-                    break
+                if number % every == 0 or number == epochs:
+                    self.validate(number, loss, began, validator)
+                    self.callbacks.on_epoch(self.history[-1])
+                    if (waited := number - self.best.number) >= patience:
+                        self.stopped = f"validation did not improve for {waited} epochs"
+                        self.has_ended = True
+                        break
+                self._keep()
+            self._keep(at_once=True)
         except KeyboardInterrupt:
             if self._best is None:
                 raise
             self.stopped = INTERRUPTED
+
+    def train_for(self, epochs: int) -> None:
+        """Train on without validation until so many epochs are done in all.
+
+        Raises:
+            ConfigError: if the loss is no longer a number.
+        """
+        began = time.perf_counter() - (self.history[-1].seconds if self.history else 0.0)
+        popularity = self.config.popularity_weights[0]
+        for number in range(self.done + 1, epochs + 1):
+            loss, self.done = self.train_epoch(number), number
+            seconds = time.perf_counter() - began
+            self.history.append(Epoch(number, loss, math.nan, popularity, seconds, is_best=True))
+            self._keep()
+        self._keep(at_once=True)
+
+    def keep_in(self, checkpoint: Checkpoint | None, name: str) -> None:
+        """Keep the state in a checkpoint from now on, and go on from what it has of this run.
+
+        Args:
+            checkpoint: None to keep nothing.
+            name: of the run.
+
+        Raises:
+            OutputError: if what it has is damaged.
+        """
+        self._checkpoint, self._name = checkpoint, name
+        if checkpoint is None or (found := checkpoint.load(name)) is None:
+            return
+        tensors, facts = found
+        device = self.tower.users.weight.device
+
+        def of(group: str) -> dict[str, Tensor]:
+            start = f"{group}."
+            return {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}
+
+        self.tower.load_state_dict(of("tower"))
+        load_optimizer(self.optimizer, of("optimizer"))
+        self._generator.set_state(tensors["generator"])
+        self.history = [Epoch(**epoch) for epoch in facts["history"]]
+        self.done, self.has_ended = facts["done"], facts["has_ended"]
+        self.stopped, self._kept = facts["stopped"], self.done
+        if facts["best"] is not None:
+            self._best = self.history[facts["best"]]
+            self._best_state = {name: value.to(device) for name, value in of("best").items()}
+
+    def _keep(self, *, at_once: bool = False) -> None:
+        """Write the state if it is due, or `at_once`; not twice the same."""
+        if self._checkpoint is None or self._kept == self.done:
+            return
+        if not (at_once or self._checkpoint.is_due):
+            return
+        groups = {
+            "tower": self.tower.state_dict(),
+            "optimizer": optimizer_tensors(self.optimizer),
+            "best": self._best_state,
+        }
+        tensors = {f"{group}.{k}": v for group, own in groups.items() for k, v in own.items()}
+        tensors["generator"] = self._generator.get_state()
+        facts = {
+            "history": [asdict(epoch) for epoch in self.history],
+            "done": self.done,
+            "has_ended": self.has_ended,
+            "stopped": self.stopped,
+            "best": None if self._best is None else self.history.index(self._best),
+        }
+        self._checkpoint.save(self._name, tensors, facts)
+        self._kept = self.done
 
     def restore(self) -> None:
         """The tower as it was at its best."""

@@ -17,7 +17,10 @@ import pytest
 
 from graphrec import __version__
 from graphrec.config import Baseline
+from graphrec.errors import OutputError
 from graphrec.evaluate import baselines
+from graphrec.nn.sampling import UserBatch
+from graphrec.train.trainer import Trainer
 from tests.cli.running import run
 
 _BEST = re.compile(r"\(best 0\.\d{4}\)")
@@ -48,6 +51,89 @@ def test_a_model_with_a_test_part_is_measured_as_the_tables_are(tables: Path) ->
     )
     assert saved == anew
     assert saved["split"] == "leave-last-out"
+
+
+def test_a_model_is_continued(tables: Path) -> None:
+    model, ratings = tables / "model", pd.read_csv(tables / "ratings.csv")
+    ratings[ratings["user_id"] < 38].to_csv(tables / "old.csv", index=False)
+    movies = ("--movies", tables / "movies.csv")
+    run("train", "--ratings", tables / "old.csv", *movies, "--output", model, *QUICK)
+    before = json.loads((model / "manifest.json").read_text())
+    asked = ("train", "--from", model, "--output", model, "--force")
+    done = run(*asked, "--data", tables)
+    assert done.exit_code == 0, done.output
+    new = int((ratings["user_id"] >= 38).sum())
+    assert f"{new} interactions new, 0 gone. Written to {model}" in done.stderr
+    assert run("recommend", "--user", 39, "--model", model).exit_code == 0
+    after = json.loads((model / "manifest.json").read_text())
+    assert after["settings"] == before["settings"]
+    assert after["score"] == before["score"]
+    assert after["split"]["valid"] == after["split"]["test"] == 0
+    for options, sentence in (
+        ((), "--from needs all data, old and new: name them with --ratings or --data"),
+        (("--data", tables, "--embedding-dim", 9), "--embedding-dim 9 can't be changed: the model"),
+        (("--data", tables, "--fast"), "--node-state none can't be changed"),
+        (("--data", tables, "--validation", "latest"), "leave out either --from or --validation"),
+        (("--data", tables, "--split", "random"), "of the test part, so nothing could be measured"),
+        (("--data", tables, "--from", tables / "none"), "there is no model at"),
+    ):
+        refused = run(*asked, *options)
+        assert refused.exit_code == 2
+        assert sentence in refused.stderr
+    assert json.loads((model / "manifest.json").read_text()) == after
+
+
+def test_an_unfinished_training_is_resumed(tables: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, folder = tables / "model", tables / "model.checkpoint"
+    asked = ("train", "--data", tables, "--output", model, *QUICK)
+
+    def full_disk(*_: object, **__: object) -> None:
+        raise OutputError("the disk is full.")
+
+    with monkeypatch.context() as patched:  # when all is trained
+        patched.setattr("graphrec.recommend.saving.save_model", full_disk)
+        assert run(*asked, "--checkpoint-every", 5).exit_code == 2
+    assert folder.is_dir()
+    refused = run(*asked, "--checkpoint-every", 5)
+    assert refused.exit_code == 2
+    assert "holds an unfinished training; go on with it by --resume, or begin" in refused.stderr
+    refused = run(*asked, "--resume", "--seed", 1)
+    assert refused.exit_code == 2
+    assert "has another seed, 0 and not 1; give the same settings, or begin anew with --force" in (
+        refused.stderr
+    )
+    resumed = run(*asked, "--resume")
+    assert resumed.exit_code == 0, resumed.output
+    assert f"Note: going on with the training in {folder}." in resumed.stderr
+    assert not folder.exists()
+    begun = run(*asked, "--resume", "--force")
+    assert f"Note: there is no unfinished training in {folder}; this begins one." in begun.stderr
+    assert not folder.exists()
+
+
+def test_after_ctrl_c_a_training_can_go_on(tables: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is written at once is the best so far; resumed, it ends as one that wasn't stopped."""
+    asked = ("train", "--data", tables, "--epochs", 8, "--validate-every", 2, "--embedding-dim", 8)
+    assert run(*asked, "--output", tables / "other").exit_code == 0
+    step, left = Trainer.step, 5
+
+    def interrupted(self: Trainer, batch: UserBatch) -> float:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise KeyboardInterrupt
+        return step(self, batch)
+
+    asked = (*asked, "--output", tables / "model", "--checkpoint-every", 0, "--json")
+    with monkeypatch.context() as patched:
+        patched.setattr(Trainer, "step", interrupted)
+        stopped = run(*asked)
+    assert json.loads(stopped.stdout)["training"]["stopped"] == "interrupted"
+    assert (tables / "model.checkpoint").is_dir()
+    assert run(*asked, "--resume", "--force").exit_code == 0
+    assert not (tables / "model.checkpoint").exists()
+    for name in ("model.safetensors", "towers.safetensors"):
+        assert (tables / "model" / name).read_bytes() == (tables / "other" / name).read_bytes()
 
 
 def test_a_model_is_replaced_by_force_only(tables: Path) -> None:

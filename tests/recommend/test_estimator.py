@@ -177,3 +177,26 @@ def test_what_was_added_stays_when_the_model_is_fitted_again(world: Dataset) -> 
     assert more.num_new == 1
     assert more.model.num_movies == len(more.movies)
     assert more.model.learned["id"].dim == 8
+
+
+def test_an_earlier_model_is_continued(
+    checkerboard: tuple[pd.DataFrame, pd.DataFrame], tmp_path: Path
+) -> None:
+    ratings, movies = checkerboard
+    old = ratings[ratings["user_id"] < 38]
+    first = graphrec.GraphRecommender(**SETTINGS, split="none").fit(old, movies, verbose=False)
+    first.save(tmp_path / "first")
+    of_folder, of_model = (
+        graphrec.GraphRecommender().fit(ratings, movies, start=start, verbose=False)
+        for start in (tmp_path / "first", first)
+    )
+    assert of_model.artefact.manifest["settings"] == first.artefact.manifest["settings"]
+    assert of_model.artefact.manifest["split"]["valid"] == 0
+    assert math.isnan(of_model.validation_)
+    pd.testing.assert_frame_equal(of_folder.recommend([39]), of_model.recommend([39]))
+    of_model.fit(ratings, movies, start=of_model, verbose=False)  # and once more, of itself
+    of_model.save(tmp_path / "again")
+    again = graphrec.GraphRecommender.load(tmp_path / "again")
+    pd.testing.assert_frame_equal(again.recommend([39]), of_model.recommend([39]))
+    with pytest.raises(ConfigError, match="embedding_dim=32 can't be changed"):
+        graphrec.GraphRecommender(embedding_dim=32).fit(ratings, movies, start=first)

@@ -99,6 +99,13 @@ def test_the_command_replaces_the_model(
         assert result.exit_code == 0, result.output
         assert "from the store: 2 interactions" in result.output
         assert 77 in Artefact.open(model).users().ids
+    store.write([Interaction("78", "1", 5.0, 9)])
+    newer = str(tmp_path / "newer")
+    command = ["train", "--from", model, "--from-store", place, "--output", newer]
+    result = runner.invoke(app, command)
+    assert result.exit_code == 0, result.output
+    assert "1 interaction new, 0 gone" in result.output
+    assert {77, 78} <= set(Artefact.open(newer).users().ids)
     missing = runner.invoke(app, ["train", "--from-store", str(tmp_path / "none.db")])
     assert missing.exit_code == 2
     assert "there is no such file" in missing.output
