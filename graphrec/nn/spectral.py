@@ -51,8 +51,8 @@ class SpectralSettings:
 
     dim: int
     ridge: int = 0
-    user_exponent: float = 0.3
-    movie_exponent: float = 0.3
+    user_exponent: float = 0.4
+    movie_exponent: float = 0.4
 
 
 @dataclass(frozen=True, slots=True, eq=False)

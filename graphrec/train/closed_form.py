@@ -18,6 +18,8 @@ from graphrec.train.validation import QUICK_USERS, Validator, choose_blend, ndcg
 DIM = 256
 """Columns at most where validation can't choose."""
 SMALLEST_DIM = 8
+RIDGE_EXPONENT, RIDGE_FRACTION = 0.3, 1 / 3
+"""Of users and movies in a ridge regression, and of all singular vectors that it needs."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,37 +99,44 @@ class ClosedForm:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SpectralCandidates:
-    """Spectral parts of the training interactions, of one decomposition.
+    """Spectral parts of the training interactions, of one decomposition for each kind.
 
     Attributes:
         matrix: these interactions, users x movies.
-        decomposition: theirs, of the most columns.
+        truncated, ridge: the decompositions, of the most columns; None where no ridge regression
+            is tried.
         settings: the candidates; first what is best alone.
     """
 
     matrix: sp.csr_array
-    decomposition: Decomposition
-    settings: tuple[SpectralSettings, ...]
+    truncated: Decomposition
+    ridge: Decomposition | None = None
+    settings: tuple[SpectralSettings, ...] = ()
 
     @classmethod
     def of(cls, validator: Validator, dim: int, seed: int) -> SpectralCandidates:
         """Those with about as many columns, or about such a penalty, as are best alone.
 
         Half as many columns, or half the rank of the penalty, for as long as that is better; then
-        the best, twice and half as many of both kinds. Without validation there is one, of `DIM`
-        columns at most.
+        the best, twice and half as many of both kinds. A ridge regression is tried where the
+        columns are at least `RIDGE_FRACTION` of all there are: it lives on many of them. Without
+        validation there is one, of `DIM` columns at most.
         """
-        matrix = validator.matrix
+        matrix, can_score = validator.matrix, validator.can_score
         dim = most_columns(dim, sum(matrix.shape))
-        most = SpectralSettings(dim if validator.can_score else min(dim, DIM))
-        made = cls(matrix, Decomposition.fit(matrix, most, seed), ())
-        most = replace(most, dim=len(made.decomposition.singular))
-        if not validator.can_score:
-            return replace(made, settings=(most,))
-        truncated = [replace(most, dim=dim) for dim in _halves(most.dim)]
-        ridge = [replace(most, ridge=rank) for rank in _halves(most.dim)[1:]]
+        truncated = SpectralSettings(dim if can_score else min(dim, DIM))
+        made = cls(matrix, Decomposition.fit(matrix, truncated, seed))
+        truncated = replace(truncated, dim=len(made.truncated.singular))
+        if not can_score:
+            return replace(made, settings=(truncated,))
+        kinds = [[replace(truncated, dim=dim) for dim in _halves(truncated.dim)]]
+        if dim >= RIDGE_FRACTION * min(matrix.shape) and len(ranks := _halves(truncated.dim)) > 1:
+            exponents = dict.fromkeys(("user_exponent", "movie_exponent"), RIDGE_EXPONENT)
+            ridge = replace(truncated, **exponents)
+            made = replace(made, ridge=Decomposition.fit(matrix, ridge, seed))
+            kinds.append([replace(ridge, ridge=rank) for rank in ranks[1:]])
         chosen = list[tuple[float, list[SpectralSettings]]]()
-        for candidates in filter(None, (truncated, ridge)):
+        for candidates in kinds:
             ndcgs = list[float]()
             for own in candidates:
                 ndcgs.append(made.ndcg(validator, own))
@@ -141,7 +150,8 @@ class SpectralCandidates:
 
     def make(self, settings: SpectralSettings) -> Spectral:
         """One of them."""
-        return Spectral.from_decomposition(self.decomposition, self.matrix, settings)
+        decomposition = self.ridge if settings.ridge and self.ridge else self.truncated
+        return Spectral.from_decomposition(decomposition, self.matrix, settings)
 
     def ndcg(self, validator: Validator, settings: SpectralSettings) -> float:
         """Validation NDCG@20 of one alone, by some of the users."""

@@ -71,11 +71,11 @@ def test_equals_its_formula_in_dense_algebra(matrix: sp.csr_array) -> None:
     part = Spectral.fit(matrix, SpectralSettings(6), seed=0)
     dense = matrix.toarray().astype(np.float64)
     of_user, of_movie = np.maximum(dense.sum(1), 1), np.maximum(dense.sum(0), 1)
-    _, singular, vectors = np.linalg.svd(of_user[:, None] ** -0.3 * dense * of_movie**-0.3)
+    _, singular, vectors = np.linalg.svd(of_user[:, None] ** -0.4 * dense * of_movie**-0.4)
     singular, vectors = singular[:6], vectors[:6].T
-    movie = of_movie[:, None] ** 0.3 * vectors
+    movie = of_movie[:, None] ** 0.4 * vectors
     user = (
-        dense @ (of_movie[:, None] ** -0.3 * vectors) * np.sqrt(1 - (singular[-1] / singular) ** 2)
+        dense @ (of_movie[:, None] ** -0.4 * vectors) * np.sqrt(1 - (singular[-1] / singular) ** 2)
     )
     user /= np.maximum(np.linalg.norm(user, axis=1, keepdims=True), 1e-12)
     scores = user @ movie.T
