@@ -19,7 +19,8 @@ block                   user :math:`x_u`                                      mo
   cosine as in the loss. (Where inner products are trained, as by BPR, they aren't scaled.) Users
   without interactions get the mean of the others'.
 - :math:`v` likewise from the movies' metadata, through a linear map.
-- :math:`s` are singular vectors of the interaction matrix, in closed form (`Spectral`).
+- :math:`s` are singular vectors of the interaction matrix, in closed form: those of the highest
+  singular values, or all in a ridge regression of movies on movies (`Spectral`).
 - :math:`p` counts 3-hop paths from the user's movies over other users to the movie
   (`LinkPropagation`). As an inner product it would have a column for every user.
 - :math:`d_i` counts a movie's interactions. Softmax on cosines with popular movies as negatives

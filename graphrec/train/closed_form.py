@@ -131,8 +131,8 @@ class SpectralCandidates:
             return replace(made, settings=(truncated,))
         kinds = [[replace(truncated, dim=dim) for dim in _halves(truncated.dim)]]
         if dim >= RIDGE_FRACTION * min(matrix.shape) and len(ranks := _halves(truncated.dim)) > 1:
-            exponents = dict.fromkeys(("user_exponent", "movie_exponent"), RIDGE_EXPONENT)
-            ridge = replace(truncated, **exponents)
+            exponent = RIDGE_EXPONENT
+            ridge = replace(truncated, user_exponent=exponent, movie_exponent=exponent)
             made = replace(made, ridge=Decomposition.fit(matrix, ridge, seed))
             kinds.append([replace(ridge, ridge=rank) for rank in ranks[1:]])
         chosen = list[tuple[float, list[SpectralSettings]]]()
