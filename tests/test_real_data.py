@@ -17,6 +17,7 @@ pytestmark = [pytest.mark.realdata, pytest.mark.slow]
 
 LIKE_TOY_STORY = (
     "Toy Story 2 (1999)",
+    "Toy Story 3 (2010)",
     "Bug's Life, A (1998)",
     "Monsters, Inc. (2001)",
     "Finding Nemo (2003)",

@@ -22,8 +22,8 @@ _NEEDS = {
     Similarity.METADATA: "metadata part",
     Similarity.FEATURES: "metadata",
 }
-METADATA_WEIGHT, TITLE_WEIGHT = 2.0, 10.0
-"""Of the blend beside 1 for the collaborative similarity, see docs/similar.md."""
+METADATA_WEIGHT, TITLE_WEIGHT = 0.3, 2.5
+"""Of the blend beside 1 for the root of the collaborative similarity, see docs/similar.md."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,11 +129,12 @@ def compare_to(
     are predicted from metadata (`graphrec.nn.coldstart`). By metadata it is the cosine of what the
     model has learned of them, and by features of the numbers that it was learned from. ``both`` is
 
-    .. math:: c + a m + b t
+    .. math:: \mathrm{sign}(c) \sqrt{|c|} + a m + b t
 
     with c the collaborative similarity, m the cosine by metadata in standard deviations likewise,
-    t how much of their titles' wording two movies share, and a and b constant. With one of the two
-    learned parts it is that one.
+    t how much of their titles' wording two movies share, and a and b constant. The root is there
+    since c of the closest movies is tens of standard deviations, beside which nothing else would
+    count. With one of the two learned parts it is that one.
 
     Args:
         embeddings: of all movies.
@@ -155,9 +156,9 @@ def compare_to(
     if not set(LEARNED) <= set(ways):
         return {**ways, Similarity.BOTH: next(ways[way] for way in LEARNED if way in ways)}
     mean, std = _spread(ways[Similarity.METADATA], _others(embeddings, row))
-    blend = ways[Similarity.COLLABORATIVE] + METADATA_WEIGHT * (
-        (ways[Similarity.METADATA] - mean) / std
-    )
+    own = ways[Similarity.COLLABORATIVE]
+    blend = np.sign(own) * np.sqrt(np.abs(own))
+    blend += METADATA_WEIGHT * (ways[Similarity.METADATA] - mean) / std
     if titles is not None:
         blend += TITLE_WEIGHT * titles
     return {**ways, Similarity.BOTH: blend}

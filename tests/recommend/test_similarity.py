@@ -41,7 +41,8 @@ def test_each_way_by_its_own_vectors(recommender: Recommender) -> None:
     np.testing.assert_allclose(found[Similarity.COLLABORATIVE], collaborative, atol=1e-5)
     np.testing.assert_allclose(found[Similarity.METADATA], learned, atol=1e-5)
     np.testing.assert_allclose(found[Similarity.FEATURES], _cosine(own.features, 5), atol=1e-5)
-    both = collaborative + METADATA_WEIGHT * _standardised(learned, 5, own.degree)
+    damped = np.sign(collaborative) * np.sqrt(np.abs(collaborative))
+    both = damped + METADATA_WEIGHT * _standardised(learned, 5, own.degree)
     np.testing.assert_allclose(compare_to(own, 5)[Similarity.BOTH], both, atol=1e-4)
     np.testing.assert_allclose(found[Similarity.BOTH], both + TITLE_WEIGHT * titles, atol=1e-4)
 
