@@ -74,7 +74,7 @@ def serve(
         bool,
         typer.Option(
             "--index",
-            help="Find recommendations by an approximate index, which pays from some 200,000 movies"
+            help="Find recommendations by an approximate index, which pays from some 100,000 movies"
             " on; needs pip install 'graphrec[index]'.",
         ),
     ] = False,

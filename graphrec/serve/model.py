@@ -308,13 +308,9 @@ class ServedModel:
         if not options.include_rated:
             allowed[who.rated] = False
             allowed[who.disliked] = False
-        scores = self._scores(who, options)
+        scores = self._scores(who, options, allowed)
         if self.index is not None:
-            found = np.isfinite(scores)
-            if np.count_nonzero(allowed & found) < options.start + options.k:
-                scores = self.scores.score(who.history, who.user)
-            else:
-                allowed &= found
+            allowed &= np.isfinite(scores)
         if options.diversity:
             pool = best(scores, POOL * options.k, allowed)
             picked = diversify(
@@ -329,7 +325,7 @@ class ServedModel:
             rows = best(scores, options.k, allowed, options.start)
         return self._listed(rows, scores, options.start)
 
-    def _scores(self, who: Profile, options: ListOptions) -> np.ndarray:
+    def _scores(self, who: Profile, options: ListOptions, allowed: np.ndarray) -> np.ndarray:
         """Of all movies, float32 [M]; by an index minus infinity for what is no candidate."""
         if who.basis == "popular":
             return self.degree.astype(np.float32)
@@ -338,7 +334,7 @@ class ServedModel:
             places = options.start + options.k * (POOL if options.diversity else 1)
             number = CANDIDATES * places + left_out
             found = self.index.scores(self.scores, who.history, who.user, number)
-            if found is not None:
+            if found is not None and np.isfinite(found[allowed]).sum() >= places:
                 return found
         return self.scores.score(who.history, who.user)
 

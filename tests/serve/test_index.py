@@ -90,6 +90,9 @@ def test_a_served_model_asks_it_where_nothing_is_filtered(sample_model: Path) ->
         if not times:
             assert own == wanted
     assert len(served.recommend(who, ListOptions(k=200))) == 200  # more than candidates
+    nobody = exact.new_profile(np.zeros(0, np.int64), [])
+    few = ListOptions(k=50, among=(exact.brief(3)["movie_id"],))
+    assert served.recommend(nobody, few) == exact.recommend(nobody, few)
 
 
 def test_a_service_shows_how_much_it_finds(sample_model: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from importlib.util import find_spec
 
@@ -92,7 +93,9 @@ def _principal_plane(vectors: np.ndarray, num_own: int) -> tuple[np.ndarray, flo
 
 def _umap_plane(vectors: np.ndarray, seed: int) -> np.ndarray:
     try:
-        from umap import UMAP
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ImportWarning)  # it says that it needs no TensorFlow
+            from umap import UMAP
     except ImportError:
         raise ConfigError(
             argument("method", Projection.UMAP),
@@ -115,7 +118,9 @@ def _umap_plane(vectors: np.ndarray, seed: int) -> np.ndarray:
         random_state=seed,
         n_jobs=1,  # only then the same seed gives the same result
     )
-    return np.asarray(umap.fit_transform(vectors), dtype=np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of graphs in pieces: they start elsewhere
+        return np.asarray(umap.fit_transform(vectors), dtype=np.float32)
 
 
 def _scaled(points: np.ndarray, num_own: int) -> np.ndarray:
