@@ -223,12 +223,13 @@ def _read_parquet(source: Any, name: str, folder: Path | None = None) -> pd.Data
             )
         else:
             table = pq.read_table(source)
+        table.validate(full=True)  # else a text that isn't UTF-8 fails much later
+        frame: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)
     except pa.ArrowException as error:
         for file in source if isinstance(source, list) else ():
             _read_parquet(file, file)  # fails where one of several is to blame
         reason = " ".join(str(error).split()).rstrip(".")
         raise DataError(f"{name}: can't be read as Parquet: {reason}.") from error
-    frame: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)
     return frame
 
 

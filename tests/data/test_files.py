@@ -437,3 +437,11 @@ def test_an_excel_file_that_unpacks_to_more_than_memory_holds(
     monkeypatch.setattr(places, "_MEMORY", 0)
     with pytest.raises(DataError, match=r"r\.xlsx: unpacks to more than 0 MiB"):
         read_ratings(tmp_path / "r.xlsx")
+
+
+def test_parquet_whose_texts_are_not_utf_8(tmp_path: Path) -> None:
+    path = tmp_path / "m.parquet"
+    pd.DataFrame({"movie_id": [1], "title": ["Amelie Poulain"]}).to_parquet(path, compression=None)
+    path.write_bytes(path.read_bytes().replace(b"Poulain", b"Poul\xa0in"))
+    with pytest.raises(DataError, match=r"can't be read as Parquet: .*Invalid UTF8"):
+        read_movies(path)

@@ -63,8 +63,6 @@ def main() -> int:
     warnings.simplefilter("ignore")
     start = time.monotonic()
     tally = torture(asked.minutes, asked.seed, asked.only)
-    for _, name, what in tally.losses:
-        print(f"--- {name} (--seed {asked.seed})\n{what}\n")
     print(tally.table())
     print(f"{(time.monotonic() - start) / 60:.1f} minutes, seed {asked.seed}")
     return 1 if tally.losses else 0

@@ -41,7 +41,7 @@ from graphrec.serve.limits import LOOPBACK, Limits
 from graphrec.serve.service import Service
 from graphrec.serve.store import Store
 from tests.torture import hostile
-from tests.torture.tally import LostError, Tally, check_sentence, must
+from tests.torture.tally import SECONDS, LostError, Tally, check_sentence, must
 from tests.torture.world import SMALL, World, run, same_lists
 
 Case = Callable[[Random, World], str]
@@ -814,6 +814,7 @@ def fuzz(world: World, tally: Tally, seed: int, cases: int, only: str | None = N
             own = f"fuzz {name} {number}"
             if only is not None and only not in (own, f"fuzz {name}", "fuzz"):
                 continue
-            with tally.trying("cases", f"fuzz {name}", own):
+            seconds = 4 * SECONDS if name == "options" else SECONDS  # UMAP compiles itself first
+            with tally.trying("cases", f"fuzz {name}", own, seconds):
                 said = case(Random(f"{seed} {own}"), world)
                 tally.outcomes[f"fuzz {name}", said] += 1

@@ -21,7 +21,7 @@ _NOT_A_SENTENCE = re.compile(
     r"|invalid literal|must be real number|keyword argument|not supported between|not iterable"
     r"|cannot be interpreted|codec can't"
 )
-_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _LONGEST = 1500  # characters of a message
 
 
@@ -51,9 +51,14 @@ class Tally:
             with _in_time(seconds):
                 yield
         except LostError as error:
-            self.losses.append((part, name, str(error)))
+            self._lose(part, name, str(error))
         except Exception:
-            self.losses.append((part, name, traceback.format_exc()[-_LONGEST:]))
+            self._lose(part, name, traceback.format_exc()[-_LONGEST:])
+
+    def _lose(self, part: str, name: str, what: str) -> None:
+        """Count a loss, and say it at once: the run may be stopped."""
+        self.losses.append((part, name, what))
+        print(f"--- {name}\n{what}\n", flush=True)
 
     def table(self) -> str:
         """Counts as a table, a line for each part and one for all."""
