@@ -36,7 +36,7 @@ def torture(minutes: float, seed: int, only: str | None = None) -> Tally:
         world = World(Path(folder))
         kill(world, tally, seed, round(KILLS * part), only)  # first: these fork
         starve(world, tally, seed, round(STARVATIONS * part), only)
-        determinism(world, tally, max(2, round(len(WAYS) * min(1, 4 * part))), only)
+        determinism(world, tally, max(1, round(len(WAYS) * min(1, 4 * part))), only)
         attack(world, tally, only)
         fuzz(world, tally, seed, round(CASES * part), only)
         longrun(world, tally, 600 * part, only)
