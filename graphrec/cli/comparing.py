@@ -56,9 +56,9 @@ def similar(
 ) -> None:
     """List the movies most similar to one or several, and why.
 
-    Movies are compared by who rated them, by their metadata, or by both (--by). Score and
-    collaborative are in standard deviations above the average movie, the others are cosines; for
-    several movies they are means.
+    Movies are compared by who rated them, by their metadata, or by both (--by). Collaborative is
+    in standard deviations above the average movie; the score is its root plus weighted terms for
+    metadata and titles. The others are cosines. For several movies they are means.
 
     Examples:
 

@@ -263,10 +263,10 @@ class Recommender:
         Returns:
             Columns ``movie_id``, ``title``, ``score``, where there are several the similarities
             ``collaborative``, ``metadata`` and ``features``, and ``why`` in words (see
-            `graphrec.recommend.reasons`); closest first. ``collaborative``, and the score of
-            ``both``, are in standard deviations above the average movie, the others are cosines.
-            By ``all`` the k closest in each way under
-            each other: ``by``, ``rank`` from 1, ``movie_id``, ``title``, ``score``, and
+            `graphrec.recommend.reasons`); closest first. ``collaborative`` is in standard
+            deviations above the average movie, the score of ``both`` is its root plus weighted
+            terms for metadata and titles, the others are cosines. By ``all`` the k closest in each
+            way under each other: ``by``, ``rank`` from 1, ``movie_id``, ``title``, ``score``, and
             ``collaborative_only``, whether no list by metadata or features holds that movie.
             ``attrs["movie"]`` is the movie that was taken, by ``movie_id`` and ``title``; of
             several ``attrs["movies"]`` lists them, and ``why`` begins with the title of the one

@@ -77,7 +77,7 @@ def estimate(
         wide = min(most_columns(model.spectral_dim, nodes), num_users, num_movies)
         seconds += SVD_FITS * num_edges * wide * ITERATIONS / SPARSE
         seconds += SVD_FITS * nodes * wide**2 * ITERATIONS / MULTIPLY
-        memory += 4 * nodes * wide * 4
+        memory += 5 * nodes * wide * 4
     return Estimate(seconds, memory)
 
 

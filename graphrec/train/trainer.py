@@ -375,6 +375,7 @@ def choose(
         none = ClosedForm.empty(data.num_movies)
         learned = combine(parts, none, data, on_train=True, cosine=cosine)
         closed = closed.beside(validator, learned, popularity)
+    closed = replace(closed, others=None)  # large
     model = combine(parts, closed, data, on_train=True, cosine=cosine)
     blend, valid = choose_blend(validator, model, popularity, tried=tried)
     return model, closed, blend, valid
