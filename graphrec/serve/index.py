@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from graphrec.errors import ConfigError
+from graphrec.errors import ConfigError, argument
 from graphrec.serve.scoring import History, Scores
 
 CANDIDATES = 10
@@ -33,7 +33,9 @@ class MovieIndex:
         try:
             from usearch.index import Index
         except ImportError:
-            raise ConfigError("--index needs usearch; install 'graphrec[index]'.") from None
+            raise ConfigError(
+                argument("index"), " needs usearch; install 'graphrec[index]'."
+            ) from None
         vectors = scores.vectors()[:num_movies]
         self.num_movies = num_movies
         self._index = Index(

@@ -73,7 +73,7 @@ def contents(model: Path) -> dict[str, Any]:
     """Every file of a model, without the times in its manifest."""
     found: dict[str, Any] = {path.name: path.read_bytes() for path in model.iterdir()}
     manifest = json.loads(found[MANIFEST])
-    del manifest["created"], manifest["training"]["seconds"]
+    del manifest["created"], manifest["sha256"], manifest["training"]["seconds"]
     for part in manifest["training"]["parts"].values():
         del part["seconds"]
         for epoch in part["history"]:

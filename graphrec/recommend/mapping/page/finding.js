@@ -28,8 +28,13 @@ function finder({ query, found, none, line, take, leave = () => {} }) {
     take(movies[index]);
   }
 
-  // Lists movies; with none of them it says so.
+  const isSame = (one, other) => one === other || (one.movie_id !== undefined && one.movie_id === other.movie_id);
+
+  // Lists movies; with none of them it says so. The same list again keeps the line that is marked:
+  // an answer may come after an arrow key.
   function show(some) {
+    const isShown = !found.hidden && some.length > 0 && some.length === movies.length;
+    if (isShown && some.every((movie, index) => isSame(movie, movies[index]))) return;
     movies = some;
     const lines = some.map((movie, index) => {
       const own = document.createElement("li");
