@@ -150,7 +150,7 @@ def ratings_of(
     if options.allow_negative or min_rating is not None:  # else ratings are weights
         is_one = _are_interactions(table, name, found.get(RATING), min_rating, note)
         if not is_one.all():
-            low = table[~is_one]
+            low = table[~is_one & table[RATING].notna()]
             no_rating = find_scale(table[RATING].to_numpy()).zero_is_none & (low[RATING] == 0)
             options.disliked.append(low.loc[~no_rating, [USER, MOVIE]])
             table = table[is_one]
