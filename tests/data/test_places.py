@@ -157,6 +157,17 @@ def test_what_is_at_no_address(server: str) -> None:
 def test_addresses_without_secrets() -> None:
     assert without_secrets("s3://key:word@bucket/a/b.csv#x") == "s3://bucket/a/b.csv"
     assert without_secrets("C:/a?b@c") == "C:/a?b@c"
+    assert without_secrets("https://x.org:80/@ann/r.csv") == "https://x.org:80/@ann/r.csv"
+    assert without_secrets("sqlite:////home/a@b/m.db?query=x@y") == "sqlite:////home/a@b/m.db"
+    assert without_secrets("mysql://host:3306/m?query=x@y/z") == "mysql://host:3306/m"
+    assert without_secrets("mysql://ann:se?cr=et@host/movies") == "mysql://..."
+
+
+@pytest.mark.parametrize("password", ["12/34", "/abc", "p@ss/w", "1#x", "9?z", "p@ss:1/2?3#4@5"])
+@pytest.mark.parametrize("query", ["", "?sslmode=require", "?query=select '@/'"])
+def test_passwords_that_are_not_escaped_are_not_shown(password: str, query: str) -> None:
+    shown = without_secrets(f"postgresql://ann:{password}@host:5432/movies{query}")
+    assert shown == "postgresql://host:5432/movies"
 
 
 def test_a_folder_of_parquet_may_hold_other_files(tmp_path: Path) -> None:
