@@ -188,6 +188,19 @@ def test_a_folder_of_parquet_may_hold_other_files(tmp_path: Path) -> None:
     ]
 
 
+def test_parts_of_a_folder_of_parquet_may_have_other_columns_and_types(tmp_path: Path) -> None:
+    first = pd.DataFrame({"user": [1], "movie": [2], "stars": [4]})
+    second = pd.DataFrame({"user": [1], "movie": [3], "stars": [3.5], "timestamp": [10]})
+    for number, part in enumerate((first, second)):
+        (tmp_path / f"part={number}").mkdir()
+        part.to_parquet(tmp_path / f"part={number}/rows.parquet")
+
+    ratings = read_ratings(tmp_path, columns={"rating": "stars"}, note=[].append)
+
+    assert ratings["rating"].tolist() == [4, 3.5]
+    assert ratings["timestamp"].tolist() == [10, 10]  # a missing time is the earliest
+
+
 def test_patterns_that_match_nothing_and_folders_of_nothing(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"\*\.parquet: no file has such a name"):
         read_ratings(f"{tmp_path}/*.parquet")
