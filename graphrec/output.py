@@ -117,7 +117,7 @@ def _beside(target: Path) -> Iterator[Path]:
     away but not replaced comes back.
     """
     beside = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=target.parent))
-    lock = _lock(beside)
+    lock = _lock(beside, wait=True)  # another process may just be looking whether it is left
     try:
         (beside / _NAME).write_text(target.name, encoding="utf-8", errors="surrogateescape")
         for left in target.parent.glob(f"{_PREFIX}*"):
@@ -130,8 +130,13 @@ def _beside(target: Path) -> Iterator[Path]:
             os.close(lock)
 
 
-def _lock(folder: Path) -> int | None:
-    """Lock a folder for this process's lifetime; None if another has, or none can be locked."""
+def _lock(folder: Path, *, wait: bool = False) -> int | None:
+    """Lock a folder for this process's lifetime; None if another has, or none can be locked.
+
+    Args:
+        folder: to be locked.
+        wait: until another process unlocks it.
+    """
     try:
         import fcntl
     except ImportError:  # Windows
@@ -141,7 +146,7 @@ def _lock(folder: Path) -> int | None:
     except OSError:
         return None
     try:
-        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(opened, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except OSError:
         os.close(opened)
         return None
@@ -169,7 +174,8 @@ def _is_own(folder: Path) -> bool:
         found = folder.lstat()
     except OSError:
         return False
-    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
+    has_users = hasattr(os, "geteuid")  # not on Windows
+    return has_users and stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
 
 
 def _remove(beside: Path) -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -235,6 +236,52 @@ def test_what_another_process_is_writing_is_left_alone(tmp_path: Path) -> None:
             (two / "b").write_text("b")
         assert (one / "a").exists()
     assert {path.name for path in tmp_path.iterdir()} == {"one", "two"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="folders are not locked on Windows")
+def test_a_new_folder_that_another_process_looks_at_is_locked_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fcntl
+
+    make, flock = tempfile.mkdtemp, fcntl.flock
+    looking: list[int] = []
+
+    def made_and_looked_at(**options: str) -> str:
+        folder = make(**options)
+        if not looking:
+            looking.append(os.open(folder, os.O_RDONLY))
+            flock(looking[0], fcntl.LOCK_EX)
+        return folder
+
+    def lock(opened: int, operation: int) -> None:
+        if not operation & fcntl.LOCK_NB:  # else the other process is still looking
+            flock(looking[0], fcntl.LOCK_UN)
+        flock(opened, operation)
+
+    monkeypatch.setattr(tempfile, "mkdtemp", made_and_looked_at)
+    monkeypatch.setattr(fcntl, "flock", lock)
+    with atomic_folder(tmp_path / "one") as one:
+        os.close(looking[0])
+        (one / "a").write_text("a")
+        with atomic_write(tmp_path / "two.csv") as two:
+            two.write_text("b")
+        assert (one / "a").exists()
+    assert {path.name for path in tmp_path.iterdir()} == {"one", "two.csv"}
+
+
+def test_leftovers_stay_on_systems_without_locks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = tmp_path / ".graphrec-unfinished-left"
+    left.mkdir()
+    (left / "name").write_text("own.csv")
+    monkeypatch.delattr(os, "geteuid", raising=False)  # as on Windows
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    with atomic_write(tmp_path / "own.csv") as unfinished:
+        unfinished.write_text("own")
+    assert (tmp_path / "own.csv").read_text() == "own"
+    assert left.exists()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="leftovers are not cleaned on Windows")

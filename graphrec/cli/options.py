@@ -239,9 +239,10 @@ class Tables:
         given = {one.name: getattr(self, one.name) for one in fields(self)}
         if self.sql is not None:
             given["sql"] = without_secrets(self.sql)  # it was read, so it has a scheme
-        for name in ("ratings", "movies", "links"):
+        for name in ("data", "ratings", "movies", "links"):
             if given[name] is not None:
                 given[name] = without_secrets(given[name])
+        given["details"] = [without_secrets(one) for one in self.details or ()]
         if not self.is_given:
             given["data"] = "sample"
         typed = (

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 import numpy as np
 import pandas as pd
 
-from graphrec.data.places import is_url, without_secrets
+from graphrec.data.places import is_url, split_user, without_secrets
 from graphrec.errors import ConfigError, DataError, OutputError, argument
 
 if TYPE_CHECKING:
@@ -344,9 +344,13 @@ def _reason(error: Exception, url: str) -> str:
     own = getattr(error, "orig", None) or error
     lines = [line.strip() for line in str(own).splitlines() if line.strip()]
     reason = lines[0] if lines else type(own).__name__
-    parts = urlsplit(url)
-    secrets = [parts.password, *(value for _, value in parse_qsl(parts.query))]
-    for secret in (url, *secrets):
+    rest = url.partition("://")[2]
+    user, place = split_user(rest)
+    password = user.partition(":")[2]
+    if "@" in password:
+        return "write @ in a password as %40"  # drivers take the rest for the host
+    parameters = rest.removeprefix(f"{user}@").removeprefix(place)[1:]
+    for secret in (url, password, *(value for _, value in parse_qsl(parameters))):
         if secret:
             reason = reason.replace(secret, "...")
     return reason.rstrip(".")

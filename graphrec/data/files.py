@@ -10,6 +10,7 @@ import sys
 import warnings
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -216,7 +217,11 @@ def _read_parquet(source: Any, name: str, folder: Path | None = None) -> pd.Data
     try:
         if folder is not None:
             hive = ds.partitioning(flavor="hive")
-            table = ds.dataset(source, partitioning=hive, partition_base_dir=str(folder)).to_table()
+            found = partial(ds.dataset, partitioning=hive, partition_base_dir=str(folder))
+            first = found(source)  # has the columns of the first file
+            schemas = [first.schema, *(part.physical_schema for part in first.get_fragments())]
+            schema = pa.unify_schemas(schemas, promote_options="permissive")
+            table = found(source, schema=schema).to_table()
         elif isinstance(source, list):
             table = pa.concat_tables(
                 [pq.read_table(file) for file in source], promote_options="permissive"

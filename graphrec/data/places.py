@@ -20,8 +20,11 @@ STDIN = "-"
 ALLOW_PRIVATE = "GRAPHREC_PRIVATE_ADDRESSES"
 """Environment variable that is 1 where web addresses of private networks may be read."""
 _PRIVATE = "the address is one of this machine or of a private network"
+_OLDER = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "::/96")))  # end with an IPv4 address
+_LOCAL = ipaddress.IPv6Network("64:ff9b:1::/48")  # RFC 8215; Python 3.11 takes it for public
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _PLACE = re.compile(r"([^/?#]*@)?([^:/?#@]*|\[[^]]*\])(:\d*)?([/?#]|$)")
+_PATHS_WITH_AT = ("http", "https", "s3", "s3a", "gs", "gcs", "abfs", "file", "memory")
 _CHUNK = 1 << 20
 _GZIP = b"\x1f\x8b"
 _MEMORY = 0.5  # of what is free, that an unpacked file may take
@@ -50,10 +53,32 @@ def without_secrets(url: str) -> str:
     if not is_url(url):
         return url
     scheme, _, rest = url.partition("://")
-    if "@" in rest and not _PLACE.match(rest):
+    if scheme.lower() not in _PATHS_WITH_AT:
+        user, place = split_user(rest)
+        is_place = user or "@" not in rest or _PLACE.match(place)
+        rest = place if is_place else "..."
+    elif "@" in rest and not _PLACE.match(rest):
         rest = rest.partition("@")[2]
     place, slash, path = re.split(r"[?#]", rest, maxsplit=1)[0].partition("/")
     return f"{scheme}://{place.rpartition('@')[2]}{slash}{path}"
+
+
+def split_user(rest: str) -> tuple[str, str]:
+    """User and password of a database's address, and what is behind them, without its parameters.
+
+    A password may hold ``@``, ``/``, ``?`` or ``#`` that should have been escaped.
+
+    Args:
+        rest: of the address behind ``://``.
+
+    >>> split_user("ann:p@ss/w?rd#1@host:5432/movies?sslmode=require")
+    ('ann:p@ss/w?rd#1', 'host:5432/movies')
+    """
+    start = re.split(r"\?\w+=", rest, maxsplit=1)[0]
+    if start.startswith("/"):  # the path of a file
+        return "", start
+    user, _, place = start.rpartition("@")
+    return user, place
 
 
 def read_bytes(source: str) -> bytes:
@@ -179,9 +204,19 @@ def _is_public(host: str) -> bool:
     [True, False, False, False]
     >>> [_is_public(one) for one in ("::1", "::ffff:10.0.0.1", "fe80::1%eth0")]
     [False, False, False]
+    >>> [_is_public(one) for one in ("64:ff9b::10.0.0.1", "64:ff9b::93.184.215.14")]
+    [False, True]
+    >>> [_is_public(one) for one in ("2002:a00:1::", "::10.0.0.1", "64:ff9b:1::1")]
+    [False, False, False]
     """
     found = ipaddress.ip_address(host.partition("%")[0])
-    return (getattr(found, "ipv4_mapped", None) or found).is_global and not found.is_multicast
+    if isinstance(found, ipaddress.IPv6Address):
+        if found in _LOCAL:
+            return False
+        is_older = any(found in network for network in _OLDER)
+        last = ipaddress.IPv4Address(found.packed[-4:]) if is_older else None
+        found = found.ipv4_mapped or found.sixtofour or last or found
+    return found.is_global and not found.is_multicast
 
 
 def _only_reason(reason: str, url: str) -> str:

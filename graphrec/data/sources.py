@@ -177,19 +177,20 @@ class _Join:
         """The movies table with the columns of all details, by the ratings' ids."""
         _ = self.links  # what was named is read, also if no table needs it
         note = self.options.note
+        together = [movies, *_several(details)]
         table = None
         if movies is not None:
-            table = self._read(movies)
+            table = self._read(movies, together)
         elif self.folder is not None:
             table = self._in(self.folder)
         if table is not None:
             table = self._by_ratings_ids(table, "the movies table")
-        for number, source in enumerate(_several(details), start=1):
+        for number, source in enumerate(together[1:], start=1):
             if table is None:
                 table = pd.DataFrame({MOVIE: self.rated.reset_index(drop=True)})
             is_path = isinstance(source, (str, os.PathLike))
             name = without_secrets(str(source)) if is_path else f"details {number}"
-            more = self._by_ratings_ids(self._read(source), name)
+            more = self._by_ratings_ids(self._read(source, together), name)
             if like_ids(more[MOVIE], table[MOVIE]).isin(table[MOVIE]).mean() < FEW:
                 rated, ids = like_ids(self.rated, more[MOVIE]), like_ids(more[MOVIE], self.rated)
                 check_met(rated, ids, name, note=note, allow_unmatched=self.allow_unmatched)
@@ -219,12 +220,12 @@ class _Join:
             return set(id_keys(self.rated))
         return self.all_links.of(self.rated, "imdb")
 
-    def _read(self, source: Any) -> pd.DataFrame:
+    def _read(self, source: Any, together: list[Any]) -> pd.DataFrame:
         source = _inside(self.folder, source)
         is_folder = isinstance(source, (str, os.PathLike)) and Path(source).is_dir()
         if is_folder and (found := self._in(Path(source))) is not None:
             return found
-        return movies_of(source, self.options, lambda: self.wanted)
+        return movies_of(source, self.options, lambda: self.wanted, together)
 
     def _in(self, folder: Path) -> pd.DataFrame | None:
         """The metadata in a folder of a known layout."""
@@ -250,7 +251,7 @@ def _read_all(
     wanted: Callable[[], Collection[str]] | None = None,
 ) -> pd.DataFrame:
     """Metadata tables joined by their own movie ids; those of the first are kept."""
-    table, *others = (movies_of(path, options, wanted) for path in paths)
+    table, *others = (movies_of(path, options, wanted, paths) for path in paths)
     for path, more in zip(paths[1:], others, strict=True):
         table = join_details(table, more, name=str(path), note=options.note)
     return table

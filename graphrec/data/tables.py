@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -150,7 +150,7 @@ def ratings_of(
     if options.allow_negative or min_rating is not None:  # else ratings are weights
         is_one = _are_interactions(table, name, found.get(RATING), min_rating, note)
         if not is_one.all():
-            low = table[~is_one]
+            low = table[~is_one & table[RATING].notna()]
             no_rating = find_scale(table[RATING].to_numpy()).zero_is_none & (low[RATING] == 0)
             options.disliked.append(low.loc[~no_rating, [USER, MOVIE]])
             table = table[is_one]
@@ -166,7 +166,10 @@ def _has_repeated_pairs(table: pd.DataFrame) -> bool:
 
 
 def movies_of(
-    source: Any, options: ReadOptions, wanted: Callable[[], Collection[str]] | None = None
+    source: Any,
+    options: ReadOptions,
+    wanted: Callable[[], Collection[str]] | None = None,
+    together: Iterable[Any] = (),
 ) -> pd.DataFrame:
     """`read_movies` with its options in one object.
 
@@ -175,9 +178,10 @@ def movies_of(
         options: of the tables.
         wanted: gives keys of movies (`graphrec.data.links.id_keys`); of IMDb's tables, which are
             large, only those are read. All by default.
+        together: the tables that are read for the same movies.
     """
     if imdb.is_table(source):
-        return imdb.read_titles(Path(source), wanted and wanted(), options.note)
+        return imdb.read_titles(Path(source), wanted and wanted(), options.note, together)
     find = partial(
         find_columns,
         options=options,

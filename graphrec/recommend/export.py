@@ -6,6 +6,7 @@ import csv
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Number
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
@@ -297,7 +298,8 @@ def _cell(value: Any) -> str:
     Numbers stay as they are.
     """
     text = " ".join(_UNPRINTABLE.sub(" ", str(value)).split())
-    return f"'{text}" if _FORMULA.match(text) else text
+    is_formula = _FORMULA.match(text) and not isinstance(value, Number)
+    return f"'{text}" if is_formula else text
 
 
 def _write_graph(artefact: Artefact, path: Path) -> tuple[int, int]:

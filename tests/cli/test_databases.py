@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from graphrec.cli import app
+from graphrec.cli.options import Tables
 from graphrec.data.databases import Query, read_query
 from tests.cli.running import run
 from tests.data.servers import PASSWORD, web_server
@@ -156,3 +157,17 @@ def test_the_database_s_address_may_be_in_the_environment(
         read_query(Query(url, "select * from ratings"))
     )
     assert json.loads(run("data", "inspect", "--json").stdout)["name"] == "sample"
+
+
+def test_what_to_type_again_holds_no_secrets() -> None:
+    address = f"https://ann:{PASSWORD}@example.org"
+    tables = Tables(
+        data=f"{address}/all?token={PASSWORD}",
+        ratings=f"{address}/r.csv?token={PASSWORD}",
+        details=["d.csv", f"{address}/d.csv?token={PASSWORD}"],
+    )
+
+    assert tables.as_arguments() == (
+        "--data https://example.org/all --ratings https://example.org/r.csv --details d.csv"
+        " --details https://example.org/d.csv"
+    )

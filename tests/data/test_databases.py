@@ -132,6 +132,15 @@ def test_a_wrong_password_is_not_shown(postgresql_server: str) -> None:
     assert "127.0.0.1" in str(caught.value)
 
 
+def test_an_at_sign_in_a_password_is_not_taken_for_the_host_s(postgresql_server: str) -> None:
+    wrong = postgresql_server.replace(PASSWORD, "p@no-h0st/w")
+
+    with pytest.raises(DataError, match="write @ in a password as %40") as caught:
+        read_query(Query(wrong, "select 1"))
+
+    assert "no-h0st" not in str(caught.value)
+
+
 def test_databases_that_are_not_there(tmp_path: Path) -> None:
     for kind in ("sqlite", "duckdb"):
         missing = tmp_path / f"no.{kind}"

@@ -157,6 +157,17 @@ def test_what_is_at_no_address(server: str) -> None:
 def test_addresses_without_secrets() -> None:
     assert without_secrets("s3://key:word@bucket/a/b.csv#x") == "s3://bucket/a/b.csv"
     assert without_secrets("C:/a?b@c") == "C:/a?b@c"
+    assert without_secrets("https://x.org:80/@ann/r.csv") == "https://x.org:80/@ann/r.csv"
+    assert without_secrets("sqlite:////home/a@b/m.db?query=x@y") == "sqlite:////home/a@b/m.db"
+    assert without_secrets("mysql://host:3306/m?query=x@y/z") == "mysql://host:3306/m"
+    assert without_secrets("mysql://ann:se?cr=et@host/movies") == "mysql://..."
+
+
+@pytest.mark.parametrize("password", ["12/34", "/abc", "p@ss/w", "1#x", "9?z", "p@ss:1/2?3#4@5"])
+@pytest.mark.parametrize("query", ["", "?sslmode=require", "?query=select '@/'"])
+def test_passwords_that_are_not_escaped_are_not_shown(password: str, query: str) -> None:
+    shown = without_secrets(f"postgresql://ann:{password}@host:5432/movies{query}")
+    assert shown == "postgresql://host:5432/movies"
 
 
 def test_a_folder_of_parquet_may_hold_other_files(tmp_path: Path) -> None:
@@ -175,6 +186,19 @@ def test_a_folder_of_parquet_may_hold_other_files(tmp_path: Path) -> None:
         [1, 2002, 2002],
         [2, 2009, 2002],
     ]
+
+
+def test_parts_of_a_folder_of_parquet_may_have_other_columns_and_types(tmp_path: Path) -> None:
+    first = pd.DataFrame({"user": [1], "movie": [2], "stars": [4]})
+    second = pd.DataFrame({"user": [1], "movie": [3], "stars": [3.5], "timestamp": [10]})
+    for number, part in enumerate((first, second)):
+        (tmp_path / f"part={number}").mkdir()
+        part.to_parquet(tmp_path / f"part={number}/rows.parquet")
+
+    ratings = read_ratings(tmp_path, columns={"rating": "stars"}, note=[].append)
+
+    assert ratings["rating"].tolist() == [4, 3.5]
+    assert ratings["timestamp"].tolist() == [10, 10]  # a missing time is the earliest
 
 
 def test_patterns_that_match_nothing_and_folders_of_nothing(tmp_path: Path) -> None:

@@ -91,6 +91,8 @@ def test_ratings_below_the_lowest_that_counts_are_known_too() -> None:
     )
     dataset = load_dataset(ratings=stars, min_rating=4)
     assert dataset.disliked.shape == (2, 1)  # nobody rates movie 3 higher
+    missing = stars.assign(rating=[5, None, 0, 4, 5])
+    assert not load_dataset(ratings=missing, min_rating=4, note=lambda _: None).disliked.size
     zero_or_one = stars.assign(rating=(stars["rating"] > 1).astype(int))
     assert not load_dataset(ratings=zero_or_one).disliked.size
     assert not load_dataset(ratings=stars).disliked.size

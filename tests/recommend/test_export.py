@@ -238,3 +238,8 @@ def test_text_ids(checkerboard: tuple[pd.DataFrame, pd.DataFrame], tmp_path: Pat
 )
 def test_titles_are_no_formulas_of_spreadsheets(title: str, written: str) -> None:
     assert _cell(title) == written
+
+
+@pytest.mark.parametrize("number", [-7, -1e-05, -np.inf, np.float32(-2.5e-20), np.int64(-3)])
+def test_numbers_are_no_formulas(number: float) -> None:
+    assert _cell(number) == str(number)

@@ -7,7 +7,7 @@ kept, so memory is that of these rows and of a few blocks (about 200 MiB), whate
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,20 +45,23 @@ def is_table(source: Any) -> bool:
     return isinstance(source, (str, Path)) and _kind(source) is not None
 
 
-def read_titles(path: Path, wanted: Collection[str] | None, note: Note) -> pd.DataFrame:
+def read_titles(
+    path: Path, wanted: Collection[str] | None, note: Note, together: Iterable[Any] = ()
+) -> pd.DataFrame:
     """One of the tables of titles, a row for each title that is wanted.
 
     Args:
         path: of the file, gzip or not.
         wanted: keys of movies (`graphrec.data.links.id_keys`); None for all titles.
         note: called with the number of titles that were kept.
+        together: the tables that are read for the same movies.
 
     Returns:
         ``movie_id`` (IMDb's, such as ``tt0114709``), and of title.basics ``title``, ``title_type``,
         ``is_adult``, ``year``, ``runtime``, ``genres`` (lists); of title.ratings ``imdb_rating``,
         ``imdb_votes``; of title.crew ``directors`` and ``writers``, and of title.principals
-        ``actors``, and ``directors`` where there is no title.crew beside it (lists of names, or
-        of ids where there is no name.basics beside it).
+        ``actors``, and ``directors`` where no title.crew is read together with it (lists of
+        names, or of ids where there is no name.basics beside it).
 
     Raises:
         DataError: if the file is damaged, has other columns, or holds no title that is wanted.
@@ -72,7 +75,8 @@ def read_titles(path: Path, wanted: Collection[str] | None, note: Note) -> pd.Da
     if wanted is not None:
         note(f"{path}: rows of rated movies, the only ones read: {len(table):,} of {total:,}.")
     if kind == _PRINCIPALS:
-        return _people(table, path)
+        has_crew = any(is_table(one) and _kind(one) == _CREW for one in together)
+        return _people(table, path).drop(columns=["directors"] if has_crew else [])
     if kind == _CREW:
         return _crew(table, path)
     for column in table.columns.intersection(list(_NUMBERS)):
@@ -106,18 +110,15 @@ def _people(principals: pd.DataFrame, path: Path) -> pd.DataFrame:
         .groupby("tconst")["nconst"]
         .agg(lambda names: list(names)[:ACTORS]),
     }
-    if _beside(path, _CREW) is not None:  # it has all of them
-        del by_movie["directors"]
     return pd.DataFrame(by_movie).rename_axis(MOVIE).reset_index()
 
 
 def _crew(crew: pd.DataFrame, path: Path) -> pd.DataFrame:
     """``title.crew``: ids of people between commas become lists of names."""
-    roles = {}
-    for role in crew.columns.drop(MOVIE):
-        people = crew.set_index(MOVIE)[role].str.split(",").explode().dropna()
-        roles[role] = _names(people, path).groupby(level=0).agg(list)
-    return crew[[MOVIE]].join(pd.DataFrame(roles), on=MOVIE)
+    by_movie = crew.set_index(MOVIE)
+    people = {role: by_movie[role].str.split(",").explode().dropna() for role in by_movie}
+    names = _names(pd.concat(people), path).groupby(level=[0, 1]).agg(list)
+    return crew[[MOVIE]].join(names.unstack(0).reindex(columns=list(people)), on=MOVIE)
 
 
 def _names(people: pd.Series[Any], path: Path) -> pd.Series[Any]:

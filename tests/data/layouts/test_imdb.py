@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from graphrec.data.layouts import imdb
 from graphrec.data.sources import load_dataset
 from graphrec.data.tables import read_movies
 from graphrec.errors import DataError
@@ -86,6 +88,46 @@ def test_directors_and_writers_of_the_crew(folder: Path, write: Write) -> None:
     assert movies["writers"].isna().tolist() == [movie == 2 for movie in range(1, 21)]
     assert movies["actors"].tolist()[:1] == [["Person 2", "Person 3"]]
     assert not any("left out" in note for note in dataset.notes)
+
+
+def test_directors_of_principals_where_the_crew_is_not_read(folder: Path, write: Write) -> None:
+    crew = "".join(f"tt{m:07d}\tnm{m:07d}\t\\N\n" for m in (7, 8))
+    write("title.crew.tsv", f"tconst\tdirectors\twriters\n{crew}")
+    pairs = "".join(f"{u},tt{m:07d}\n" for u in (1, 2) for m in (7, 8))
+    ratings = write("r.csv", f"user,movie\n{pairs}")
+    tables = [folder / f"title.{name}.tsv" for name in ("principals", "crew")]
+    notes: list[str] = []
+
+    alone, together = (
+        load_dataset(ratings=ratings, details=details, note=notes.append).movies
+        for details in (tables[:1], tables)
+    )
+
+    assert alone["directors"].tolist() == [["Person 5"]] * 2
+    assert together["directors"].tolist() == [["Person 7"], ["Person 8"]]
+    assert not any("already" in note for note in notes)
+
+
+@pytest.mark.usefixtures("folder")
+def test_names_are_read_once_for_directors_and_writers(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crew = write(
+        "title.crew.tsv", "tconst\tdirectors\twriters\ntt0000007\tnm0000007\tnm0000003,nm1\n"
+    )
+    read, keep = list[str](), imdb._kept
+
+    def kept(path: Path, *more: Any) -> Any:
+        read.append(path.name)
+        return keep(path, *more)
+
+    monkeypatch.setattr(imdb, "_kept", kept)
+
+    movies = read_movies(crew)
+
+    assert movies["directors"].tolist() == [["Person 7"]]
+    assert movies["writers"].tolist() == [["Person 3", "nm1"]]
+    assert read == ["title.crew.tsv", "name.basics.tsv.gz"]
 
 
 def test_missing_values_and_quotation_marks(folder: Path) -> None:
