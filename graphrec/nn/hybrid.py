@@ -537,10 +537,6 @@ class HybridModel(nn.Module):
         """The same parts, weighted otherwise."""
         return self._replace(self.learned, self.spectral, blend=blend)
 
-    def with_spectral(self, spectral: Spectral) -> HybridModel:
-        """The same with another spectral part; movies without interactions have zeros in it."""
-        return self._replace(self.learned, spectral)
-
     def settings(self) -> dict[str, Any]:
         """What `from_state` needs beside the state, as JSON knows it."""
         return {"blend": asdict(self.blend), "cosine": self.cosine}

@@ -30,11 +30,11 @@ from graphrec.train.trainer import (
     Callbacks,
     Experiment,
     TrainedPart,
-    choose,
     combine,
     find_device,
     train_part,
 )
+from graphrec.train.validation import choose_blend
 
 Facts = dict[str, Any]
 
@@ -113,14 +113,16 @@ class Runner:
     def _graph(self, arm: Arm, method: NodeState) -> tuple[Scorer, Facts]:
         trained = [self._part(part, arm.layers, arm.features) for part in method.parts]
         parts, experiment = [part for part, _ in trained], self.experiment(arm.features)
-        final = experiment.final
+        final, chosen = experiment.final, {}
         closed = ClosedForm.empty(final.num_movies)
         with Meter() as blending:
             if arm.spectral:
                 closed = ClosedForm.choose(experiment.validator, ModelConfig(), self.seed)
-            _, closed, blend, _ = choose(parts, closed, experiment)
-            settings = {"spectral": closed.spectral_settings, "paths": closed.paths_settings}
-            chosen = {name: asdict(own) for name, own in settings.items() if own is not None}
+                settings = {"spectral": closed.spectral_settings, "paths": closed.paths_settings}
+                chosen = {name: asdict(own) for name, own in settings.items() if own is not None}
+            on_train = combine(parts, closed, experiment.train, on_train=True)
+            candidates = parts[0].popularity_candidates
+            blend, _ = choose_blend(experiment.validator, on_train, candidates)
             closed = closed.fit(final.matrix, self.seed)
             model = combine(parts, closed, final, blend=blend)
         scorer = ModelScorer(model, final.full_history)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -13,7 +13,7 @@ from graphrec.evaluate.scorers import ModelScorer
 from graphrec.nn.hybrid import Blend, HybridModel
 from graphrec.nn.paths import LinkPropagation, PathsSettings
 from graphrec.nn.spectral import Decomposition, Spectral, SpectralSettings, most_columns
-from graphrec.train.validation import QUICK_USERS, Validator, choose_blend, ndcg_beside
+from graphrec.train.validation import Validator
 
 DIM = 256
 """Columns at most where validation can't choose."""
@@ -30,24 +30,20 @@ class ClosedForm:
         spectral, paths: without columns and without interactions where they are left out.
         spectral_settings: what validation chose; None without a spectral part.
         paths_settings: None without paths.
-        others: what `beside` chooses among.
     """
 
     spectral: Spectral
     paths: LinkPropagation
     spectral_settings: SpectralSettings | None = None
     paths_settings: PathsSettings | None = None
-    others: SpectralCandidates | None = field(default=None, repr=False)
 
     @classmethod
     def choose(cls, validator: Validator, config: ModelConfig, seed: int) -> ClosedForm:
         """Those that `config` wants, of the training interactions and as validation likes them."""
         chosen = cls.empty(validator.matrix.shape[1])
         if config.spectral:
-            others = SpectralCandidates.of(validator, config.spectral_dim, seed)
-            settings = others.settings[0]
-            chosen = replace(chosen, spectral=others.make(settings), spectral_settings=settings)
-            chosen = replace(chosen, others=others)
+            settings, spectral = choose_spectral(validator, config.spectral_dim, seed)
+            chosen = replace(chosen, spectral=spectral, spectral_settings=settings)
         if config.paths:
             settings_of_paths = PathsSettings()
             paths = LinkPropagation.fit(validator.matrix, settings_of_paths)
@@ -64,25 +60,6 @@ class ClosedForm:
         """Whether there is none of them."""
         return not self.spectral.dim and self.paths.is_empty
 
-    def beside(
-        self, validator: Validator, learned: HybridModel, popularity: Sequence[float]
-    ) -> ClosedForm:
-        """The same with the spectral part that is best beside learned parts, not alone.
-
-        Args:
-            validator: with the training interactions that all parts were made of.
-            learned: the learned parts alone.
-            popularity: candidates for popularity's weight, see `choose_blend`.
-        """
-        if self.others is None or not validator.among(validator.is_rated).can_score:
-            return self
-        quick = replace(validator, users=validator.users[:QUICK_USERS])
-        blend, _ = choose_blend(quick, learned, popularity)
-        make, settings = self.others.make, self.others.settings
-        ndcgs = [ndcg_beside(quick, learned.with_spectral(make(own)), blend) for own in settings]
-        best = settings[int(np.argmax(ndcgs))]
-        return replace(self, spectral=make(best), spectral_settings=best)
-
     def fit(self, matrix: sp.csr_array, seed: int) -> ClosedForm:
         """The same of other interactions, users x movies."""
         spectral, paths = self.spectral, self.paths
@@ -90,80 +67,63 @@ class ClosedForm:
             spectral = Spectral.fit(matrix, self.spectral_settings, seed)
         if self.paths_settings is not None:
             paths = LinkPropagation.fit(matrix, self.paths_settings)
-        return replace(self, spectral=spectral, paths=paths, others=None)
+        return replace(self, spectral=spectral, paths=paths)
 
 
 # --- the spectral part
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SpectralCandidates:
-    """Spectral parts of the training interactions, of one decomposition for each kind.
+def choose_spectral(validator: Validator, dim: int, seed: int) -> tuple[SpectralSettings, Spectral]:
+    """The best spectral part of the training interactions, of at most `dim` columns.
 
-    Attributes:
-        matrix: these interactions, users x movies.
-        truncated, ridge: the decompositions, of the most columns; None where no ridge regression
-            is tried.
-        settings: the candidates; first what is best alone.
+    Of each kind fewer columns, or a higher penalty, for as long as that is better. A ridge
+    regression is tried where the columns are at least `RIDGE_FRACTION` of all there are: it lives
+    on many of them. Without validation `DIM` columns are kept at most.
     """
+    matrix, can_score = validator.matrix, validator.can_score
+    dim = most_columns(dim, sum(matrix.shape))
+    settings = SpectralSettings(dim if can_score else min(dim, DIM))
+    decomposition = Decomposition.fit(matrix, settings, seed)
+    settings = replace(settings, dim=len(decomposition.singular))
+    ranks = _ranks(settings.dim) if can_score else [settings.dim]
+    candidates = [replace(settings, dim=rank) for rank in ranks]
+    best = _best(validator, decomposition, candidates)
+    if can_score and dim >= RIDGE_FRACTION * min(matrix.shape) and len(ranks) > 1:
+        exponent = RIDGE_EXPONENT
+        settings = replace(settings, user_exponent=exponent, movie_exponent=exponent)
+        decomposition = Decomposition.fit(matrix, settings, seed)
+        candidates = [replace(settings, ridge=rank) for rank in ranks[1:]]
+        best = max(best, _best(validator, decomposition, candidates), key=lambda own: own.ndcg)
+    return best.settings, best.spectral
 
-    matrix: sp.csr_array
-    truncated: Decomposition
-    ridge: Decomposition | None = None
-    settings: tuple[SpectralSettings, ...] = ()
 
-    @classmethod
-    def of(cls, validator: Validator, dim: int, seed: int) -> SpectralCandidates:
-        """Those with about as many columns, or about such a penalty, as are best alone.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Candidate:
+    ndcg: float
+    settings: SpectralSettings
+    spectral: Spectral
 
-        Half as many columns, or half the rank of the penalty, for as long as that is better; then
-        the best, twice and half as many of both kinds. A ridge regression is tried where the
-        columns are at least `RIDGE_FRACTION` of all there are: it lives on many of them. Without
-        validation there is one, of `DIM` columns at most.
-        """
-        matrix, can_score = validator.matrix, validator.can_score
-        dim = most_columns(dim, sum(matrix.shape))
-        truncated = SpectralSettings(dim if can_score else min(dim, DIM))
-        made = cls(matrix, Decomposition.fit(matrix, truncated, seed))
-        truncated = replace(truncated, dim=len(made.truncated.singular))
-        if not can_score:
-            return replace(made, settings=(truncated,))
-        kinds = [[replace(truncated, dim=dim) for dim in _halves(truncated.dim)]]
-        if dim >= RIDGE_FRACTION * min(matrix.shape) and len(ranks := _halves(truncated.dim)) > 1:
-            exponent = RIDGE_EXPONENT
-            ridge = replace(truncated, user_exponent=exponent, movie_exponent=exponent)
-            made = replace(made, ridge=Decomposition.fit(matrix, ridge, seed))
-            kinds.append([replace(ridge, ridge=rank) for rank in ranks[1:]])
-        chosen = list[tuple[float, list[SpectralSettings]]]()
-        for candidates in kinds:
-            ndcgs = list[float]()
-            for own in candidates:
-                ndcgs.append(made.ndcg(validator, own))
-                if len(ndcgs) > 1 and not ndcgs[-1] > ndcgs[-2]:
-                    break
-            best = int(np.argmax(ndcgs))
-            beside = candidates[best + 1 : best + 2] + candidates[max(best - 1, 0) : best]
-            chosen.append((ndcgs[best], [candidates[best], *beside]))
-        chosen.sort(key=lambda pair: -pair[0])
-        return replace(made, settings=tuple(own for _, each in chosen for own in each))
 
-    def make(self, settings: SpectralSettings) -> Spectral:
-        """One of them."""
-        decomposition = self.ridge if settings.ridge and self.ridge else self.truncated
-        return Spectral.from_decomposition(decomposition, self.matrix, settings)
-
-    def ndcg(self, validator: Validator, settings: SpectralSettings) -> float:
-        """Validation NDCG@20 of one alone, by some of the users."""
-        degree = np.asarray(self.matrix.sum(axis=0))
-        nothing = np.zeros((len(degree), 0), np.float32)
-        blend, part = Blend(spectral=1.0), self.make(settings)
+def _best(
+    validator: Validator, decomposition: Decomposition, candidates: Sequence[SpectralSettings]
+) -> _Candidate:
+    """The first of some whose next one is no better alone, by some of the users."""
+    degree = np.asarray(validator.matrix.sum(axis=0))
+    nothing = np.zeros((len(degree), 0), np.float32)
+    best: _Candidate | None = None
+    for settings in candidates:
+        part = Spectral.from_decomposition(decomposition, validator.matrix, settings)
+        blend = Blend(spectral=1.0)
         model = HybridModel.assemble({}, part, features=nothing, degree=degree, blend=blend)
-        return validator.ndcg(ModelScorer(model, validator.history))
+        ndcg = validator.ndcg(ModelScorer(model, validator.history))
+        if best is not None and not ndcg > best.ndcg:
+            break
+        best = _Candidate(ndcg, settings, part)
+    assert best is not None
+    return best
 
 
-def _halves(most: int) -> list[int]:
-    """A number, its half and so on, down to `SMALLEST_DIM`."""
-    found = [most]
-    while found[-1] // 2 >= SMALLEST_DIM:
-        found.append(found[-1] // 2)
-    return found
+def _ranks(most: int) -> list[int]:
+    """A number, and the powers of two below it down to `SMALLEST_DIM`."""
+    powers = (2**power for power in reversed(range(most.bit_length())))
+    return [most, *(power for power in powers if SMALLEST_DIM <= power < most)]

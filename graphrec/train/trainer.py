@@ -308,9 +308,9 @@ def fit(
     )
     tried, quality = list[Tried](), Quality()
     try:
-        model, closed, blend, valid = choose(
-            parts, closed, experiment, cosine=config.cosine, tried=tried
-        )
+        model = combine(parts, closed, experiment.train, on_train=True, cosine=config.cosine)
+        candidates = parts[0].popularity_candidates if parts else ()
+        blend, valid = choose_blend(validator, model, candidates, tried=tried)
     except KeyboardInterrupt:  # what there is without a choice
         stopped, parts, valid = INTERRUPTED, parts[:1], math.nan
         blend = Blend(spectral=1.0, paths=1.0)
@@ -346,39 +346,6 @@ def fit(
         stopped=stopped,
         seconds=time.perf_counter() - began,
     )
-
-
-def choose(
-    parts: Sequence[TrainedPart],
-    closed: ClosedForm,
-    experiment: Experiment,
-    *,
-    cosine: bool = True,
-    tried: list[Tried] | None = None,
-) -> tuple[HybridModel, ClosedForm, Blend, float]:
-    """What validation chooses of trained parts and those in closed form.
-
-    Args:
-        parts: as for `combine`.
-        closed: of the training part.
-        experiment: that all were made of.
-        cosine: how the parts compare embeddings.
-        tried: is filled with what was compared.
-
-    Returns:
-        The model of the training part, its parts in closed form, the blend, its validation NDCG@20.
-    """
-    validator, data = experiment.validator, experiment.train
-    popularity: tuple[float, ...] = ()
-    if parts:
-        popularity = parts[0].popularity_candidates
-        none = ClosedForm.empty(data.num_movies)
-        learned = combine(parts, none, data, on_train=True, cosine=cosine)
-        closed = closed.beside(validator, learned, popularity)
-    closed = replace(closed, others=None)  # large
-    model = combine(parts, closed, data, on_train=True, cosine=cosine)
-    blend, valid = choose_blend(validator, model, popularity, tried=tried)
-    return model, closed, blend, valid
 
 
 def combine(

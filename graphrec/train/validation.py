@@ -37,8 +37,6 @@ METADATA_FRACTIONS = (0.02, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 deviation over movies. Never 0: it is what ranks movies with few interactions."""
 SPECTRAL_FRACTIONS = (0.0, 0.1, 0.15, 0.2, 0.3, 0.45, 0.7, 1.0, 1.5, 2.2)
 """Candidates for the spectral weight, in standard deviations of the learned scores."""
-FEW_FRACTIONS = (0.1, 0.2, 0.45, 1.0)
-"""Of these, enough to compare spectral parts by."""
 POPULARITY_FRACTIONS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3)
 """Candidates for the weight of popularity where nothing is trained, in the same unit."""
 PATHS_FRACTIONS = (0.0, 0.1, 0.15, 0.2, 0.3, 0.45, 0.7, 1.0, 1.5, 2.2, 3.3)
@@ -222,21 +220,6 @@ def choose_blend(
     if has_metadata and validator.has_unrated:
         blend = search.with_unrated(blend)
     return blend, float(search.ndcgs([blend])[0])
-
-
-def ndcg_beside(validator: Validator, model: HybridModel, blend: Blend) -> float:
-    """NDCG@20 of a blend and the spectral part together, with the best of a few weights of it.
-
-    Args:
-        validator: with training interactions; movies without are neither ranked nor looked for.
-        model: with a spectral part.
-        blend: of the other parts.
-    """
-    unit = model.with_blend(Blend(**dict.fromkeys([*BLOCKS, PATHS], 1.0)))
-    by_rated = validator.among(validator.is_rated)
-    search = _BlendSearch(by_rated, ModelScorer(unit, validator.history), [])
-    std = search.std(blend)
-    return float(search.ndcgs([replace(blend, spectral=f * std) for f in FEW_FRACTIONS]).max())
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -19,11 +19,12 @@ from graphrec.train.trainer import (
     Callbacks,
     Epoch,
     Experiment,
-    choose,
+    combine,
     find_device,
     train_part,
     trained_parts,
 )
+from graphrec.train.validation import choose_blend
 
 STEPS_A_REPORT = 100
 """Steps of training between two values that a trial may be ended by."""
@@ -66,7 +67,9 @@ class Bench:
             if trained.interrupted:
                 raise KeyboardInterrupt
             parts.append(trained)
-        model, _, blend, _ = choose(parts, closed, experiment, cosine=config.cosine)
+        model = combine(parts, closed, experiment.train, on_train=True, cosine=config.cosine)
+        candidates = parts[0].popularity_candidates if parts else ()
+        blend, _ = choose_blend(validator, model, candidates)
         scorer = ModelScorer(model.with_blend(blend), validator.history)
 
         def score(users: np.ndarray) -> list[Tensor]:

@@ -17,7 +17,7 @@ from graphrec.evaluate.scorers import EmbeddingScorer, ModelScorer
 from graphrec.nn.hybrid import Blend, HybridModel
 from graphrec.nn.spectral import Spectral, SpectralSettings
 from graphrec.train import validation
-from graphrec.train.closed_form import SpectralCandidates
+from graphrec.train.closed_form import choose_spectral
 from graphrec.train.trainer import Experiment, Fitted, fit
 from graphrec.train.validation import (
     VALID_K,
@@ -72,9 +72,9 @@ def test_without_validation_there_is_no_ndcg_and_the_defaults_are_taken(
     none = Validator.of(dataset.interactions, replace(split, valid=split.valid[:0]), seed=0)
     assert not none.can_score
     assert math.isnan(none.ndcg(EmbeddingScorer(torch.zeros(40, 1), torch.zeros(32, 1))))
-    candidates = SpectralCandidates.of(none, 8, seed=0)
-    assert candidates.settings == (SpectralSettings(8),)
-    assert candidates.make(SpectralSettings(8)).dim == 8
+    settings, spectral = choose_spectral(none, 8, seed=0)
+    assert settings == SpectralSettings(8)
+    assert spectral.dim == 8
 
 
 def test_only_rated_movies_are_ranked_and_looked_for_among_rated_ones(cold_world: World) -> None:
@@ -94,11 +94,8 @@ def test_only_rated_movies_are_ranked_and_looked_for_among_rated_ones(cold_world
 
 
 def test_the_spectral_part_is_at_least_as_good_as_the_default(validator: Validator) -> None:
-    candidates = SpectralCandidates.of(validator, 16, seed=0)
-    settings = candidates.settings[0]
-    spectral = candidates.make(settings)
+    settings, spectral = choose_spectral(validator, 16, seed=0)
     assert spectral.dim == settings.dim <= 16
-    assert {bool(own.ridge) for own in candidates.settings} == {False, True}
 
     def ndcg(own: Spectral) -> float:
         model = HybridModel.assemble(
@@ -110,16 +107,15 @@ def test_the_spectral_part_is_at_least_as_good_as_the_default(validator: Validat
         )
         return validator.ndcg(ModelScorer(model, validator.history))
 
-    default = Spectral.fit(validator.matrix, SpectralSettings(16), 0)
-    assert ndcg(spectral) >= ndcg(default)
+    for other in (SpectralSettings(16), SpectralSettings(16, 8, 0.3, 0.3)):
+        assert ndcg(spectral) >= ndcg(Spectral.fit(validator.matrix, other, 0))
 
 
 def test_the_blend_is_at_least_as_good_as_each_part(
     small_world: World, fitted: Fitted, validator: Validator
 ) -> None:
     experiment = Experiment.of(*small_world, seed=0)
-    candidates = SpectralCandidates.of(validator, 16, seed=0)
-    spectral = candidates.make(candidates.settings[0])
+    _, spectral = choose_spectral(validator, 16, seed=0)
     model = _on_train(experiment, fitted, spectral)
     popularity = fitted.train_config.popularity_weights
     blend, ndcg = choose_blend(validator, model, (fitted.first.best.popularity, *popularity))
