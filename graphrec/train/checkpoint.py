@@ -13,6 +13,7 @@ import os
 import shutil
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 FACTS = "checkpoint.json"
 SUFFIX = ".safetensors"
+_HIDDEN = ".graphrec-"  # how names of unfinished files and folders begin
 DEFAULT_MINUTES = 10.0
 State = tuple[dict[str, Tensor], dict[str, Any]]
 
@@ -70,7 +72,7 @@ class Checkpoint:
             facts: what is trained, see `facts_of`.
             minutes: see the class; by default as before, or else `DEFAULT_MINUTES`.
             resume: go on with the training that is there, if there is one.
-            force: delete the training that is there.
+            force: delete the training that is there, also one that is damaged; not with `resume`.
 
         Raises:
             ConfigError: if the training there is another one.
@@ -78,7 +80,7 @@ class Checkpoint:
                 `force` is given.
         """
         folder = Path(folder)
-        before = _read(folder)
+        before = _read(folder, skip_damaged=force and not resume)
         if before is not None and not list(folder.glob(f"*{SUFFIX}")):
             before = None  # nothing of it was kept yet
         if before is not None and not (resume or force):
@@ -95,8 +97,8 @@ class Checkpoint:
             return cls(folder, minutes, was_there=True)
         minutes = DEFAULT_MINUTES if minutes is None else minutes
         try:
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True)
+            folder.mkdir(parents=True, exist_ok=True)
+            _clear(folder)
         except OSError as error:
             raise OutputError(f"{folder} can't be written: {error.strerror}.") from error
         described = {"training": to_jsonable(dict(facts)), "minutes": minutes}
@@ -147,8 +149,10 @@ class Checkpoint:
             raise _damaged(path, error) from error
 
     def remove(self) -> None:
-        """Delete it: the training is done."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Delete it: the training is done. A folder that holds other files, too, stays."""
+        with suppress(OSError):
+            _clear(self.folder)
+            self.folder.rmdir()
 
 
 def facts_of(
@@ -180,14 +184,31 @@ def facts_of(
     }
 
 
-def _read(folder: Path) -> dict[str, Any] | None:
-    """What checkpoint.json holds; None if there is none, and nothing else either."""
+def _clear(folder: Path) -> None:
+    """Delete what graphrec writes there, and nothing else.
+
+    checkpoint.json is the last to go, as a folder of states without it would be refused.
+    """
+    for left in folder.glob(f"{_HIDDEN}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    for state in folder.glob(f"*{SUFFIX}"):
+        state.unlink()
+    (folder / FACTS).unlink(missing_ok=True)
+
+
+def _read(folder: Path, *, skip_damaged: bool) -> dict[str, Any] | None:
+    """What checkpoint.json holds; None if there is none, and nothing else either.
+
+    Args:
+        folder: of the checkpoint.
+        skip_damaged: whether a damaged one is like none.
+    """
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder} is a file; a checkpoint is a folder. Move it away.")
     path = folder / FACTS
     if not path.exists():
         others = [] if not folder.is_dir() else [own.name for own in folder.iterdir()]
-        if others := [name for name in others if not name.startswith(".graphrec-")]:
+        if others := [name for name in others if not name.startswith(_HIDDEN)]:
             raise OutputError(
                 f"{folder} holds other files, such as {others[0]}, and checkpoints are written"
                 " there; move them away."
@@ -199,6 +220,8 @@ def _read(folder: Path) -> dict[str, Any] | None:
             return dict(found)
         raise ValueError("it is incomplete")
     except (OSError, ValueError, TypeError, KeyError) as error:
+        if skip_damaged:
+            return None
         raise _damaged(path, error) from error
 
 

@@ -183,6 +183,24 @@ def test_a_folder_that_cannot_be_used_is_refused(small_world: World, tmp_path: P
         fit(*small_world, SMALL, SHORT, checkpoint=checkpoint)
     with pytest.raises(OutputError, match=r"checkpoint\.json is damaged .* begin anew"):
         Checkpoint.open(checkpoint.folder, facts, resume=True)
+    with pytest.raises(OutputError, match=r"begin anew with force=True and without resume=True"):
+        Checkpoint.open(checkpoint.folder, facts)
+    anew = Checkpoint.open(checkpoint.folder, facts, force=True)
+    assert [path.name for path in anew.folder.iterdir()] == ["checkpoint.json"]
+    assert not anew.was_there
+
+
+def test_files_of_others_are_never_deleted(small_world: World, tmp_path: Path) -> None:
+    facts = facts_of(*small_world, SMALL, SHORT)
+    checkpoint = Checkpoint.open(tmp_path / "c", facts)
+    checkpoint.save("id-0", {"weight": torch.zeros(1)}, {})
+    (tmp_path / "c" / ".graphrec-left").mkdir()
+    (tmp_path / "c" / "thesis.txt").touch()
+    checkpoint = Checkpoint.open(tmp_path / "c", facts, force=True)
+    names = {path.name for path in checkpoint.folder.iterdir()}
+    assert names == {"checkpoint.json", "thesis.txt"}
+    checkpoint.remove()
+    assert [path.name for path in checkpoint.folder.iterdir()] == ["thesis.txt"]
 
 
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs Linux")
