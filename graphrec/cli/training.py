@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -162,7 +163,10 @@ def train(
     if resume or checkpoint_every is not None:
         facts = facts_of(dataset, parts, model, training, ignore=ignored, earlier=start)
         checkpoint = _checkpoint(output, facts, checkpoint_every, resume=resume, force=force)
-    with TrackedRun(track or (), dataset, parts, model, training, note=note) as run:
+    with (
+        checkpoint or nullcontext(),
+        TrackedRun(track or (), dataset, parts, model, training, note=note) as run,
+    ):
         with training_progress(quiet=as_json) as callbacks:
             own = (callbacks or Callbacks()).beside(run.callbacks)
             if not (as_json or (checkpoint is not None and checkpoint.was_there)):

@@ -13,7 +13,7 @@ import os
 import shutil
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -42,7 +42,7 @@ State = tuple[dict[str, Tensor], dict[str, Any]]
 
 
 class Checkpoint:
-    """A folder that holds an unfinished training.
+    """A folder that holds an unfinished training, locked until it is closed or the process ends.
 
     Attributes:
         folder: where it is.
@@ -53,7 +53,17 @@ class Checkpoint:
 
     def __init__(self, folder: Path, minutes: float, *, was_there: bool) -> None:
         self.folder, self.minutes, self.was_there = folder, minutes, was_there
-        self._last = time.monotonic()
+        self._held, self._last = ExitStack(), time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let another process use the folder."""
+        self._held.close()
 
     @classmethod
     def open(
@@ -76,10 +86,27 @@ class Checkpoint:
 
         Raises:
             ConfigError: if the training there is another one.
-            OutputError: if the folder can't be used, or holds a training and neither `resume` nor
-                `force` is given.
+            OutputError: if the folder can't be used, another process trains with it, or it holds a
+                training and neither `resume` nor `force` is given.
         """
         folder = Path(folder)
+        with ExitStack() as held:
+            _lock(folder, held)
+            opened = cls._begin(folder, facts, minutes, resume=resume, force=force)
+            opened._held = held.pop_all()
+        return opened
+
+    @classmethod
+    def _begin(
+        cls,
+        folder: Path,
+        facts: Mapping[str, Any],
+        minutes: float | None,
+        *,
+        resume: bool,
+        force: bool,
+    ) -> Self:
+        """The same, in a folder that is there and locked."""
         before = _read(folder, skip_damaged=force and not resume)
         if before is not None and not list(folder.glob(f"*{SUFFIX}")):
             before = None  # nothing of it was kept yet
@@ -97,7 +124,6 @@ class Checkpoint:
             return cls(folder, minutes, was_there=True)
         minutes = DEFAULT_MINUTES if minutes is None else minutes
         try:
-            folder.mkdir(parents=True, exist_ok=True)
             _clear(folder)
         except OSError as error:
             raise OutputError(f"{folder} can't be written: {error.strerror}.") from error
@@ -148,11 +174,16 @@ class Checkpoint:
         except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
             raise _damaged(path, error) from error
 
+    def damaged(self, run: str) -> OutputError:
+        """What to raise if a state that `load` gave isn't as training wrote it."""
+        return _damaged(self.folder / f"{run}{SUFFIX}", "it doesn't fit this training")
+
     def remove(self) -> None:
         """Delete it: the training is done. A folder that holds other files, too, stays."""
         with suppress(OSError):
             _clear(self.folder)
             self.folder.rmdir()
+        self.close()
 
 
 def facts_of(
@@ -184,6 +215,30 @@ def facts_of(
     }
 
 
+def _lock(folder: Path, held: ExitStack) -> None:
+    """Make a folder if there is none, and lock it where the system can, until `held` is closed."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise OutputError(f"{folder} is a file; a checkpoint is a folder. Move it away.") from None
+    except OSError as error:
+        raise OutputError(f"{folder} can't be written: {error.strerror}.") from error
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return
+    try:
+        opened = os.open(folder, os.O_RDONLY)
+        held.callback(os.close, opened)
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise OutputError(
+            f"another training is using {folder}; wait until it ends, or choose another output."
+        ) from None
+    except OSError:
+        return  # a file system without locks
+
+
 def _clear(folder: Path) -> None:
     """Delete what graphrec writes there, and nothing else.
 
@@ -203,12 +258,10 @@ def _read(folder: Path, *, skip_damaged: bool) -> dict[str, Any] | None:
         folder: of the checkpoint.
         skip_damaged: whether a damaged one is like none.
     """
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"{folder} is a file; a checkpoint is a folder. Move it away.")
     path = folder / FACTS
     if not path.exists():
-        others = [] if not folder.is_dir() else [own.name for own in folder.iterdir()]
-        if others := [name for name in others if not name.startswith(_HIDDEN)]:
+        others = [own.name for own in folder.iterdir() if not own.name.startswith(_HIDDEN)]
+        if others:
             raise OutputError(
                 f"{folder} holds other files, such as {others[0]}, and checkpoints are written"
                 " there; move them away."
@@ -216,7 +269,7 @@ def _read(folder: Path, *, skip_damaged: bool) -> dict[str, Any] | None:
         return None
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        if set(found["training"]) and float(found["minutes"]) >= 0:
+        if isinstance(found["training"]["settings"], dict) and float(found["minutes"]) >= 0:
             return dict(found)
         raise ValueError("it is incomplete")
     except (OSError, ValueError, TypeError, KeyError) as error:
@@ -225,7 +278,7 @@ def _read(folder: Path, *, skip_damaged: bool) -> dict[str, Any] | None:
         raise _damaged(path, error) from error
 
 
-def _damaged(path: Path, error: Exception) -> OutputError:
+def _damaged(path: Path, error: Exception | str) -> OutputError:
     return OutputError(
         f"{path} is damaged ({error}); begin anew with ",
         argument("force", True),
