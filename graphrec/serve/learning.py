@@ -20,9 +20,9 @@ def with_store(dataset: Dataset, store: Store, *, note: Note = warn) -> Dataset:
     """The data set with a store's interactions and movies, without what was taken back.
 
     Of a pair that both have, the store's rating and time count, also where the user disliked the
-    movie before. Users who are to be forgotten have
-    only what came in since. Movies that were removed are left out with their ratings. A test part
-    of the data set's own becomes a part like any other.
+    movie before. Users who are to be forgotten have only what came in since. Movies that were
+    removed are left out with their ratings. A test part of the data set's own becomes a part like
+    any other.
 
     Args:
         dataset: what the model before was trained on, or any other tables.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -155,13 +155,17 @@ def _rows(now: IdMap, earlier: IdMap, degree: np.ndarray) -> np.ndarray:
 
 
 def settings_of(
-    earlier: EarlierModel, model_config: ModelConfig, config: TrainConfig
+    earlier: EarlierModel,
+    model_config: ModelConfig,
+    config: TrainConfig,
+    typed: Collection[str] = (),
 ) -> TrainConfig:
     """The earlier model's settings of the training, with those that were given instead.
 
     Args:
         earlier: the model that is continued.
         model_config, config: as they were given; a default stands for what the model has.
+        typed: names of settings that count although they may be the defaults.
 
     Raises:
         ConfigError: if one is given that can't be changed any more.
@@ -170,7 +174,7 @@ def settings_of(
     for given, own in ((model_config, earlier.model_config), (config, earlier.train_config)):
         for one in fields(given):
             value, had = getattr(given, one.name), getattr(own, one.name)
-            if value in (one.default, had):
+            if value == had or (value == one.default and one.name not in typed):
                 continue
             if one.name not in OWN_SETTINGS:
                 raise ConfigError(
