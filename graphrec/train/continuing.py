@@ -344,13 +344,14 @@ def start_from(
     if isinstance(tower.movies, IdEmbedding):
         movies = tower.movies.weight
         _copy(movies, state["movies.weight"], matched.movie)
-        _predict(users, movies, by_user, matched.user)
-        _predict(movies, users, by_user.T.tocsr(), matched.movie)
+        known = _predict(users, movies, by_user, matched.user, matched.movie >= 0)
+        _predict(movies, users, by_user.T.tocsr(), matched.movie, known)
     else:
         names = pd.Index(feature_names)
         own = names.get_indexer(pd.Index(data.encoder.feature_names)).astype(np.int64)
         _copy(tower.movies.weight, state["movies.weight"], own)
-        _predict(users, tower.movies(tower.features), by_user, matched.user)
+        known = np.ones(data.num_movies, bool)  # by their features
+        _predict(users, tower.movies(tower.features), by_user, matched.user, known)
 
 
 def _copy(weight: Tensor, earlier: Tensor, rows: np.ndarray) -> None:
@@ -358,12 +359,26 @@ def _copy(weight: Tensor, earlier: Tensor, rows: np.ndarray) -> None:
     weight[kept] = earlier[torch.from_numpy(rows)[kept]].to(weight.device)
 
 
-def _predict(weight: Tensor, others: Tensor, edges: sp.csr_array, rows: np.ndarray) -> None:
-    """Rows of `weight` that are new, from those that aren't, by the mean of what they rate."""
+def _predict(
+    weight: Tensor, others: Tensor, edges: sp.csr_array, rows: np.ndarray, known: np.ndarray
+) -> np.ndarray:
+    """Rows of `weight` that are new, from those that aren't, by the mean of what they rate.
+
+    Args:
+        weight: one row for each row of `edges`.
+        others: one row for each column of `edges`.
+        edges: interactions.
+        rows: the earlier row of each, -1 for new ones.
+        known: which of the others count, bool; the rest start at random, so they tell nothing.
+
+    Returns:
+        Which rows of `weight` are known now, bool.
+    """
+    others, edges = others[torch.from_numpy(np.flatnonzero(known))], edges[:, known]
     degree = np.diff(edges.indptr)
     new, old = (np.flatnonzero((degree > 0) & own) for own in (rows < 0, rows >= 0))
     if not (len(new) and len(old)):
-        return
+        return rows >= 0
     total = np.sqrt(np.maximum(degree, 1))[:, None]
     inputs = np.asarray(edges @ others.cpu().numpy()).astype(np.float64) / total
     covariance = inputs[old].T @ inputs[old]
@@ -373,3 +388,4 @@ def _predict(weight: Tensor, others: Tensor, edges: sp.csr_array, rows: np.ndarr
     solved = np.linalg.solve(covariance, inputs[old].T @ target)
     predicted = torch.from_numpy((inputs[new] @ solved).astype(np.float32))
     weight[torch.from_numpy(new)] = predicted.to(weight.device)
+    return (rows >= 0) | (degree > 0)

@@ -17,8 +17,15 @@ from graphrec.evaluate.ranking import rank
 from graphrec.recommend.artefact import Artefact
 from graphrec.recommend.earlier import earlier_model
 from graphrec.recommend.saving import InMemory
-from graphrec.train.continuing import EarlierModel, Matched, continue_fit, settings_of
-from graphrec.train.trainer import Fitted, fit
+from graphrec.train.continuing import (
+    EarlierModel,
+    Matched,
+    continue_fit,
+    settings_of,
+    start_from,
+)
+from graphrec.train.data import TrainingData
+from graphrec.train.trainer import Callbacks, Fitted, Trainer, fit
 
 Tables = tuple[pd.DataFrame, pd.DataFrame]
 SMALL = ModelConfig(embedding_dim=16)
@@ -137,6 +144,25 @@ def test_epochs_grow_with_what_changed() -> None:
     assert sum(matched(10).epochs(100) for _ in range(10)) == pytest.approx(25, abs=5)
     assert matched(50, 50).epochs(100) == 25
     assert matched(900).epochs(100) == 100
+
+
+def test_what_is_new_starts_where_what_is_known_puts_it(
+    earlier: Earlier, checkerboard: Tables
+) -> None:
+    """Nothing of it depends on the values that new ones have at first, which the seed decides."""
+    dataset = _dataset(*checkerboard)
+    rows = np.arange(len(dataset.interactions))
+    data = TrainingData.from_rows(dataset, rows)
+    matched = Matched.of(dataset.interactions, rows, earlier[0].interactions)
+    starts = []
+    for seed in (0, 1):
+        config = replace(earlier[1].train_config, seed=seed, temperature=0.3)
+        tower = Trainer(NodeState.ID, data, SMALL, config, Callbacks()).tower
+        state = earlier[0].parts["id"].state
+        start_from(tower, state, earlier[0].feature_names, matched, data)
+        starts.append(tower.state_dict())
+    for name, value in starts[0].items():
+        torch.testing.assert_close(value, starts[1][name])
 
 
 def test_features_are_matched_by_name(checkerboard: Tables) -> None:
