@@ -139,8 +139,9 @@ class Matched:
     def epochs(self, chosen: int) -> int:
         """Epochs to train for, where validation chose so many for the full training.
 
-        They grow with what has changed, so that a model that is continued every night isn't trained
-        many times as long as one that is continued once a month.
+        They grow with what has changed, so that a model that is continued every night has about as
+        many epochs as one that is continued once a month. (It takes longer all the same: the parts
+        in closed form are made anew each time.)
         """
         return max(1, min(chosen, math.ceil(chosen * EPOCHS_PER_CHANGE * self.changed)))
 
