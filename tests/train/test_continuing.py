@@ -12,9 +12,8 @@ import torch
 from graphrec.config import Layers, Loss, ModelConfig, NodeState, SplitKind, TrainConfig
 from graphrec.data.dataset import Dataset, make_dataset
 from graphrec.data.split import Split, make_split
-from graphrec.errors import ArtefactError, ConfigError
+from graphrec.errors import ConfigError
 from graphrec.evaluate.ranking import rank
-from graphrec.recommend.artefact import Artefact
 from graphrec.recommend.earlier import earlier_model
 from graphrec.recommend.saving import InMemory
 from graphrec.train.continuing import (
@@ -234,14 +233,3 @@ def test_same_seed_same_weights(earlier: Earlier, continued: Fitted, checkerboar
     again = continue_fit(dataset, _everything(dataset), earlier[0])
     for name, value in continued.model.state_dict().items():
         assert torch.equal(value, again.model.state_dict()[name]), name
-
-
-def test_a_model_of_an_older_graphrec_is_refused(
-    earlier: Earlier, part_of_the_world: Tables
-) -> None:
-    dataset = _dataset(*part_of_the_world)
-    artefact: Artefact = InMemory.of(dataset, _everything(dataset), earlier[1])
-    for part in artefact.manifest["training"]["parts"].values():
-        del part["chosen_epochs"]
-    with pytest.raises(ArtefactError, match=r"made by an older graphrec and can't be continued"):
-        earlier_model(artefact)
