@@ -348,8 +348,8 @@ def start_from(
         known = _predict(users, movies, by_user, matched.user, matched.movie >= 0)
         _predict(movies, users, by_user.T.tocsr(), matched.movie, known)
     else:
-        names = pd.Index(feature_names)
-        own = names.get_indexer(pd.Index(data.encoder.feature_names)).astype(np.int64)
+        place = {name: row for row, name in enumerate(feature_names)}  # two may have one name
+        own = np.array([place.get(name, -1) for name in data.encoder.feature_names], np.int64)
         _copy(tower.movies.weight, state["movies.weight"], own)
         known = np.ones(data.num_movies, bool)  # by their features
         _predict(users, tower.movies(tower.features), by_user, matched.user, known)

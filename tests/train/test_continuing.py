@@ -172,6 +172,8 @@ def test_features_are_matched_by_name(checkerboard: Tables) -> None:
     years = pd.DataFrame({"movie_id": movies["movie_id"], "decade": ["1990s", "2000s"] * 16})
     dataset = _dataset(ratings, years.merge(movies, on="movie_id"))
     now = continue_fit(dataset, _everything(dataset), start, config)
+    twice = replace(start, feature_names=(start.feature_names[0],) * len(start.feature_names))
+    assert continue_fit(dataset, _everything(dataset), twice, config).parts
     names = now.encoder.feature_names
     assert names != list(start.feature_names)
     weight = now.parts["metadata"].tower.state_dict()["movies.weight"]
