@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import shlex
-from dataclasses import replace
+from contextlib import nullcontext
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 @options.takes(tables=options.Tables, model=ModelConfig, training=TrainConfig)
 def train(
     *,
+    context: typer.Context,
     tables: options.Tables,
     model: ModelConfig,
     training: TrainConfig,
@@ -140,7 +142,9 @@ def train(
     if earlier is not None:
         _check_continued(tables, from_store, validation)
         start = _earlier(earlier)
-        model, training = _settings(start, model, training)
+        names = [one.name for group in (ModelConfig, TrainConfig) for one in fields(group)]
+        typed = [name for name in names if options.typed_among(context, name)]
+        model, training = _settings(start, model, training, typed)
     dataset = (
         tables.load() if from_store is None else _with_store(tables, earlier or output, from_store)
     )
@@ -162,7 +166,10 @@ def train(
     if resume or checkpoint_every is not None:
         facts = facts_of(dataset, parts, model, training, ignore=ignored, earlier=start)
         checkpoint = _checkpoint(output, facts, checkpoint_every, resume=resume, force=force)
-    with TrackedRun(track or (), dataset, parts, model, training, note=note) as run:
+    with (
+        checkpoint or nullcontext(),
+        TrackedRun(track or (), dataset, parts, model, training, note=note) as run,
+    ):
         with training_progress(quiet=as_json) as callbacks:
             own = (callbacks or Callbacks()).beside(run.callbacks)
             if not (as_json or (checkpoint is not None and checkpoint.was_there)):
@@ -224,12 +231,12 @@ def _earlier(folder: Path) -> EarlierModel:
 
 
 def _settings(
-    start: EarlierModel, model: ModelConfig, training: TrainConfig
+    start: EarlierModel, model: ModelConfig, training: TrainConfig, typed: list[str]
 ) -> tuple[ModelConfig, TrainConfig]:
     """Its settings, with those that were given."""
     from graphrec.train.continuing import settings_of
 
-    return start.model_config, settings_of(start, model, training)
+    return start.model_config, settings_of(start, model, training, typed)
 
 
 def _checkpoint(

@@ -8,7 +8,6 @@ from dataclasses import fields
 from typing import Any
 
 from graphrec.config import ModelConfig, TrainConfig
-from graphrec.errors import ArtefactError
 from graphrec.nn.hybrid import Blend
 from graphrec.nn.paths import PathsSettings
 from graphrec.nn.spectral import SpectralSettings
@@ -17,17 +16,9 @@ from graphrec.train.continuing import EarlierModel, EarlierPart
 
 
 def earlier_model(artefact: Artefact) -> EarlierModel:
-    """What `graphrec.train.continuing.continue_fit` needs of a trained model.
-
-    Raises:
-        ArtefactError: if it was made by a graphrec that didn't keep all of it.
-    """
+    """What `graphrec.train.continuing.continue_fit` needs of a trained model."""
     manifest, (dataset, split) = artefact.manifest, artefact.dataset()
     trained: dict[str, dict[str, Any]] = manifest["training"]["parts"]
-    if any("chosen_epochs" not in part for part in trained.values()):
-        raise ArtefactError(
-            f"{artefact.folder} was made by an older graphrec and can't be continued; train anew."
-        )
     towers = artefact.towers(artefact.model())
     spectral, paths = manifest["spectral"], manifest["paths"]
     return EarlierModel(

@@ -139,7 +139,8 @@ class GraphRecommender(Recommender):
             split: as `graphrec.make_split` returns it, or a `SplitKind`'s name, instead of the
                 settings' ``split``. With `start` nothing is held out by default, and validation
                 never.
-            start: a model to continue, or its folder; it may be this recommender itself.
+            start: a model to continue, or its folder; it may be this recommender itself. Settings
+                that have their default values stay that model's.
             verbose: whether a progress bar is shown, in a terminal or a notebook.
             callbacks: what else is called meanwhile, see `graphrec.train.trainer.Callbacks`.
             tables: more about tables, as for `graphrec.load_dataset`: ``details``, ``links``,

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import mmap
-import os
 import shutil
 import tempfile
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -106,8 +104,8 @@ def _copied(saved: Artefact, name: str, shared: Path) -> Path:
                 " with more room."
             ) from error
         Artefact(made.parent, saved.manifest).file(name)  # it may have changed since
-        with suppress(FileExistsError):  # another process was faster
-            os.link(made, copy)
+        if not copy.exists():  # else another process was faster
+            made.replace(copy)
     return copy
 
 

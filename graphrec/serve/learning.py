@@ -19,9 +19,10 @@ from graphrec.serve.store import Store
 def with_store(dataset: Dataset, store: Store, *, note: Note = warn) -> Dataset:
     """The data set with a store's interactions and movies, without what was taken back.
 
-    Of a pair that both have, the store's rating and time count. Users who are to be forgotten have
-    only what came in since. Movies that were removed are left out with their ratings. A test part
-    of the data set's own becomes a part like any other.
+    Of a pair that both have, the store's rating and time count, also where the user disliked the
+    movie before. Users who are to be forgotten have only what came in since. Movies that were
+    removed are left out with their ratings. A test part of the data set's own becomes a part like
+    any other.
 
     Args:
         dataset: what the model before was trained on, or any other tables.
@@ -67,6 +68,8 @@ def with_store(dataset: Dataset, store: Store, *, note: Note = warn) -> Dataset:
     new = new.astype({RATING: np.float32, TIMESTAMP: np.int64, "removed": bool})
     if len(new):
         new = new.astype({name: ratings[name].dtype for name in (USER, MOVIE)})
+        pairs, anew = (pd.MultiIndex.from_frame(one[[USER, MOVIE]]) for one in (disliked, new))
+        disliked = disliked[~pairs.isin(anew)]
         both = pd.concat([ratings.assign(removed=False), new[[*ratings.columns, "removed"]]])
         both = both.drop_duplicates([USER, MOVIE], keep="last")
         ratings = both[~both["removed"]].drop(columns="removed").reset_index(drop=True)

@@ -144,9 +144,12 @@ class ServedModel:
         self.created = datetime.fromisoformat(held.manifest["created"])
 
     def _read_history(self) -> None:
-        """Training interactions by user: movies, ratings and times."""
+        """Training interactions by user: movies, ratings and times; and what they dislike."""
         dataset, split = self.held.dataset()[0], self.held.split
-        interactions, self._disliked = dataset.interactions, dataset.disliked
+        interactions, (user, movie) = dataset.interactions, dataset.disliked
+        counts = np.bincount(user, minlength=len(self.user_ids))
+        self._disliked_pointer = np.append(0, np.cumsum(counts))
+        self._disliked = movie[np.argsort(user, kind="stable")].astype(np.int64)
         shown = split.shown
         user, movie = interactions.user[shown], interactions.movie[shown]
         order = np.lexsort((movie, user))
@@ -247,7 +250,9 @@ class ServedModel:
         With nothing new it is the training user; otherwise their whole history is folded in.
         """
         user = None if changes.forgotten else self._user_row(user_id)
-        disliked = self._disliked[1, self._disliked[0] == user].astype(np.int64)
+        disliked = self._disliked[:0]
+        if user is not None:
+            disliked = self._disliked[slice(*self._disliked_pointer[user : user + 2])]
         if user is not None and not changes.interactions:
             rated = self._movie[self._pointer[user] : self._pointer[user + 1]]
             return Profile(History.of(rated), rated, user if len(rated) else None, disliked)

@@ -53,10 +53,10 @@ class Service:
     ) -> None:
         self.folder, self.store, self.watch, self.shared = Path(folder), store, watch, shared
         self.indexed = indexed
-        self._index: tuple[str, MovieIndex | None] = ("", None)
         self.metrics = Metrics(self._age)
         self.problem: str | None = None
         self._lock, self._stop = threading.Lock(), threading.Event()
+        self._reading = threading.Lock()  # held while a new model is read, and no request needs it
         self._thread: threading.Thread | None = None
         self._stamp = self._folder_stamp()
         self._movies_version = store.movies_version()
@@ -65,15 +65,21 @@ class Service:
     def _age(self) -> float:
         return self.model.age()
 
-    def _made(self, held: HeldArtefact, changes: Sequence[MovieChange]) -> ServedModel:
-        """A model to be served; the index is of the movies at training, so it outlives changes."""
+    def _made(
+        self, held: HeldArtefact, changes: Sequence[MovieChange], before: ServedModel | None = None
+    ) -> ServedModel:
+        """A model to be served.
+
+        Args:
+            held, changes: as for `ServedModel`.
+            before: of the same saved model; its index, of the movies at training, is used again.
+        """
         model = ServedModel(held, changes, log.warning)
-        if self.indexed:
-            version, index = self._index
-            if index is None or version != held.version:
-                index = MovieIndex(model.scores, len(held.movies()))
-                self._index = held.version, index
-            model.index = index
+        if before is not None and before.index is not None:
+            model.index, model.index_recall = before.index, before.index_recall
+        elif self.indexed:
+            model.index = MovieIndex(model.scores, len(held.movies()))
+            _ = model.index_recall  # measured now, so that no request waits for it
         return model
 
     def _take(self, model: ServedModel) -> None:
@@ -107,15 +113,21 @@ class Service:
 
     def refresh(self) -> None:
         """Take up a new model, or movies that were added or removed, if there are any."""
-        with self._lock:
+        with self._reading:
             stamp = self._folder_stamp()
             if self.watch and stamp != self._stamp:
                 self._stamp = stamp
                 self._take_new()
+        self._take_movies()
+
+    def _take_movies(self) -> None:
+        """Take up movies that were added or removed."""
+        with self._lock:
             try:
                 version = self.store.movies_version()
                 if version != self._movies_version:
-                    self._take(self._made(self.model.held, self.store.movies()))
+                    changes = self.store.movies()
+                    self._take(self._made(self.model.held, changes, self.model))
                     self._movies_version = version
             except StoreError as error:
                 self.note_store_error(error)
@@ -135,8 +147,11 @@ class Service:
             )
             self.metrics.loads.labels("refused").inc()
             return
-        self.problem = None
-        self._take(model)
+        with self._lock:
+            if model.changes != self.model.changes:  # it took long, and movies came meanwhile
+                model = self._made(held, self.model.changes, model)
+            self.problem = None
+            self._take(model)
         self.metrics.loads.labels("taken").inc()
         log.info("a new model is taken up", extra={"told": {"version": held.version}})
 
@@ -219,7 +234,7 @@ class Service:
                 frame = pd.DataFrame([{MOVIE: parsed, **record}])
                 model.recommender.add_movies(frame, note=notes.append)
             self.store.add_movie(text, record)
-        self.refresh()
+        self._take_movies()
         return self.model.movie(self.model.row(text)), notes
 
     def _all_ids(self, ids: pd.Series[Any]) -> pd.Series[Any]:
@@ -236,4 +251,4 @@ class Service:
         """
         row = self.model.row(movie_id)
         self.store.remove_movie(str(self.model.movies[MOVIE].tolist()[row]))
-        self.refresh()
+        self._take_movies()

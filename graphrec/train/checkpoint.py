@@ -13,6 +13,7 @@ import os
 import shutil
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -35,12 +36,13 @@ if TYPE_CHECKING:
 
 FACTS = "checkpoint.json"
 SUFFIX = ".safetensors"
+_HIDDEN = ".graphrec-"  # how names of unfinished files and folders begin
 DEFAULT_MINUTES = 10.0
 State = tuple[dict[str, Tensor], dict[str, Any]]
 
 
 class Checkpoint:
-    """A folder that holds an unfinished training.
+    """A folder that holds an unfinished training, locked until it is closed or the process ends.
 
     Attributes:
         folder: where it is.
@@ -51,7 +53,17 @@ class Checkpoint:
 
     def __init__(self, folder: Path, minutes: float, *, was_there: bool) -> None:
         self.folder, self.minutes, self.was_there = folder, minutes, was_there
-        self._last = time.monotonic()
+        self._held, self._last = ExitStack(), time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let another process use the folder."""
+        self._held.close()
 
     @classmethod
     def open(
@@ -70,15 +82,32 @@ class Checkpoint:
             facts: what is trained, see `facts_of`.
             minutes: see the class; by default as before, or else `DEFAULT_MINUTES`.
             resume: go on with the training that is there, if there is one.
-            force: delete the training that is there.
+            force: delete the training that is there, also one that is damaged; not with `resume`.
 
         Raises:
             ConfigError: if the training there is another one.
-            OutputError: if the folder can't be used, or holds a training and neither `resume` nor
-                `force` is given.
+            OutputError: if the folder can't be used, another process trains with it, or it holds a
+                training and neither `resume` nor `force` is given.
         """
         folder = Path(folder)
-        before = _read(folder)
+        with ExitStack() as held:
+            _lock(folder, held)
+            opened = cls._begin(folder, facts, minutes, resume=resume, force=force)
+            opened._held = held.pop_all()
+        return opened
+
+    @classmethod
+    def _begin(
+        cls,
+        folder: Path,
+        facts: Mapping[str, Any],
+        minutes: float | None,
+        *,
+        resume: bool,
+        force: bool,
+    ) -> Self:
+        """The same, in a folder that is there and locked."""
+        before = _read(folder, skip_damaged=force and not resume)
         if before is not None and not list(folder.glob(f"*{SUFFIX}")):
             before = None  # nothing of it was kept yet
         if before is not None and not (resume or force):
@@ -95,8 +124,7 @@ class Checkpoint:
             return cls(folder, minutes, was_there=True)
         minutes = DEFAULT_MINUTES if minutes is None else minutes
         try:
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True)
+            _clear(folder)
         except OSError as error:
             raise OutputError(f"{folder} can't be written: {error.strerror}.") from error
         described = {"training": to_jsonable(dict(facts)), "minutes": minutes}
@@ -146,9 +174,16 @@ class Checkpoint:
         except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
             raise _damaged(path, error) from error
 
+    def damaged(self, run: str) -> OutputError:
+        """What to raise if a state that `load` gave isn't as training wrote it."""
+        return _damaged(self.folder / f"{run}{SUFFIX}", "it doesn't fit this training")
+
     def remove(self) -> None:
-        """Delete it: the training is done."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Delete it: the training is done. A folder that holds other files, too, stays."""
+        with suppress(OSError):
+            _clear(self.folder)
+            self.folder.rmdir()
+        self.close()
 
 
 def facts_of(
@@ -180,14 +215,53 @@ def facts_of(
     }
 
 
-def _read(folder: Path) -> dict[str, Any] | None:
-    """What checkpoint.json holds; None if there is none, and nothing else either."""
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"{folder} is a file; a checkpoint is a folder. Move it away.")
+def _lock(folder: Path, held: ExitStack) -> None:
+    """Make a folder if there is none, and lock it where the system can, until `held` is closed."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise OutputError(f"{folder} is a file; a checkpoint is a folder. Move it away.") from None
+    except OSError as error:
+        raise OutputError(f"{folder} can't be written: {error.strerror}.") from error
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return
+    try:
+        opened = os.open(folder, os.O_RDONLY)
+        held.callback(os.close, opened)
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise OutputError(
+            f"another training is using {folder}; wait until it ends, or choose another output."
+        ) from None
+    except OSError:
+        return  # a file system without locks
+
+
+def _clear(folder: Path) -> None:
+    """Delete what graphrec writes there, and nothing else.
+
+    checkpoint.json is the last to go, as a folder of states without it would be refused.
+    """
+    for left in folder.glob(f"{_HIDDEN}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    for state in folder.glob(f"*{SUFFIX}"):
+        state.unlink()
+    (folder / FACTS).unlink(missing_ok=True)
+
+
+def _read(folder: Path, *, skip_damaged: bool) -> dict[str, Any] | None:
+    """What checkpoint.json holds; None if there is none, and nothing else either.
+
+    Args:
+        folder: of the checkpoint.
+        skip_damaged: whether a damaged one is like none.
+    """
     path = folder / FACTS
     if not path.exists():
-        others = [] if not folder.is_dir() else [own.name for own in folder.iterdir()]
-        if others := [name for name in others if not name.startswith(".graphrec-")]:
+        others = [own.name for own in folder.iterdir() if not own.name.startswith(_HIDDEN)]
+        if others:
             raise OutputError(
                 f"{folder} holds other files, such as {others[0]}, and checkpoints are written"
                 " there; move them away."
@@ -195,14 +269,16 @@ def _read(folder: Path) -> dict[str, Any] | None:
         return None
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        if set(found["training"]) and float(found["minutes"]) >= 0:
+        if isinstance(found["training"]["settings"], dict) and float(found["minutes"]) >= 0:
             return dict(found)
         raise ValueError("it is incomplete")
     except (OSError, ValueError, TypeError, KeyError) as error:
+        if skip_damaged:
+            return None
         raise _damaged(path, error) from error
 
 
-def _damaged(path: Path, error: Exception) -> OutputError:
+def _damaged(path: Path, error: Exception | str) -> OutputError:
     return OutputError(
         f"{path} is damaged ({error}); begin anew with ",
         argument("force", True),

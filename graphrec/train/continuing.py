@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -139,8 +139,9 @@ class Matched:
     def epochs(self, chosen: int) -> int:
         """Epochs to train for, where validation chose so many for the full training.
 
-        They grow with what has changed, so that a model that is continued every night isn't trained
-        many times as long as one that is continued once a month.
+        They grow with what has changed, so that a model that is continued every night has about as
+        many epochs as one that is continued once a month. (It takes longer all the same: the parts
+        in closed form are made anew each time.)
         """
         return max(1, min(chosen, math.ceil(chosen * EPOCHS_PER_CHANGE * self.changed)))
 
@@ -155,13 +156,17 @@ def _rows(now: IdMap, earlier: IdMap, degree: np.ndarray) -> np.ndarray:
 
 
 def settings_of(
-    earlier: EarlierModel, model_config: ModelConfig, config: TrainConfig
+    earlier: EarlierModel,
+    model_config: ModelConfig,
+    config: TrainConfig,
+    typed: Collection[str] = (),
 ) -> TrainConfig:
     """The earlier model's settings of the training, with those that were given instead.
 
     Args:
         earlier: the model that is continued.
         model_config, config: as they were given; a default stands for what the model has.
+        typed: names of settings that count although they may be the defaults.
 
     Raises:
         ConfigError: if one is given that can't be changed any more.
@@ -170,7 +175,7 @@ def settings_of(
     for given, own in ((model_config, earlier.model_config), (config, earlier.train_config)):
         for one in fields(given):
             value, had = getattr(given, one.name), getattr(own, one.name)
-            if value in (one.default, had):
+            if value == had or (value == one.default and one.name not in typed):
                 continue
             if one.name not in OWN_SETTINGS:
                 raise ConfigError(
@@ -340,13 +345,14 @@ def start_from(
     if isinstance(tower.movies, IdEmbedding):
         movies = tower.movies.weight
         _copy(movies, state["movies.weight"], matched.movie)
-        _predict(users, movies, by_user, matched.user)
-        _predict(movies, users, by_user.T.tocsr(), matched.movie)
+        known = _predict(users, movies, by_user, matched.user, matched.movie >= 0)
+        _predict(movies, users, by_user.T.tocsr(), matched.movie, known)
     else:
-        names = pd.Index(feature_names)
-        own = names.get_indexer(pd.Index(data.encoder.feature_names)).astype(np.int64)
+        place = {name: row for row, name in enumerate(feature_names)}  # two may have one name
+        own = np.array([place.get(name, -1) for name in data.encoder.feature_names], np.int64)
         _copy(tower.movies.weight, state["movies.weight"], own)
-        _predict(users, tower.movies(tower.features), by_user, matched.user)
+        known = np.ones(data.num_movies, bool)  # by their features
+        _predict(users, tower.movies(tower.features), by_user, matched.user, known)
 
 
 def _copy(weight: Tensor, earlier: Tensor, rows: np.ndarray) -> None:
@@ -354,12 +360,26 @@ def _copy(weight: Tensor, earlier: Tensor, rows: np.ndarray) -> None:
     weight[kept] = earlier[torch.from_numpy(rows)[kept]].to(weight.device)
 
 
-def _predict(weight: Tensor, others: Tensor, edges: sp.csr_array, rows: np.ndarray) -> None:
-    """Rows of `weight` that are new, from those that aren't, by the mean of what they rate."""
+def _predict(
+    weight: Tensor, others: Tensor, edges: sp.csr_array, rows: np.ndarray, known: np.ndarray
+) -> np.ndarray:
+    """Rows of `weight` that are new, from those that aren't, by the mean of what they rate.
+
+    Args:
+        weight: one row for each row of `edges`.
+        others: one row for each column of `edges`.
+        edges: interactions.
+        rows: the earlier row of each, -1 for new ones.
+        known: which of the others count, bool; the rest start at random, so they tell nothing.
+
+    Returns:
+        Which rows of `weight` are known now, bool.
+    """
+    others, edges = others[torch.from_numpy(np.flatnonzero(known))], edges[:, known]
     degree = np.diff(edges.indptr)
     new, old = (np.flatnonzero((degree > 0) & own) for own in (rows < 0, rows >= 0))
     if not (len(new) and len(old)):
-        return
+        return rows >= 0
     total = np.sqrt(np.maximum(degree, 1))[:, None]
     inputs = np.asarray(edges @ others.cpu().numpy()).astype(np.float64) / total
     covariance = inputs[old].T @ inputs[old]
@@ -369,3 +389,4 @@ def _predict(weight: Tensor, others: Tensor, edges: sp.csr_array, rows: np.ndarr
     solved = np.linalg.solve(covariance, inputs[old].T @ target)
     predicted = torch.from_numpy((inputs[new] @ solved).astype(np.float32))
     weight[torch.from_numpy(new)] = predicted.to(weight.device)
+    return (rows >= 0) | (degree > 0)

@@ -672,7 +672,13 @@ class Trainer:
         self._checkpoint, self._name = checkpoint, name
         if checkpoint is None or (found := checkpoint.load(name)) is None:
             return
-        tensors, facts = found
+        try:
+            self._take_up(*found)
+        except (KeyError, IndexError, ValueError, TypeError, AttributeError, RuntimeError) as error:
+            raise checkpoint.damaged(name) from error
+
+    def _take_up(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
+        """Go on from a state that `_keep` wrote."""
         device = self.tower.users.weight.device
 
         def of(group: str) -> dict[str, Tensor]:

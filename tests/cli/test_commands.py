@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from graphrec import __version__
-from graphrec.config import Baseline
+from graphrec.config import Baseline, ModelConfig
 from graphrec.errors import OutputError
 from graphrec.evaluate import baselines
 from graphrec.nn.sampling import UserBatch
@@ -57,7 +57,7 @@ def test_a_model_is_continued(tables: Path) -> None:
     model, ratings = tables / "model", pd.read_csv(tables / "ratings.csv")
     ratings[ratings["user_id"] < 38].to_csv(tables / "old.csv", index=False)
     movies = ("--movies", tables / "movies.csv")
-    run("train", "--ratings", tables / "old.csv", *movies, "--output", model, *QUICK)
+    run("train", "--ratings", tables / "old.csv", *movies, "--output", model, *QUICK, "--seed", 7)
     before = json.loads((model / "manifest.json").read_text())
     asked = ("train", "--from", model, "--output", model, "--force")
     done = run(*asked, "--data", tables)
@@ -69,7 +69,9 @@ def test_a_model_is_continued(tables: Path) -> None:
     assert after["settings"] == before["settings"]
     assert after["score"] == before["score"]
     assert after["split"]["valid"] == after["split"]["test"] == 0
+    default = ModelConfig().embedding_dim
     for options, sentence in (
+        (("--data", tables, "--embedding-dim", default), f"--embedding-dim {default} can't be"),
         ((), "--from needs all data, old and new: name them with --ratings or --data"),
         (("--data", tables, "--embedding-dim", 9), "--embedding-dim 9 can't be changed: the model"),
         (("--data", tables, "--fast"), "--node-state none can't be changed"),
@@ -81,6 +83,9 @@ def test_a_model_is_continued(tables: Path) -> None:
         assert refused.exit_code == 2
         assert sentence in refused.stderr
     assert json.loads((model / "manifest.json").read_text()) == after
+    assert run(*asked, "--data", tables, "--seed", 0).exit_code == 0  # the default, but typed
+    settings = json.loads((model / "manifest.json").read_text())["settings"]
+    assert settings == before["settings"] | {"seed": 0}
 
 
 def test_an_unfinished_training_is_resumed(tables: Path, monkeypatch: pytest.MonkeyPatch) -> None:

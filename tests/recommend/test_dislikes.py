@@ -12,7 +12,7 @@ from graphrec.recommend.artefact import DISLIKED
 from graphrec.serve.held import HeldArtefact
 from graphrec.serve.learning import with_store
 from graphrec.serve.model import NO_CHANGES, ListOptions, ServedModel
-from graphrec.serve.store import Store
+from graphrec.serve.store import Interaction, Store
 
 pytestmark = pytest.mark.filterwarnings("ignore::graphrec.errors.GraphrecWarning")
 
@@ -64,8 +64,9 @@ def test_a_saved_model_and_the_service_remember_it(model: GraphRecommender, tmp_
     new = pd.DataFrame({"movie_id": [900], "title": ["New"], "genres": ["Comedy"]})
     assert not {4, 6} & listed(loaded.add_movies(new), 0)
     served = ServedModel(HeldArtefact.read(tmp_path / "model"))
-    found = served.recommend(served.profile("0", NO_CHANGES), ListOptions(k=40))
-    assert {one["movie_id"] for one in found} == listed(model, 0)
+    for user in (0, 1, 2, 39):
+        found = served.recommend(served.profile(str(user), NO_CHANGES), ListOptions(k=40))
+        assert {one["movie_id"] for one in found} == listed(model, user)
 
 
 def test_a_model_without_dislikes_has_no_file_of_them(model_folder: Path) -> None:
@@ -83,6 +84,17 @@ def test_they_stay_when_what_a_store_holds_is_learned(tables: Tables, tmp_path: 
     own = together.interactions
     assert own.users.to_external(user).tolist() == [0]
     assert own.movies.to_external(movie).tolist() == [4]
+
+
+def test_a_dislike_that_is_rated_anew_is_none_any_more(tables: Tables, tmp_path: Path) -> None:
+    dataset = load_dataset(ratings=tables[0], movies=tables[1])
+    store = Store(tmp_path / "store.db")
+    store.write([Interaction("0", "4", 1.0, 9), Interaction("1", "6", 1.0, 9)])
+    together = with_store(dataset, store, note=lambda _: None)
+    store.close()
+    assert set(map(tuple, together.disliked.T.tolist())) == {(0, 6), (1, 8)}
+    own = together.interactions
+    assert (0, 4) in set(zip(own.user.tolist(), own.movie.tolist(), strict=True))
 
 
 def test_ratings_below_the_lowest_that_counts_are_known_too() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from threading import Event, Thread
 
 import numpy as np
 import pytest
@@ -107,6 +109,37 @@ def test_a_service_shows_how_much_it_finds(sample_model: Path, tmp_path: Path) -
         assert service.model.index is index  # of the movies at training, so it stays
         assert api.get("/api/v1/users/1/recommendations?k=5").status_code == 200
         api.delete("/api/v1/movies/9001")
+
+
+def test_movies_are_added_while_the_index_of_a_new_model_is_built(
+    sample_model: Path, model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(sample_model, folder)
+    service = Service(folder, Store(tmp_path / "store.db"), watch=True, indexed=True)
+    version, recall = service.model.held.version, service.model.index_recall
+    begun, may_end = Event(), Event()
+
+    class Slow(MovieIndex):
+        def __init__(self, scores: Scores, num_movies: int) -> None:
+            begun.set()
+            may_end.wait(10)
+            super().__init__(scores, num_movies)
+
+    monkeypatch.setattr("graphrec.serve.service.MovieIndex", Slow)
+    shutil.rmtree(folder)
+    shutil.copytree(model_folder, folder)
+    refreshing = Thread(target=service.refresh)
+    refreshing.start()
+    assert begun.wait(10)
+    service.add_movie({"movie_id": 9001, "title": "A new one (2020)"})
+    assert service.model.held.version == version  # the new one isn't there yet
+    assert vars(service.model)["index_recall"] == recall  # and nothing is measured anew
+    may_end.set()
+    refreshing.join()
+    assert service.model.held.version != version
+    assert service.model.has("9001")
+    service.stop()
 
 
 def test_without_usearch(monkeypatch: pytest.MonkeyPatch) -> None:

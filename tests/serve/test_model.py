@@ -220,6 +220,15 @@ def test_the_map_has_a_point_for_every_movie(served: ServedModel) -> None:
     assert all(len(one[part]) == 2 for one in drawn["movies"] for part in drawn["layouts"])
 
 
+def test_a_copy_is_shared_where_files_have_one_name_each(
+    model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (shared := tmp_path / "shared").mkdir()
+    monkeypatch.delattr("os.link")
+    HeldArtefact.read(model_folder, shared)
+    assert len(list(shared.glob("*.safetensors"))) == 2
+
+
 def test_processes_map_the_same_copy_of_a_model(model_folder: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(model_folder, tmp_path / "model"))
     shared = tmp_path / "shared"

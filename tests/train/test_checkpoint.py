@@ -91,8 +91,8 @@ def test_the_same_after_kills_all_the_way(
     facts, kills = facts_of(*small_world, model, config), 0
 
     def go_on(callbacks: Callbacks) -> Fitted:
-        checkpoint = Checkpoint.open(tmp_path / "c", facts, 0, resume=True)
-        return fit(*small_world, model, config, callbacks=callbacks, checkpoint=checkpoint)
+        with Checkpoint.open(tmp_path / "c", facts, 0, resume=True) as checkpoint:
+            return fit(*small_world, model, config, callbacks=callbacks, checkpoint=checkpoint)
 
     while _killed_after(8, go_on):
         kills += 1
@@ -128,10 +128,10 @@ def test_a_continued_training_is_resumed(small_world: World, tmp_path: Path) -> 
     facts = facts_of(dataset, everything, SMALL, SHORT, earlier=earlier)
 
     def go_on(callbacks: Callbacks) -> Fitted:
-        checkpoint = Checkpoint.open(tmp_path / "c", facts, 0, resume=True)
-        return continue_fit(
-            dataset, everything, earlier, callbacks=callbacks, checkpoint=checkpoint
-        )
+        with Checkpoint.open(tmp_path / "c", facts, 0, resume=True) as checkpoint:
+            return continue_fit(
+                dataset, everything, earlier, callbacks=callbacks, checkpoint=checkpoint
+            )
 
     kills = 0
     while _killed_after(5, go_on):
@@ -143,11 +143,13 @@ def test_a_continued_training_is_resumed(small_world: World, tmp_path: Path) -> 
 def test_another_training_is_refused(small_world: World, tmp_path: Path) -> None:
     dataset, split = small_world
     folder = tmp_path / "c"
-    first = Checkpoint.open(folder, facts_of(dataset, split, SMALL, SHORT), 3)
+    Checkpoint.open(folder, facts_of(dataset, split, SMALL, SHORT), 3).close()
     begun = Checkpoint.open(folder, facts_of(dataset, split, SMALL, SHORT), 3)
     assert not begun.was_there  # nothing was kept yet
-    first.save("id-0", {"weight": torch.zeros(1)}, {})
+    begun.save("id-0", {"weight": torch.zeros(1)}, {})
+    begun.close()
     again = Checkpoint.open(folder, facts_of(dataset, split, SMALL, SHORT), resume=True)
+    again.close()
     assert (again.minutes, again.was_there) == (3, True)
     changed = facts_of(dataset, split, SMALL, replace(SHORT, seed=1))
     with pytest.raises(ConfigError, match=r"has another seed, 0 and not 1; give the same settings"):
@@ -181,8 +183,56 @@ def test_a_folder_that_cannot_be_used_is_refused(small_world: World, tmp_path: P
         (checkpoint.folder / name).write_bytes(b"\0broken")
     with pytest.raises(OutputError, match=r"id-0\.safetensors is damaged .* begin anew"):
         fit(*small_world, SMALL, SHORT, checkpoint=checkpoint)
+    checkpoint.close()
     with pytest.raises(OutputError, match=r"checkpoint\.json is damaged .* begin anew"):
         Checkpoint.open(checkpoint.folder, facts, resume=True)
+    with pytest.raises(OutputError, match=r"begin anew with force=True and without resume=True"):
+        Checkpoint.open(checkpoint.folder, facts)
+    anew = Checkpoint.open(checkpoint.folder, facts, force=True)
+    assert [path.name for path in anew.folder.iterdir()] == ["checkpoint.json"]
+    assert not anew.was_there
+
+
+def test_two_trainings_do_not_share_a_checkpoint(small_world: World, tmp_path: Path) -> None:
+    facts = facts_of(*small_world, SMALL, SHORT)
+    with Checkpoint.open(tmp_path / "c", facts):
+        for given in ({}, {"resume": True}, {"force": True}):
+            with pytest.raises(OutputError, match=r"another training is using .*c; wait until it"):
+                Checkpoint.open(tmp_path / "c", facts, **given)
+    Checkpoint.open(tmp_path / "c", facts).close()
+
+
+def test_a_changed_state_is_refused(small_world: World, tmp_path: Path) -> None:
+    facts = facts_of(*small_world, SMALL, SHORT)
+    checkpoint = Checkpoint.open(tmp_path / "c", facts, 1000)
+    fit(*small_world, SMALL, SHORT, checkpoint=checkpoint)
+    state = checkpoint.load("id-0")
+    assert state is not None
+    tensors, told = state
+    small = {name: tensor[:1] if tensor.ndim else tensor for name, tensor in tensors.items()}
+    without = {name: tensor for name, tensor in tensors.items() if name != "generator"}
+    for changed in ((small, told), (without, told), (tensors, {}), (tensors, told | {"best": 99})):
+        checkpoint.save("id-0", *changed)
+        with pytest.raises(OutputError, match=r"id-0\.safetensors is damaged \(it doesn't fit"):
+            fit(*small_world, SMALL, SHORT, checkpoint=checkpoint)
+    checkpoint.close()
+    (tmp_path / "c" / "checkpoint.json").write_text('{"training": {"data": 1}, "minutes": 1}')
+    with pytest.raises(OutputError, match=r"checkpoint\.json is damaged"):
+        Checkpoint.open(tmp_path / "c", facts, resume=True)
+
+
+def test_files_of_others_are_never_deleted(small_world: World, tmp_path: Path) -> None:
+    facts = facts_of(*small_world, SMALL, SHORT)
+    checkpoint = Checkpoint.open(tmp_path / "c", facts)
+    checkpoint.save("id-0", {"weight": torch.zeros(1)}, {})
+    (tmp_path / "c" / ".graphrec-left").mkdir()
+    (tmp_path / "c" / "thesis.txt").touch()
+    checkpoint.close()
+    checkpoint = Checkpoint.open(tmp_path / "c", facts, force=True)
+    names = {path.name for path in checkpoint.folder.iterdir()}
+    assert names == {"checkpoint.json", "thesis.txt"}
+    checkpoint.remove()
+    assert [path.name for path in checkpoint.folder.iterdir()] == ["thesis.txt"]
 
 
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs Linux")
