@@ -1,4 +1,4 @@
-"""Training that survives: the state of each run on disk, from which it goes on after a kill.
+"""Checkpoints: the state of each run on disk, from which it goes on after a kill.
 
 What isn't kept is made again in the same way, as everything random has a seed: parts in closed form
 and the choices of validation are repeated, and each run of training goes on from its last epoch
