@@ -8,6 +8,7 @@ Ids are text here, as people type them; `graphrec.data.ids.IdMap.parse` gives th
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -297,8 +298,16 @@ _OF_USER = (
 
 def _durable(connection: Any, _: Any) -> None:
     """SQLite's settings: readers don't wait for writers, and a commit is on the disk."""
-    for pragma in ("journal_mode = WAL", "synchronous = FULL"):
-        connection.execute(f"PRAGMA {pragma}").fetchall()
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").fetchall()
+            break
+        except sqlite3.OperationalError as error:  # this change doesn't wait for others by itself
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+    connection.execute("PRAGMA synchronous = FULL").fetchall()
 
 
 def _migrate(connection: Connection, engine: Engine) -> None:
