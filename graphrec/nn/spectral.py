@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import scipy.sparse as sp
 
 MAX_FLOATS = 2**29  # of the vectors, 2 GiB
-MANY_FLOATS, FEW_COLUMNS = 100_000_000, 1024
+MANY_FLOATS, FEW_COLUMNS = 50_000_000, 1024
 """Of the vectors of users and movies, and how many columns are made even where that is more: more
 columns are better where users and movies are many, and cost time and memory."""
 OVERSAMPLES = 64  # with scikit-learn's 10, the last of few vectors are poor ones
