@@ -75,7 +75,7 @@ BLOCKS = (ID, METADATA, SPECTRAL, POPULARITY, UNRATED)
 """Those of the vectors; `PATHS` stands beside them."""
 
 PENALTY = 0.03
-"""Of the ridge regression that folds in, relative to the mean variance of its inputs."""
+"""Of `ridge_regression`, relative to the mean variance of its inputs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,11 +240,16 @@ def _fit_fold_in(matrix: sp.csr_array, users: Tensor, movies: Tensor, trust: Ten
     size = np.maximum(np.linalg.norm(user, axis=1, keepdims=True), 1e-12)
     total = np.maximum(np.asarray(history.sum(axis=1)), 1e-12)[:, None]
     inputs = ((history @ trusted) / np.sqrt(total) / size).astype(np.float64)
+    return torch.from_numpy(ridge_regression(inputs, user / size).astype(np.float32))
+
+
+def ridge_regression(inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """The matrix that takes inputs [N, D] to targets [N, K], with `PENALTY`; float64 [D, K]."""
     covariance = inputs.T @ inputs
     penalty = PENALTY * np.trace(covariance) / max(len(covariance), 1)
     covariance[np.diag_indices_from(covariance)] += max(penalty, 1e-12)
-    solved = np.linalg.solve(covariance, inputs.T @ (user / size))
-    return torch.from_numpy(solved.astype(np.float32))
+    solved: np.ndarray = np.linalg.solve(covariance, inputs.T @ targets)
+    return solved
 
 
 class HybridModel(nn.Module):

@@ -21,7 +21,7 @@ from graphrec.data.interactions import Interactions
 from graphrec.data.split import Split
 from graphrec.errors import ConfigError, argument
 from graphrec.formatting import counted
-from graphrec.nn.hybrid import PENALTY, Blend, LearnedVectors
+from graphrec.nn.hybrid import Blend, LearnedVectors, ridge_regression
 from graphrec.nn.paths import PathsSettings
 from graphrec.nn.spectral import SpectralSettings
 from graphrec.nn.towers import IdEmbedding, Tower
@@ -382,11 +382,8 @@ def _predict(
         return rows >= 0
     total = np.sqrt(np.maximum(degree, 1))[:, None]
     inputs = np.asarray(edges @ others.cpu().numpy()).astype(np.float64) / total
-    covariance = inputs[old].T @ inputs[old]
-    penalty = PENALTY * np.trace(covariance) / max(len(covariance), 1)
-    covariance[np.diag_indices_from(covariance)] += max(penalty, 1e-12)
     target = weight[torch.from_numpy(old)].cpu().double().numpy()
-    solved = np.linalg.solve(covariance, inputs[old].T @ target)
+    solved = ridge_regression(inputs[old], target)
     predicted = torch.from_numpy((inputs[new] @ solved).astype(np.float32))
     weight[torch.from_numpy(new)] = predicted.to(weight.device)
     return (rows >= 0) | (degree > 0)
