@@ -117,7 +117,7 @@ def _beside(target: Path) -> Iterator[Path]:
     away but not replaced comes back.
     """
     beside = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=target.parent))
-    lock = _lock(beside, wait=True)  # another process may just be looking whether it is left
+    lock = lock_folder(beside, wait=True)  # another process may just be looking whether it is left
     try:
         (beside / _NAME).write_text(target.name, encoding="utf-8", errors="surrogateescape")
         for left in target.parent.glob(f"{_PREFIX}*"):
@@ -130,12 +130,18 @@ def _beside(target: Path) -> Iterator[Path]:
             os.close(lock)
 
 
-def _lock(folder: Path, *, wait: bool = False) -> int | None:
-    """Lock a folder for this process's lifetime; None if another has, or none can be locked.
+def lock_folder(folder: Path, *, wait: bool = False) -> int | None:
+    """Lock a folder until what is returned is closed, or this process ends.
 
     Args:
         folder: to be locked.
         wait: until another process unlocks it.
+
+    Returns:
+        A file descriptor; None where folders can't be locked.
+
+    Raises:
+        BlockingIOError: if another process has locked it, and `wait` isn't.
     """
     try:
         import fcntl
@@ -147,15 +153,20 @@ def _lock(folder: Path, *, wait: bool = False) -> int | None:
         return None
     try:
         fcntl.flock(opened, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except OSError:
+    except OSError as error:
         os.close(opened)
-        return None
+        if isinstance(error, BlockingIOError):
+            raise
+        return None  # a file system without locks
     return opened
 
 
 def _remove_if_left(folder: Path) -> None:
     """Remove another process's folder unless that process lives."""
-    lock = _lock(folder) if _is_own(folder) else None
+    try:
+        lock = lock_folder(folder) if _is_own(folder) else None
+    except BlockingIOError:
+        return
     if lock is None:
         return
     try:

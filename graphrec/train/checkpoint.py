@@ -29,7 +29,7 @@ from graphrec.data.dataset import Dataset
 from graphrec.data.split import Split
 from graphrec.errors import ConfigError, OutputError, argument
 from graphrec.formatting import to_jsonable
-from graphrec.output import atomic_write
+from graphrec.output import atomic_write, lock_folder
 
 if TYPE_CHECKING:
     from graphrec.train.continuing import EarlierModel
@@ -38,6 +38,13 @@ FACTS = "checkpoint.json"
 SUFFIX = ".safetensors"
 _HIDDEN = ".graphrec-"  # how names of unfinished files and folders begin
 DEFAULT_MINUTES = 10.0
+_ANEW = (
+    " begin anew with ",
+    argument("force", True),
+    " and without ",
+    argument("resume", True),
+    ".",
+)
 State = tuple[dict[str, Tensor], dict[str, Any]]
 
 
@@ -224,19 +231,13 @@ def _lock(folder: Path, held: ExitStack) -> None:
     except OSError as error:
         raise OutputError(f"{folder} can't be written: {error.strerror}.") from error
     try:
-        import fcntl
-    except ImportError:  # Windows
-        return
-    try:
-        opened = os.open(folder, os.O_RDONLY)
-        held.callback(os.close, opened)
-        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock = lock_folder(folder)
     except BlockingIOError:
         raise OutputError(
             f"another training is using {folder}; wait until it ends, or choose another output."
         ) from None
-    except OSError:
-        return  # a file system without locks
+    if lock is not None:
+        held.callback(os.close, lock)
 
 
 def _clear(folder: Path) -> None:
@@ -279,13 +280,7 @@ def _read(folder: Path, *, skip_damaged: bool) -> dict[str, Any] | None:
 
 
 def _damaged(path: Path, error: Exception | str) -> OutputError:
-    return OutputError(
-        f"{path} is damaged ({error}); begin anew with ",
-        argument("force", True),
-        " and without ",
-        argument("resume", True),
-        ".",
-    )
+    return OutputError(f"{path} is damaged ({error});", *_ANEW)
 
 
 def _compare(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
@@ -294,12 +289,8 @@ def _compare(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) ->
         if before["settings"].get(name) != value:
             raise ConfigError(
                 f"the unfinished training in {folder} has another {name.replace('_', ' ')}, "
-                f"{before['settings'].get(name)} and not {value}; give the same settings, or begin"
-                " anew with ",
-                argument("force", True),
-                " and without ",
-                argument("resume", True),
-                ".",
+                f"{before['settings'].get(name)} and not {value}; give the same settings, or",
+                *_ANEW,
             )
     names = {
         "data": "was of other tables",
@@ -311,13 +302,7 @@ def _compare(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) ->
     }
     for name, what in names.items():
         if before.get(name) != now[name]:
-            raise ConfigError(
-                f"the unfinished training in {folder} {what}; begin anew with ",
-                argument("force", True),
-                " and without ",
-                argument("resume", True),
-                ".",
-            )
+            raise ConfigError(f"the unfinished training in {folder} {what};", *_ANEW)
 
 
 def _sync(path: Path) -> None:
