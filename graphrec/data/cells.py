@@ -17,7 +17,7 @@ _WHOLE_NUMBER = re.compile(r"(0|-?[1-9][0-9]{0,17})(\.0+)?")
 _NO_ID = {"", "nan", "NaN", "NA", "N/A", "null", "NULL", "None", "<NA>", "\\N"}
 _EXACT_FLOAT = 2.0**53  # beyond it neighbouring whole numbers share one float
 _LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
-_SHOWN = 100  # characters of a cell in a message
+SHOWN = 100  # characters of a cell in a message
 _YEAR_10000 = 253_402_300_800
 _UNIT_STEPS = (1e11, 1e14, 1e17)  # above each, times are in the next thousandth of a second
 
@@ -173,7 +173,7 @@ def _bad_cell(
 ) -> DataError:
     first = int(np.flatnonzero(bad)[0])
     cell = values.iloc[first]
-    shown = repr(shorten(cell, _SHOWN)) if isinstance(cell, str) else shorten(str(cell), _SHOWN)
+    shown = repr(shorten(cell, SHOWN)) if isinstance(cell, str) else shorten(str(cell), SHOWN)
     others = f" ({bad.sum():,} such rows)" if bad.sum() > 1 else ""
     return DataError(
         f"{row_name(name, values.index[first])}: column {column!r} holds {shown}, {what}{others}."

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from graphrec.data.cells import SHOWN
 from graphrec.data.files import Note
 from graphrec.data.names import listed
 from graphrec.errors import DataError
@@ -16,7 +17,6 @@ from graphrec.features.encoders import FittedColumn, readable
 from graphrec.features.matrix import FeatureEncoder, with_plain_names
 from graphrec.formatting import shorten
 
-_SHOWN = 100  # characters of a cell in a message
 _named = partial(listed, most=5)
 _LABELS = (ColumnKind.MULTI_LABEL, ColumnKind.CATEGORY)
 _HOLDS = {
@@ -64,7 +64,7 @@ def _check_column(column: FittedColumn, cells: pd.Series[Any], name: str, note: 
         present = values.notna().to_numpy(dtype=bool)
         wrong = np.flatnonzero(present & ~readable(column, values))
         if len(wrong):
-            cell = shorten(str(cells.iloc[wrong[0]]), _SHOWN)
+            cell = shorten(str(cells.iloc[wrong[0]]), SHOWN)
             raise DataError(
                 f"{name}: column {column.name!r} holds {_HOLDS[kind]}, and {cell!r} in row"
                 f" {wrong[0] + 1} is not one; if the value is missing, leave the cell empty."
