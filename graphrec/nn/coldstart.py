@@ -92,10 +92,10 @@ class KernelRidge:
             return cls(movie[:0], landmark, features, ())
         if column is None:
             column = np.zeros(features.shape[1], dtype=np.int64)
-        groups = []
-        for members, known in _by_what_is_known(features[movie], column):
-            scale, factor = _factor(features[landmark][:, known], degree[landmark])
-            groups.append(_Group(members, known, scale, factor))
+        members, known = zip(*_by_what_is_known(features[movie], column), strict=True)
+        distances = _known_distances(features[landmark], column, np.stack(known))
+        factors = (_factor(each, degree[landmark]) for each in distances)
+        groups = map(_Group, members, known, *zip(*factors, strict=True))
         return cls(movie, landmark, features, tuple(groups))
 
     def impute(self, vectors: np.ndarray) -> np.ndarray:
@@ -146,16 +146,29 @@ def _by_what_is_known(
         yield np.flatnonzero(of_row == group), known[group][column]
 
 
-def _factor(landmarks: np.ndarray, degree: np.ndarray) -> tuple[float, np.ndarray]:
-    """2 m and Cholesky's factor for landmarks with features [L, any]."""
+def _factor(distance: np.ndarray, degree: np.ndarray) -> tuple[float, np.ndarray]:
+    """2 m and Cholesky's factor for landmarks with distances [L, L]."""
     from scipy.linalg import cholesky
 
-    distance = _distances(landmarks, landmarks)
     # where most movies are alike the median is 0
     scale = 2 * (float(np.median(distance)) or float(distance.mean()) or 1.0)
     kernel = np.exp(-distance / scale)
     kernel[np.diag_indices_from(kernel)] += 1 / np.sqrt(degree)
     return scale, cholesky(kernel, lower=True)
+
+
+def _known_distances(landmarks: np.ndarray, column: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Distances between landmarks by the features of each group, known [G, F], as [G, L, L].
+
+    Groups differ in whole columns, so the distances by each column are made once for all.
+    """
+    result = np.zeros((len(known), len(landmarks), len(landmarks)))
+    for each in np.unique(column):
+        of = column == each
+        by_column = _distances(landmarks[:, of], landmarks[:, of])
+        for group in np.flatnonzero(known[:, of].any(axis=1)):
+            result[group] += by_column
+    return result
 
 
 def _distances(left: np.ndarray, right: np.ndarray) -> np.ndarray:

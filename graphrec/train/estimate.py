@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from graphrec.config import TRIAL_STEPS, ModelConfig, TrainConfig
@@ -49,16 +50,14 @@ def estimate(
     model: ModelConfig,
     config: TrainConfig,
     *,
-    speed: Speed,
-    num_parts: int = 1,
+    speeds: Sequence[Speed],
 ) -> Estimate:
     """Roughly what `graphrec.fit` will take; within a factor of about two on a typical machine.
 
     Args:
         num_users, num_movies, num_edges: of the training part.
         model, config: the settings.
-        speed: of the first steps.
-        num_parts: how many parts are trained, by ID and by metadata.
+        speeds: of the first steps of each part that is trained, by ID and by metadata.
     """
     trials, config = config.candidates, config.for_users(num_users)
     assert config.batch_size is not None
@@ -67,13 +66,13 @@ def estimate(
     most = config.epochs * per_epoch
     steps = (len(trials) - 1) * min(TRIAL_STEPS, most) + min(TYPICAL_STEPS, most)
     validations = 1 + steps / (config.validate_every * per_epoch)
-    seconds = num_parts * (
-        (steps + AGAIN * min(TYPICAL_STEPS, most)) * speed.step + validations * speed.validation
-    )
-    seconds += BLENDS * speed.validation / len(config.popularity_weights)
+    steps_in_all = steps + AGAIN * min(TYPICAL_STEPS, most)
+    seconds = sum(steps_in_all * one.step + validations * one.validation for one in speeds)
+    validation = max(one.validation for one in speeds)
+    seconds += BLENDS * validation / len(config.popularity_weights)
     memory = SELF_BYTES + num_edges * 60 + nodes * model.embedding_dim * 4 * 12
     if model.spectral:
-        seconds += CLOSED_FORMS * speed.validation
+        seconds += CLOSED_FORMS * validation
         wide = min(most_columns(model.spectral_dim, nodes), num_users, num_movies)
         seconds += SVD_FITS * num_edges * wide * ITERATIONS / SPARSE
         seconds += SVD_FITS * nodes * wide**2 * ITERATIONS / MULTIPLY

@@ -388,23 +388,28 @@ def _estimate(
     model_config: ModelConfig,
     config: TrainConfig,
 ) -> Estimate:
-    """What all will take, by some steps and a validation of a tower that is thrown away."""
-    data, validator = experiment.train, experiment.validator
-    first = config.candidates[0]
+    """What all will take, by some steps and a validation of towers that are thrown away."""
+    data = experiment.train
     with suitable_threads((data.num_users + data.num_movies) * model_config.embedding_dim):
-        run = Trainer(parts[0], data, model_config, first, Callbacks())
-        batches = chain.from_iterable(repeat(run.batches))
-        run.step(next(batches))  # slower than the others
-        began, steps = time.perf_counter(), 0
-        while steps < MEASURED_STEPS and time.perf_counter() - began < MEASURED_SECONDS:
-            run.step(next(batches))
-            steps += 1
-        step = (time.perf_counter() - began) / steps
-        began = time.perf_counter()
-        run.validate(1, math.nan, began, validator)
-        speed = Speed(step, time.perf_counter() - began)
+        speeds = [_speed(part, experiment, model_config, config.candidates[0]) for part in parts]
     counts = data.num_users, data.num_movies, int(data.matrix.nnz)
-    return estimate(*counts, model_config, config, speed=speed, num_parts=len(parts))
+    return estimate(*counts, model_config, config, speeds=speeds)
+
+
+def _speed(
+    part: NodeState, experiment: Experiment, model_config: ModelConfig, config: TrainConfig
+) -> Speed:
+    run = Trainer(part, experiment.train, model_config, config, Callbacks())
+    batches = chain.from_iterable(repeat(run.batches))
+    run.step(next(batches))  # slower than the others
+    began, steps = time.perf_counter(), 0
+    while steps < MEASURED_STEPS and time.perf_counter() - began < MEASURED_SECONDS:
+        run.step(next(batches))
+        steps += 1
+    step = (time.perf_counter() - began) / steps
+    began = time.perf_counter()
+    run.validate(1, math.nan, began, experiment.validator)
+    return Speed(step, time.perf_counter() - began)
 
 
 # --- one part

@@ -19,7 +19,7 @@ SPEED = Speed(step=0.11, validation=3.0)
 
 def test_is_near_what_was_measured_on_two_cores() -> None:
     """Gowalla by the defaults took 7 min 37 s and 2.5 GB."""
-    found = estimate(*GOWALLA, ModelConfig(), TrainConfig(), speed=SPEED)
+    found = estimate(*GOWALLA, ModelConfig(), TrainConfig(), speeds=[SPEED])
     assert found.seconds == pytest.approx(457, rel=0.5)
     assert found.memory == pytest.approx(2.5e9, rel=0.4)
 
@@ -31,13 +31,14 @@ def test_is_near_what_was_measured_on_two_cores() -> None:
         {"model": ModelConfig(spectral_dim=128)},
         {"config": TrainConfig(epochs=5)},
         {"config": TrainConfig(temperature=0.2)},
-        {"speed": replace(SPEED, step=0.05)},
-        {"speed": replace(SPEED, validation=1.0)},
+        {"speeds": [SPEED]},
+        {"speeds": [SPEED, replace(SPEED, step=0.05)]},
+        {"speeds": [replace(SPEED, validation=1.0)] * 2},
     ],
 )
 def test_less_work_takes_less_time(less: dict[str, Any]) -> None:
-    default: dict[str, Any] = {"model": ModelConfig(), "config": TrainConfig(), "speed": SPEED}
-    found, most = (estimate(*GOWALLA, **(default | own)) for own in (less, {}))
+    default = {"model": ModelConfig(), "config": TrainConfig(), "speeds": [SPEED, SPEED]}
+    found, most = (estimate(*GOWALLA, **default | own) for own in (less, dict[str, Any]()))
     assert found.seconds < most.seconds
     assert found.memory <= most.memory
 
