@@ -18,12 +18,12 @@ import numpy as np
 import pandas as pd
 
 from graphrec.output import atomic_write
-from graphrec.recommend.artefact import Artefact
+from graphrec.recommend.artefact import MANIFEST, Artefact
 from graphrec.serve.store import Interaction, Store
 from graphrec.study.store import ResultsStore
 from tests.torture.process import ended, forked
 from tests.torture.tally import SECONDS, Tally, must
-from tests.torture.world import World, run
+from tests.torture.world import World, run, tables
 
 _MOST_EVENTS = 120  # steps among which a moment is drawn
 
@@ -221,6 +221,86 @@ def _killed_study(random: Random, world: World) -> None:
     must(not [n for n in left if not _is_empty(folder / "results" / "abc" / n)], f"left: {left}")
 
 
+def _killed_and_resumed(random: Random, world: World) -> None:
+    """A training that was killed and resumed leaves the same model as one that wasn't."""
+    folder = world.fresh("killed")
+    os.chdir(folder)
+    longer = ("--epochs", 4, "--batch-size", 8, "--checkpoint-every", 0, "--resume")
+    arguments = (*_train(world), *longer)
+    undisturbed, model = world.folder / "not killed", folder / "own"
+    if not undisturbed.exists():
+        must(ended(forked(lambda: run(*arguments).exit_code)) == 0, "training fails")
+        model.rename(undisturbed)
+    for _ in range(random.randrange(1, 4)):
+        moment = random.randrange(1, 2 * _MOST_EVENTS)
+        ended(forked(lambda: run(*arguments).exit_code, moment=moment))
+    must(ended(forked(lambda: run(*arguments).exit_code)) == 0, "the training can't be resumed")
+    _is_whole_model(model)
+    one, other = content(undisturbed), content(model)
+    assert isinstance(one, dict)
+    assert isinstance(other, dict)
+    differing = [name for name in one if name != MANIFEST and one[name] != other[name]]
+    must(one.keys() == other.keys() and not differing, f"another model: {differing}")
+    must([path.name for path in folder.iterdir()] == ["own"], "something is left behind")
+
+
+def _killed_ablate(random: Random, world: World) -> None:
+    """A study that was killed goes on to its end, and its report is whole."""
+    folder = world.fresh("killed")
+    os.chdir(folder)
+    for table, name in zip(tables(Random(0), 60, 80), ("ratings.csv", "movies.csv"), strict=True):
+        table.to_csv(name, index=False)
+    arguments = (
+        *("ablate", "--ratings", "ratings.csv", "--movies", "movies.csv", "--output", "study"),
+        *("--quick", "--epochs", 1, "--embedding-dim", 4),
+    )
+    ended(forked(lambda: run(*arguments).exit_code, moment=random.randrange(1, _MOST_EVENTS)))
+    must(ended(forked(lambda: run(*arguments).exit_code)) == 0, "the study can't go on")
+    report = (folder / "study" / "report.html").read_text(encoding="utf-8")
+    must(report.rstrip().endswith("</html>"), "a report is cut")
+    json.loads((folder / "study" / "results.json").read_text(encoding="utf-8"))
+
+
+def _killed_tune(random: Random, world: World) -> None:
+    """A search that was killed loses at most its trial, and goes on with the others."""
+    import optuna
+
+    folder = world.fresh("killed")
+    os.chdir(folder)
+    ratings, movies = world.files
+    quick = ("--no-spectral", "--no-paths", "--node-state", "id", "--embedding-dim", 4)
+    arguments = (
+        *("tune", "--ratings", ratings, "--movies", movies, "--search", "learning_rate"),
+        *("--epochs", 2, "--batch-size", 10, *quick),
+        *("--storage", "sqlite:///study.db", "--output", "best.yaml", "--force"),
+    )
+    child = forked(lambda: run(*arguments, "--trials", 1_000).exit_code)
+    time.sleep(0.3 + 2 * random.random())
+    os.kill(child, signal.SIGKILL)
+    must(ended(child) == -signal.SIGKILL, "the search ended before it was killed")
+    must(not (folder / "best.yaml").exists(), "settings of a search that was killed")
+
+    def states() -> list[str]:
+        if not (folder / "study.db").exists():
+            return []
+        names = optuna.get_all_study_names("sqlite:///study.db")
+        studies = [optuna.load_study(study_name=n, storage="sqlite:///study.db") for n in names]
+        return [trial.state.name for study in studies for trial in study.trials]
+
+    def look() -> int:
+        (folder / "before.json").write_text(json.dumps(states()), encoding="utf-8")
+        return 0
+
+    must(ended(forked(look)) == 0, "the study can't be read after a kill")
+    before = json.loads((folder / "before.json").read_text(encoding="utf-8"))
+    must(before.count("RUNNING") <= 1, f"{before.count('RUNNING')} trials are lost")
+    finished = len(before) - before.count("RUNNING")
+    code = ended(forked(lambda: run(*arguments, "--trials", finished + 1).exit_code))
+    must(code == 0 and (folder / "best.yaml").exists(), "the search can't go on")
+    after = states()
+    must(len(after) - after.count("RUNNING") >= finished + 1, "trials are lost")
+
+
 def _two_at_once(random: Random, world: World) -> None:
     """Two trainings into one folder: the model is one of theirs; who comes second says so."""
     folder = world.fresh("killed")
@@ -257,8 +337,11 @@ def kill(world: World, tally: Tally, seed: int, kills: int, only: str | None = N
             for name in WRITTEN
             if name != "train"
         },
+        "train, resumed": (_killed_and_resumed, 0.05),
+        "ablate": (_killed_ablate, 0.01),
+        "tune": (_killed_tune, 0.02),
         "store": (_killed_store, 0.1),
-        "study": (_killed_study, 0.1),
+        "study": (_killed_study, 0.02),
         "two trainings at once": (_two_at_once, 0.02),
     }
     for name, (case, fraction) in cases.items():

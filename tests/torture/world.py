@@ -23,22 +23,24 @@ NUM_USERS, NUM_MOVIES = 30, 24
 SMALL = {"embedding_dim": 4, "spectral_dim": 4, "epochs": 1}
 
 
-def tables(random: Random) -> tuple[pd.DataFrame, pd.DataFrame]:
+def tables(
+    random: Random, num_users: int = NUM_USERS, num_movies: int = NUM_MOVIES
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Ratings and movies of two groups of users with a taste each."""
     rows = [
         (user, 10 + movie, random.choice((3, 3.5, 4, 5)), 10**9 + 1000 * user + movie)
-        for user in range(1, NUM_USERS + 1)
-        for movie in range(user % 2, NUM_MOVIES, 2)
+        for user in range(1, num_users + 1)
+        for movie in range(user % 2, num_movies, 2)
         if random.random() < 0.8
     ]
     ratings = pd.DataFrame(rows, columns=["user_id", "movie_id", "rating", "timestamp"])
     movies = pd.DataFrame(
         {
-            "movie_id": range(10, 10 + NUM_MOVIES),
-            "title": [f"Story {number} ({1980 + number})" for number in range(NUM_MOVIES)],
-            "genres": ["Drama|War" if number % 2 else "Comedy" for number in range(NUM_MOVIES)],
-            "year": range(1980, 1980 + NUM_MOVIES),
-            "budget": [1000.0 * number for number in range(NUM_MOVIES)],
+            "movie_id": range(10, 10 + num_movies),
+            "title": [f"Story {number} ({1980 + number})" for number in range(num_movies)],
+            "genres": ["Drama|War" if number % 2 else "Comedy" for number in range(num_movies)],
+            "year": range(1980, 1980 + num_movies),
+            "budget": [1000.0 * number for number in range(num_movies)],
         }
     )
     return ratings, movies
