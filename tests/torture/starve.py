@@ -24,6 +24,7 @@ NOBODY = 65_534
 _CRASHES = (127, -signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS)
 """How the C library and torch end a process when they get no memory for themselves."""
 _PACKAGE = Path(__file__).parents[2]
+_FILLER, _BLOCK, _DISK = "filler", 4096, "4m"
 
 
 def _checked(result: Result, place: Path) -> int:
@@ -47,7 +48,9 @@ def _starved(
     starve: Callable[[Path], None],
     world: World,
     random: Random,
+    *,
     crashes: tuple[int, ...] = (),
+    folder: Path | None = None,
 ) -> None:
     """One command over an old result or none, in a process that lacks something.
 
@@ -57,9 +60,10 @@ def _starved(
         world: where models and tables are.
         random: says whether there is an old result.
         crashes: exit codes that are no fault of graphrec.
+        folder: an empty one to work in; a new one by default.
     """
     written = WRITTEN[name]
-    folder = world.fresh("starved")
+    folder = folder or world.fresh("starved")
     os.chdir(folder)
     folder.chmod(0o777)
     arguments = written.arguments(world)
@@ -94,12 +98,12 @@ def _starved(
     after = content(output)
     if after != before:
         written.is_whole(output)
-    left = {path.name for path in folder.iterdir()} - {written.output}
+    left = {path.name for path in folder.iterdir()} - {written.output, _FILLER}
     must(not left - {f"{written.output}-journal"}, f"left behind: {sorted(left)}")
 
 
 def _disk(random: Random) -> Callable[[Path], None]:
-    """Files may only grow to some size, as on a full disk or with a quota."""
+    """Files may only grow to some size, as with a quota."""
     most = random.choice((0, 1, 100, 1000, 4096, 5000, 20_000))
     return lambda _: resource.setrlimit(resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
 
@@ -149,8 +153,48 @@ def _clock(random: Random) -> Callable[[Path], None]:
     return starve
 
 
+def _full_disk(random: Random) -> Callable[[Path], None]:
+    """The folder is a disk of its own, with a few blocks left."""
+    blocks = random.randrange(6)
+
+    def starve(folder: Path) -> None:
+        with (folder / _FILLER).open("wb", buffering=0) as filler:
+            try:
+                while True:
+                    filler.write(bytes(_BLOCK))
+            except OSError:  # it is full
+                filler.truncate(max(0, filler.tell() - blocks * _BLOCK))
+
+    return starve
+
+
+def _mounted(folder: Path) -> bool:
+    """Make a folder a small disk of its own, where this user may."""
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={_DISK}", "tmpfs", str(folder)]
+    return subprocess.run(mount, capture_output=True, check=False).returncode == 0
+
+
+def _on_small_disk(name: str, starve: Callable[[Path], None], world: World, random: Random) -> None:
+    folder = world.fresh("starved")
+    must(_mounted(folder), "no disk can be mounted")
+    try:
+        _starved(name, starve, world, random, folder=folder)
+    finally:
+        os.chdir("/")
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def _can_mount(world: World) -> bool:
+    folder = world.fresh("starved")
+    if os.geteuid() != 0 or not _mounted(folder):
+        return False
+    subprocess.run(["umount", str(folder)], check=True)
+    return True
+
+
 LACKS = {
-    "disk": _disk,
+    "files of some size": _disk,
+    "full disk": _full_disk,
     "memory": _memory,
     "handles": _handles,
     "permission": _no_permission,
@@ -216,6 +260,8 @@ def starve(world: World, tally: Tally, seed: int, times: int, only: str | None =
     for name, lack in LACKS.items():
         if name == "permission" and os.geteuid() != 0:
             continue
+        if name == "full disk" and not _can_mount(world):
+            continue
         for number in range(max(1, round(times / len(LACKS)))):
             own = f"starve {name} {number}"
             if only is not None and only not in (own, f"starve {name}", "starve"):
@@ -223,8 +269,11 @@ def starve(world: World, tally: Tally, seed: int, times: int, only: str | None =
             random = Random(f"{seed} {own}")
             command = random.choice(list(WRITTEN))
             with tally.trying("starvations", f"starve {name}", own):
-                crashes = _CRASHES if name == "memory" else ()
-                _starved(command, lack(random), world, random, crashes)
+                if name == "full disk":
+                    _on_small_disk(command, lack(random), world, random)
+                else:
+                    crashes = _CRASHES if name == "memory" else ()
+                    _starved(command, lack(random), world, random, crashes=crashes)
     surroundings = _surroundings(world)
     some = Random(seed).sample(list(surroundings), min(len(surroundings), max(2, times // 5)))
     for name, start in surroundings.items():
