@@ -124,7 +124,7 @@ def serve(
             " clients need a token, or add --no-auth."
         )
     names = {name.lower() for name in allowed_host or ()}
-    anywhere = host in ("0.0.0.0", "::")
+    anywhere = host in ("0.0.0.0", "::")  # nosec B104 - compared, not bound to
     if anywhere and not names:
         raise ConfigError(
             f"name the server that clients ask by --allowed-host NAME, as they reach {host} by"
