@@ -134,13 +134,14 @@ def _killed_command(name: str, random: Random, world: World) -> None:
     journal = output.with_name(f"{output.name}-journal")
     if output.exists() and not (before is None and journal.exists()):
         if content(output) != before or code == 0:
-            _check_new(written, output, before)
+            check_new(written, output, before)
     else:
         must(before is None or output.exists(), "the old result is gone")
     _check_tidy(folder, written)
 
 
-def _check_new(written: Written, output: Path, before: object) -> None:
+def check_new(written: Written, output: Path, before: object) -> None:
+    """Fail unless a result is whole; a database may be empty where there was none."""
     try:
         written.is_whole(output)
     except sqlite3.OperationalError as error:  # no table yet: nothing was there before, either

@@ -15,7 +15,7 @@ from random import Random
 from typer.testing import Result
 
 from graphrec.output import atomic_write
-from tests.torture.kill import WRITTEN, content
+from tests.torture.kill import WRITTEN, check_new, content
 from tests.torture.process import ended, forked
 from tests.torture.tally import SECONDS, Tally, check_sentence, must
 from tests.torture.world import World, run
@@ -97,7 +97,7 @@ def _starved(
     must(not said.read_text(), said.read_text())
     after = content(output)
     if after != before:
-        written.is_whole(output)
+        check_new(written, output, before)
     left = {path.name for path in folder.iterdir()} - {written.output, _FILLER}
     must(not left - {f"{written.output}-journal"}, f"left behind: {sorted(left)}")
 
