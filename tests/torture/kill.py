@@ -296,7 +296,8 @@ def _killed_tune(random: Random, world: World) -> None:
     before = json.loads((folder / "before.json").read_text(encoding="utf-8"))
     must(before.count("RUNNING") <= 1, f"{before.count('RUNNING')} trials are lost")
     finished = len(before) - before.count("RUNNING")
-    code = ended(forked(lambda: run(*arguments, "--trials", finished + 1).exit_code))
+    more = finished + 2  # the trial that was killed counts as one of them
+    code = ended(forked(lambda: run(*arguments, "--trials", more).exit_code))
     must(code == 0 and (folder / "best.yaml").exists(), "the search can't go on")
     after = states()
     must(len(after) - after.count("RUNNING") >= finished + 1, "trials are lost")
