@@ -34,10 +34,9 @@ import torch
 import typer
 
 from benchmarks.common import facts, say, show_facts, show_table, write_json
-from graphrec import ModelConfig, TrainConfig, fit, load_dataset
-from graphrec.config import NodeState, Similarity, SplitKind
+from graphrec import load_dataset
+from graphrec.config import Similarity
 from graphrec.data.dataset import Dataset
-from graphrec.data.split import Split
 from graphrec.data.tables import TITLE
 from graphrec.evaluate.als import ALS
 from graphrec.evaluate.classical import TRIALS, Classical, Settings
@@ -46,9 +45,8 @@ from graphrec.evaluate.significance import paired_bootstrap
 from graphrec.evaluate.word_vectors import item2vec
 from graphrec.features.matrix import fit_features
 from graphrec.nn.associations import Associations
-from graphrec.recommend.similarity import closest
+from graphrec.recommend.similarity import Likeness, closest
 from graphrec.recommend.vectors import MovieEmbeddings
-from graphrec.recommend.wording import TitleWords
 
 K, FOLDS, VALID_FRACTION = 10, 5, 0.1
 LEAST_RATINGS = 10
@@ -87,30 +85,19 @@ class Known:
         return np.asarray(self.matrix.sum(axis=0))
 
 
-def ours(known: Known, seed: int = 0) -> Similar:
-    """What `graphrec similar` lists; nothing is trained but the part that is compared."""
-    dataset, titles = known.dataset, None
-    metadata = np.zeros((dataset.interactions.num_movies, 0), np.float32)
-    if dataset.has_titles:
-        titles = TitleWords(dataset.movies[TITLE].tolist())
-    interactions = dataset.interactions
+def ours(known: Known) -> Similar:
+    """What `graphrec similar` lists; nothing is trained but what is compared."""
+    dataset, interactions = known.dataset, known.dataset.interactions
     rows = np.flatnonzero(np.diff(known.matrix.indptr)[interactions.user] > 0)
-    compared = Associations.fit(interactions.to_liked_csr(rows))
-    if len(dataset.metadata.columns):
-        rng = np.random.default_rng(seed)
-        rows = rng.permutation(rows)
-        number = round(len(rows) * VALID_FRACTION)
-        split = Split(SplitKind.RANDOM, np.sort(rows[number:]), np.sort(rows[:number]), rows[:0])
-        config = ModelConfig(node_state=NodeState.METADATA)
-        model = fit(dataset, split, config, TrainConfig(seed=seed)).model
-        metadata, compared = model.learned["metadata"].movie.numpy(), model.associations
-    none, degree = metadata[:, :0], known.degree.astype(np.float32)
-    column = np.zeros(0, dtype=np.int64)
-    embeddings = MovieEmbeddings(none, metadata, none, degree, compared.movie.numpy(), column)
+    compared = Associations.fit(interactions.to_liked_csr(rows)).movie.numpy()
+    encoder = fit_features(dataset.metadata, known=known.degree > 0)
+    titles = dataset.movies[TITLE].tolist() if dataset.has_titles else None
+    likeness = Likeness(encoder, encoder.transform(dataset.metadata), titles)
+    none, degree = compared[:, :0], known.degree.astype(np.float32)
+    embeddings = MovieEmbeddings(none, none, none, degree, compared, np.zeros(0, np.int64))
 
     def similar(row: int) -> np.ndarray:
-        shared = None if titles is None else titles.similarity(row)
-        found = closest(embeddings, row, K, Similarity.BOTH, titles=shared)
+        found = closest(embeddings, row, K, Similarity.BOTH, likeness=likeness)
         score = np.full(len(embeddings.degree), -np.inf)
         score[found.rows] = found.score
         return score

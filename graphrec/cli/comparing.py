@@ -58,7 +58,7 @@ def similar(
 
     Movies are compared by who rated them, by their metadata, or by both (--by). Collaborative is
     in standard deviations above the average movie; the score is its root plus weighted terms for
-    metadata and titles. The others are cosines. For several movies they are means.
+    labels such as genres and for titles. The others are cosines. For several movies they are means.
 
     Examples:
 

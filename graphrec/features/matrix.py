@@ -35,6 +35,12 @@ class FeatureEncoder:
         return np.repeat(np.arange(len(self.used)), [column.width for column in self.used])
 
     @property
+    def is_label(self) -> np.ndarray:
+        """Which features are of columns with several labels, such as genres, bool [F]."""
+        labels = [column.finding.kind is ColumnKind.MULTI_LABEL for column in self.used]
+        return np.repeat(labels, [column.width for column in self.used]).astype(bool)
+
+    @property
     def feature_names(self) -> list[str]:
         """What each column of the matrix stands for, such as ``genres=Comedy``."""
         return [name for column in self.columns for name in column.feature_names]

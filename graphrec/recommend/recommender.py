@@ -32,10 +32,9 @@ from graphrec.recommend.new_movies import read_new_movies
 from graphrec.recommend.new_users import is_table, new_users
 from graphrec.recommend.reasons import reasons
 from graphrec.recommend.similar_users import user_directions, users_in_common
-from graphrec.recommend.similarity import Closest, closest
+from graphrec.recommend.similarity import Closest, Likeness, closest
 from graphrec.recommend.vectors import MovieEmbeddings
 from graphrec.recommend.where import select
-from graphrec.recommend.wording import TitleWords
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -143,8 +142,10 @@ class Recommender:
         return TitleLookup(self.movies)
 
     @cached_property
-    def _title_words(self) -> TitleWords:
-        return TitleWords(self.movies[TITLE].tolist())
+    def likeness(self) -> Likeness:
+        """Labels and titles, by which `similar` compares movies, too."""
+        titles = self.movies[TITLE].tolist() if self.has_titles else None
+        return Likeness(self.artefact.encoder(), self.embeddings.features, titles)
 
     @cached_property
     def user_ids(self) -> IdMap:
@@ -265,9 +266,10 @@ class Recommender:
             ``collaborative``, ``metadata`` and ``features``, and ``why`` in words (see
             `graphrec.recommend.reasons`); closest first. ``collaborative`` is in standard
             deviations above the average movie, the score of ``both`` is its root plus weighted
-            terms for metadata and titles, the others are cosines. By ``all`` the k closest in each
-            way under each other: ``by``, ``rank`` from 1, ``movie_id``, ``title``, ``score``, and
-            ``collaborative_only``, whether no list by metadata or features holds that movie.
+            terms for labels such as genres and for titles, the others are cosines. By ``all`` the
+            k closest in each way under each other: ``by``, ``rank`` from 1, ``movie_id``,
+            ``title``, ``score``, and ``collaborative_only``, whether no list by metadata or
+            features holds that movie.
             ``attrs["movie"]`` is the movie that was taken, by ``movie_id`` and ``title``; of
             several ``attrs["movies"]`` lists them, and ``why`` begins with the title of the one
             that a movie is closest to.
@@ -288,15 +290,12 @@ class Recommender:
             raise ConfigError("name at least one movie.")
         found_rows = find_several(named, partial(self.row_of, note=note), strict=strict, note=note)
         rows = list(dict.fromkeys(found_rows.values()))
-        titles = None
-        if self.has_titles:
-            titles = np.array([self._title_words.similarity(row) for row in rows])
         found = closest(
             self.embeddings,
             rows,
             k,
             by,
-            titles=titles,
+            likeness=self.likeness,
             include_unrated=include_unrated,
             among=self._allowed(where=where),
             diversity=diversity,

@@ -11,8 +11,11 @@ import pandas as pd
 
 from graphrec.config import Similarity
 from graphrec.errors import ConfigError, DataError, argument
+from graphrec.features.known import KnownFeatures
+from graphrec.features.matrix import FeatureEncoder
 from graphrec.recommend.diversity import POOL, diversify, diversity_vectors
 from graphrec.recommend.vectors import MovieEmbeddings
+from graphrec.recommend.wording import TitleWords
 
 LEARNED = (Similarity.COLLABORATIVE, Similarity.METADATA)
 """The two learned parts, which `Similarity.BOTH` blends."""
@@ -22,8 +25,40 @@ _NEEDS = {
     Similarity.METADATA: "metadata part",
     Similarity.FEATURES: "metadata",
 }
-METADATA_WEIGHT, TITLE_WEIGHT = 0.3, 2.5
+LABEL_WEIGHT, TITLE_WEIGHT = 0.4, 3.0
 """Of the blend beside 1 for the root of the collaborative similarity, see docs/similar.md."""
+
+
+class Likeness:
+    """What `Similarity.BOTH` compares besides the learned parts: labels, and words of titles.
+
+    Args:
+        encoder: of the features.
+        features: of all movies, [M, F].
+        titles: of all movies; None if they were made up.
+    """
+
+    def __init__(
+        self, encoder: FeatureEncoder, features: np.ndarray, titles: Sequence[str] | None
+    ) -> None:
+        self._titles = None if titles is None else TitleWords(titles)
+        chosen = encoder.is_label
+        if not chosen.any():  # the other columns, then
+            chosen = np.ones_like(chosen)
+        column = encoder.feature_column[chosen]
+        self._labels = KnownFeatures(features[:, chosen], column) if len(column) else None
+
+    def titles(self, row: int) -> np.ndarray | None:
+        """How much of its wording each movie's title shares with one's, 0 to 1, float64 [M]."""
+        return None if self._titles is None else self._titles.similarity(row)
+
+    def labels(self, row: int) -> np.ndarray | None:
+        """Cosine of each movie's labels, such as genres, with one's, float64 [M].
+
+        Without columns of labels it is the cosine of all features; 0 where nothing is known of
+        both, which is about the mean.
+        """
+        return None if self._labels is None else self._labels.cosine_to(row)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +84,7 @@ def closest(
     k: int,
     by: Similarity,
     *,
-    titles: np.ndarray | None = None,
+    likeness: Likeness | None = None,
     include_unrated: bool = False,
     among: np.ndarray | None = None,
     diversity: float = 0.0,
@@ -68,7 +103,7 @@ def closest(
         rows: the movie or movies.
         k: how many.
         by: what to compare.
-        titles: as for `compare_to`, [M] or a row of it for each of several movies.
+        likeness: as for `compare_to`.
         include_unrated: whether movies without interactions may be closest to a rated one.
         among: bool [M], the only movies to list; all by default.
         diversity: how much the listed movies should differ from each other, 0 to 1, see
@@ -79,10 +114,8 @@ def closest(
         DataError: if no movie may be listed.
     """
     asked, rated = np.atleast_1d(np.asarray(rows, dtype=np.int64)), embeddings.degree > 0
-    shared = [None] * len(asked) if titles is None else list(np.atleast_2d(titles))
-    pairs = zip(asked.tolist(), shared, strict=True)
     by_features = by in (Similarity.FEATURES, Similarity.ALL)
-    each = [compare_to(embeddings, row, own, features=by_features) for row, own in pairs]
+    each = [compare_to(embeddings, row, likeness, features=by_features) for row in asked.tolist()]
     ways = {way: np.array([one[way] for one in each]) for way in each[0]}
     cosines = {way: values.mean(axis=0) for way, values in ways.items()}
     _check(cosines, by, len(asked), embeddings)
@@ -118,7 +151,7 @@ def closest(
 def compare_to(
     embeddings: MovieEmbeddings,
     row: int,
-    titles: np.ndarray | None = None,
+    likeness: Likeness | None = None,
     *,
     features: bool = True,
 ) -> dict[Similarity, np.ndarray]:
@@ -129,18 +162,17 @@ def compare_to(
     are predicted from metadata (`graphrec.nn.coldstart`). By metadata it is the cosine of what the
     model has learned of them, and by features of the numbers that it was learned from. ``both`` is
 
-    .. math:: \mathrm{sign}(c) \sqrt{|c|} + a m + b t
+    .. math:: \mathrm{sign}(c) \sqrt{|c|} + a g + b t
 
-    with c the collaborative similarity, m the cosine by metadata in standard deviations likewise,
-    t how much of their titles' wording two movies share, and a and b constant. The root is there
-    since c of the closest movies is tens of standard deviations, beside which nothing else would
-    count. With one of the two learned parts it is that one.
+    with c the collaborative similarity, g the cosine of labels such as genres in standard
+    deviations likewise, t how much of their titles' wording two movies share, and a and b constant.
+    The root is there since c of the closest movies is tens of standard deviations, beside which
+    nothing else would count. Without a collaborative part it is the similarity by metadata.
 
     Args:
         embeddings: of all movies.
         row: the movie.
-        titles: how much of its wording each movie's title shares with this one's, [M]; none of it
-            by default (`graphrec.recommend.wording.TitleWords`).
+        likeness: labels and titles of the movies; by default they don't count.
         features: whether to compare by features, too.
     """
     ways = {}
@@ -153,12 +185,16 @@ def compare_to(
         product = _products(embeddings, row)
         baseline, scale = _spread(product, _others(embeddings, row))
         ways = {Similarity.COLLABORATIVE: (product - baseline) / scale, **ways}
-    if not set(LEARNED) <= set(ways):
+    labels, titles = (
+        (None, None) if likeness is None else (likeness.labels(row), likeness.titles(row))
+    )
+    own = ways.get(Similarity.COLLABORATIVE)
+    if own is None or (labels is None and titles is None):
         return {**ways, Similarity.BOTH: next(ways[way] for way in LEARNED if way in ways)}
-    mean, std = _spread(ways[Similarity.METADATA], _others(embeddings, row))
-    own = ways[Similarity.COLLABORATIVE]
     blend = np.sign(own) * np.sqrt(np.abs(own))
-    blend += METADATA_WEIGHT * (ways[Similarity.METADATA] - mean) / std
+    if labels is not None:
+        mean, std = _spread(labels, _others(embeddings, row))
+        blend += LABEL_WEIGHT * (labels - mean) / std
     if titles is not None:
         blend += TITLE_WEIGHT * titles
     return {**ways, Similarity.BOTH: blend}

@@ -29,7 +29,6 @@ from graphrec.recommend.recommender import Recommender
 from graphrec.recommend.similar_users import users_in_common
 from graphrec.recommend.similarity import closest
 from graphrec.recommend.where import select
-from graphrec.recommend.wording import TitleWords
 from graphrec.serve.cache import Cache
 from graphrec.serve.held import HeldArtefact
 from graphrec.serve.index import CANDIDATES, MovieIndex
@@ -133,7 +132,7 @@ class ServedModel:
         self._ids = to_jsonable(self.movies[MOVIE].tolist())
         self._years = [own.lookup.year(row) for row in range(len(texts))]
         self._search = Search(own.lookup, self._titles, self.degree)
-        self._words = TitleWords(self._titles)
+        self._likeness = own.likeness
         self._read_history()
         self.meets = lru_cache(_CONDITIONS)(self._meets)
         #: finds candidates for recommendations without filters; by default all movies are scored
@@ -435,16 +434,13 @@ class ServedModel:
         allowed = self.listed if where is None else self.listed & self.meets(where)
         if not allowed.any():
             return []
-        titles = None
-        if self.recommender.has_titles:
-            titles = np.array([self._words.similarity(row) for row in rows.tolist()])
         try:
             found = closest(
                 self.embeddings,
                 rows.tolist(),
                 k,
                 by,
-                titles=titles,
+                likeness=self._likeness,
                 include_unrated=include_unrated,
                 among=allowed,
                 diversity=diversity,
