@@ -19,7 +19,7 @@ EXACT = 4096
 """Up to so many users or movies the decomposition is exact, else randomised."""
 PENALTY = 200.0
 """Lambda over the movies' mean number of ratings, see docs/similar.md."""
-POPULARITY = 0.3
+POPULARITY = 0.15
 """Gamma, see docs/similar.md."""
 
 

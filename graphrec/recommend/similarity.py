@@ -25,7 +25,7 @@ _NEEDS = {
     Similarity.METADATA: "metadata part",
     Similarity.FEATURES: "metadata",
 }
-LABEL_WEIGHT, TITLE_WEIGHT = 0.4, 3.0
+LABEL_WEIGHT, TITLE_WEIGHT = 0.2, 2.5
 """Of the blend beside 1 for the root of the collaborative similarity, see docs/similar.md."""
 
 
