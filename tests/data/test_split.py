@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from graphrec.data import split as split_module
 from graphrec.data.dataset import Dataset, make_dataset
 from graphrec.data.sources import load_dataset
-from graphrec.data.split import Split, SplitKind, make_split
+from graphrec.data.split import Split, SplitKind, another_validation, make_split
 from graphrec.errors import ConfigError
 
 PAIRS = st.lists(
@@ -290,6 +290,30 @@ def test_validation_can_be_chosen_where_the_split_does_not_say() -> None:
 )
 def test_a_split_is_shown_in_one_line(kind: SplitKind, shown: str) -> None:
     assert repr(make_split(grid(50, 40), kind)) == shown
+
+
+@pytest.mark.parametrize("kind", [kind for kind in SplitKind if kind is not SplitKind.GIVEN])
+def test_another_draw_of_validation_has_the_same_test_part(kind: SplitKind) -> None:
+    dataset = grid(50, 40)
+    split = make_split(dataset, kind, seed=0)
+
+    other = another_validation(dataset, split, seed=1)
+
+    assert (other.kind, all_rows(other)) == (kind, list(range(2000)))
+    assert other.test.tolist() == split.test.tolist()
+    assert other.test_history.tolist() == split.test_history.tolist()
+    assert other.valid.tolist() != split.valid.tolist()
+    assert len(other.valid_history) == len(split.valid_history)
+    assert 0.5 < len(other.valid) / len(split.valid) < 5  # the last of each user, or a tenth
+
+
+def test_another_draw_of_validation_by_neighbourhoods_is_by_neighbourhoods() -> None:
+    dataset = grid(20, 30)
+    split = make_split(dataset, SplitKind.NONE, validation="neighbourhoods")
+
+    other = another_validation(dataset, split, seed=1, validation="neighbourhoods")
+
+    assert len(other.valid) == pytest.approx(0.2 * 600, rel=0.1)
 
 
 def _cold(split: Split, dataset: Dataset) -> np.ndarray:
