@@ -51,6 +51,7 @@ PRELOADED = (
     *("torch_geometric.nn", "torch_geometric.sampler", "torchmetrics"),
 )
 """What is loaded once for all mutants; none of it imports graphrec."""
+GUARDS = ("strict", "device")  # arguments that change nothing where all is right, or on a CPU
 SWAPS: dict[type[ast.AST], type[Any]] = {
     **{ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt},
     **{ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is},
@@ -64,7 +65,7 @@ SWAPS: dict[type[ast.AST], type[Any]] = {
 def sites(tree: ast.Module) -> list[tuple[ast.AST, Callable[[], object]]]:
     """Each thing that can be changed: the node, and what changes it.
 
-    Annotations, decorators, what is raised and what is for type checkers alone stay as they are.
+    Annotations, decorators, `GUARDS`, what is raised and what is for type checkers alone stay.
     """
     kept = {id(inner) for outer in _kept(tree) for inner in ast.walk(outer)}
     nodes = (node for node in ast.walk(tree) if id(node) not in kept)
@@ -73,7 +74,7 @@ def sites(tree: ast.Module) -> list[tuple[ast.AST, Callable[[], object]]]:
 
 def _kept(tree: ast.Module) -> Iterator[ast.AST]:
     for node in ast.walk(tree):
-        if isinstance(node, ast.Raise):
+        if isinstance(node, ast.Raise) or (isinstance(node, ast.keyword) and node.arg in GUARDS):
             yield node
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             yield node
@@ -109,7 +110,7 @@ def _changes(node: ast.AST) -> Iterator[Callable[[], object]]:
             yield put("value", ast.Constant(None))
         case ast.Call(keywords=keywords):
             for place, keyword in enumerate(keywords):
-                if keyword.arg is not None:
+                if keyword.arg not in (None, *GUARDS):
                     yield put("keywords", [*keywords[:place], *keywords[place + 1 :]])
 
 
