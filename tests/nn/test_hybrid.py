@@ -200,7 +200,10 @@ def test_columns_lie_side_by_side_and_blocks_are_those_with_any() -> None:
 
 def test_unless_chosen_the_weights_are_those_of_the_learned_parts_alone() -> None:
     learned = _learned({part: _tower(part) for part in (ID, METADATA)})
-    model = HybridModel.assemble(learned, _spectral(), features=FEATURES, degree=DEGREE)
+    paths = LinkPropagation.fit(MATRIX, PathsSettings())
+    model = HybridModel.assemble(
+        learned, _spectral(), features=FEATURES, degree=DEGREE, paths=paths
+    )
     scores = model.scores(MATRIX, np.arange(NUM_USERS))
     expected = torch.zeros(NUM_USERS, 11)
     for own in learned.values():
