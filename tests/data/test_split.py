@@ -168,12 +168,12 @@ def test_rows_of_one_second_are_shuffled() -> None:
 def test_validation_looks_at_a_limited_number_of_users(
     kind: SplitKind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(split_module, "MAX_VALID_USERS", 5)
+    monkeypatch.setattr(split_module, "MAX_VALID_USERS", 18)
     dataset = grid(20, 30)
 
     split = make_split(dataset, kind)
 
-    assert np.count_nonzero(dataset.interactions.user_degree(split.valid)) == 5
+    assert np.count_nonzero(dataset.interactions.user_degree(split.valid)) == 18
 
 
 @pytest.mark.parametrize("kind", [SplitKind.TEMPORAL, SplitKind.LEAVE_LAST_OUT])
@@ -334,6 +334,14 @@ def test_cold_movies_have_no_training_interaction() -> None:
     assert held_out == interactions.movie_degree()[cold].sum()
     rest = len(interactions) - held_out
     assert len(split.test) - held_out == pytest.approx(0.2 * rest, rel=0.02)
+
+
+def test_at_least_one_movie_is_cold() -> None:
+    dataset = grid(6, 9)
+
+    split = make_split(dataset, SplitKind.COLD_MOVIES, cold_fraction=0.01)
+
+    assert len(_cold(split, dataset)) == 1
 
 
 def test_cold_movies_are_in_validation_too_and_are_others() -> None:
