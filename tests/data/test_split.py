@@ -336,12 +336,13 @@ def test_cold_movies_have_no_training_interaction() -> None:
     assert len(split.test) - held_out == pytest.approx(0.2 * rest, rel=0.02)
 
 
-def test_at_least_one_movie_is_cold() -> None:
+@pytest.mark.parametrize(("fraction", "number"), [(0.01, 1), (0.99, 8)])
+def test_at_least_one_movie_is_cold_and_one_is_not(fraction: float, number: int) -> None:
     dataset = grid(6, 9)
 
-    split = make_split(dataset, SplitKind.COLD_MOVIES, cold_fraction=0.01)
+    split = make_split(dataset, SplitKind.COLD_MOVIES, cold_fraction=fraction)
 
-    assert len(_cold(split, dataset)) == 1
+    assert len(_cold(split, dataset)) == number
 
 
 def test_cold_movies_are_in_validation_too_and_are_others() -> None:
