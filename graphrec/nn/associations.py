@@ -80,7 +80,7 @@ class Associations(nn.Module):
         squared = singular.astype(np.float64) ** 2
         weight = squared / (squared + penalty * float(degree[degree > 0].mean()))
         own = (vectors**2) @ weight  # what a movie's other movies know of it, below 1
-        scale = degree**popularity / np.sqrt(np.maximum(1 - own, 1e-6)) * (degree > 0)
+        scale = degree**popularity / np.sqrt(np.maximum(1 - own, 1e-6))
         movie = vectors * np.sqrt(weight) * scale[:, None]
         arrays = (movie, scale, singular)
         return cls(*(torch.from_numpy(np.asarray(one, dtype=np.float32)) for one in arrays))

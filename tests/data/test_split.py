@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from graphrec.data import split as split_module
 from graphrec.data.dataset import Dataset, make_dataset
 from graphrec.data.sources import load_dataset
-from graphrec.data.split import Split, SplitKind, make_split
+from graphrec.data.split import Split, SplitKind, another_validation, make_split
 from graphrec.errors import ConfigError
 
 PAIRS = st.lists(
@@ -168,12 +168,12 @@ def test_rows_of_one_second_are_shuffled() -> None:
 def test_validation_looks_at_a_limited_number_of_users(
     kind: SplitKind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(split_module, "MAX_VALID_USERS", 5)
+    monkeypatch.setattr(split_module, "MAX_VALID_USERS", 18)
     dataset = grid(20, 30)
 
     split = make_split(dataset, kind)
 
-    assert np.count_nonzero(dataset.interactions.user_degree(split.valid)) == 5
+    assert np.count_nonzero(dataset.interactions.user_degree(split.valid)) == 18
 
 
 @pytest.mark.parametrize("kind", [SplitKind.TEMPORAL, SplitKind.LEAVE_LAST_OUT])
@@ -292,6 +292,30 @@ def test_a_split_is_shown_in_one_line(kind: SplitKind, shown: str) -> None:
     assert repr(make_split(grid(50, 40), kind)) == shown
 
 
+@pytest.mark.parametrize("kind", [kind for kind in SplitKind if kind is not SplitKind.GIVEN])
+def test_another_draw_of_validation_has_the_same_test_part(kind: SplitKind) -> None:
+    dataset = grid(50, 40)
+    split = make_split(dataset, kind, seed=0)
+
+    other = another_validation(dataset, split, seed=1)
+
+    assert (other.kind, all_rows(other)) == (kind, list(range(2000)))
+    assert other.test.tolist() == split.test.tolist()
+    assert other.test_history.tolist() == split.test_history.tolist()
+    assert other.valid.tolist() != split.valid.tolist()
+    assert len(other.valid_history) == len(split.valid_history)
+    assert 0.5 < len(other.valid) / len(split.valid) < 5  # the last of each user, or a tenth
+
+
+def test_another_draw_of_validation_by_neighbourhoods_is_by_neighbourhoods() -> None:
+    dataset = grid(20, 30)
+    split = make_split(dataset, SplitKind.NONE, validation="neighbourhoods")
+
+    other = another_validation(dataset, split, seed=1, validation="neighbourhoods")
+
+    assert len(other.valid) == pytest.approx(0.2 * 600, rel=0.1)
+
+
 def _cold(split: Split, dataset: Dataset) -> np.ndarray:
     """Movies with test interactions and no training or validation ones."""
     interactions = dataset.interactions
@@ -310,6 +334,15 @@ def test_cold_movies_have_no_training_interaction() -> None:
     assert held_out == interactions.movie_degree()[cold].sum()
     rest = len(interactions) - held_out
     assert len(split.test) - held_out == pytest.approx(0.2 * rest, rel=0.02)
+
+
+@pytest.mark.parametrize(("fraction", "number"), [(0.01, 1), (0.99, 8)])
+def test_at_least_one_movie_is_cold_and_one_is_not(fraction: float, number: int) -> None:
+    dataset = grid(6, 9)
+
+    split = make_split(dataset, SplitKind.COLD_MOVIES, cold_fraction=fraction)
+
+    assert len(_cold(split, dataset)) == number
 
 
 def test_cold_movies_are_in_validation_too_and_are_others() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.sparse as sp
+import torch
 
 from graphrec.nn import associations
 from graphrec.nn.associations import Associations
@@ -59,5 +60,33 @@ def test_randomised_is_near_exact(matrix: sp.csr_array, monkeypatch: pytest.Monk
     np.testing.assert_allclose(near @ near.T, exact @ exact.T, atol=1e-3 * np.abs(exact).max() ** 2)
 
 
+def test_up_to_a_size_it_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(associations, "DIM", 8)
+    dense = (np.random.default_rng(0).random((300, 200)) < 0.3).astype(np.float32)
+    expected = np.linalg.svd(dense.astype(np.float64), compute_uv=False)[:8]
+    np.testing.assert_allclose(Associations.fit(sp.csr_array(dense)).singular, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(6, 40), (40, 6)])
+def test_there_are_as_many_columns_as_the_matrix_has_dimensions(shape: tuple[int, int]) -> None:
+    """Everybody has rated one of three sets of movies."""
+    kind = np.arange(shape[0])[:, None] % 3 == np.arange(shape[1]) % 3
+    own = Associations.fit(sp.csr_array(kind.astype(np.float32)))
+    assert own.dim == len(own.singular) == 3
+    assert own.movie.isfinite().all()
+
+
+def test_nobody_adds_to_a_movie_that_came_later(matrix: sp.csr_array) -> None:
+    own = Associations.fit(matrix)
+    num_users, num_movies = matrix.shape
+    longer = own.with_movies(torch.cat([own.movie, torch.ones(1, own.dim)]))
+    added = longer.user_summands(matrix, num_movies)
+    assert added.shape == (num_users, own.dim)
+    assert not added.any()
+    np.testing.assert_array_equal(longer.user_summands(matrix, 3), own.user_summands(matrix, 3))
+
+
 def test_no_interactions_at_all() -> None:
-    assert Associations.fit(sp.csr_array((3, 4), dtype=np.float32)).movie.shape == (4, 0)
+    own = Associations.fit(sp.csr_array((3, 4), dtype=np.float32))
+    assert own.movie.shape == (4, 0)
+    assert own.dim == len(own.singular) == 0

@@ -174,3 +174,28 @@ def test_predicted_log_degree_stays_in_the_range_of_rated_movies() -> None:
 def test_log_degree_is_zero_where_nothing_can_be_predicted(width: int) -> None:
     features = np.ones((3, width), dtype=np.float32)
     assert predict_log_degree(features, np.array([0, 5, 0])).tolist()[::2] == [0.0, 0.0]
+
+
+def test_missing_columns_tell_how_popular_a_movie_is() -> None:
+    """Movies without a value in the second column have few interactions."""
+    rng = np.random.default_rng(0)
+    features, column = rng.normal(size=(200, 3)).astype(np.float32), np.array([0, 0, 1])
+    blank = np.arange(200) % 2 == 1
+    features[blank, 2] = 0
+    degree = np.where(blank, 5, 100)
+    degree[150:] = 0
+    predicted = np.exp(predict_log_degree(features, degree, column)[150:])
+    assert predicted[::2] == pytest.approx(100, rel=0.2)
+    assert predicted[1::2] == pytest.approx(5, rel=0.2)
+
+
+def test_a_movie_of_which_nothing_is_known_is_like_one_of_mean_features() -> None:
+    rng = np.random.default_rng(0)
+    features, column = rng.normal(size=(60, 3)).astype(np.float32), np.array([0, 1, 1])
+    features[::2, 1:] = 0
+    features[1::4, 0] = 0
+    features[-2:] = [[1e-6, 1e-6, 1e-6], [0, 0, 0]]
+    degree = rng.integers(1, 50, 60) + 200 * (features[:, 0] != 0)
+    degree[-2:] = 0
+    mean, nothing = predict_log_degree(features, degree, column)[-2:]
+    assert nothing == pytest.approx(mean, rel=1e-4)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -15,11 +15,13 @@ from torch import Tensor
 
 from graphrec.config import HALF_TRUST, Layers, NodeState
 from graphrec.errors import ConfigError
+from graphrec.nn.associations import Associations
 from graphrec.nn.coldstart import KernelRidge, predict_log_degree
 from graphrec.nn.hybrid import (
     BLOCKS,
     ID,
     METADATA,
+    PATHS,
     PENALTY,
     POPULARITY,
     SPECTRAL,
@@ -28,7 +30,9 @@ from graphrec.nn.hybrid import (
     HybridModel,
     LearnedVectors,
     Messages,
+    ridge_regression,
 )
+from graphrec.nn.paths import LinkPropagation, PathsSettings
 from graphrec.nn.propagation import Adjacency, GraphSAGE, LightGCN, Propagation
 from graphrec.nn.spectral import Spectral, SpectralSettings
 from graphrec.nn.towers import IdEmbedding, Tower
@@ -189,6 +193,22 @@ def test_columns_lie_side_by_side_and_blocks_are_those_with_any() -> None:
     assert model.blocks == (ID, POPULARITY, UNRATED)
     assert model.movie_vectors().shape == (NUM_MOVIES, DIM + 2)
     assert (model.num_users, model.num_movies) == (NUM_USERS, NUM_MOVIES)
+    model = _model([METADATA], spectral=False)
+    assert model.blocks == (METADATA, POPULARITY, UNRATED)
+    assert model.columns[POPULARITY] == slice(DIM, DIM + 1)
+
+
+def test_unless_chosen_the_weights_are_those_of_the_learned_parts_alone() -> None:
+    learned = _learned({part: _tower(part) for part in (ID, METADATA)})
+    paths = LinkPropagation.fit(MATRIX, PathsSettings())
+    model = HybridModel.assemble(
+        learned, _spectral(), features=FEATURES, degree=DEGREE, paths=paths
+    )
+    scores = model.scores(MATRIX, np.arange(NUM_USERS))
+    expected = torch.zeros(NUM_USERS, 11)
+    for own in learned.values():
+        expected += torch.cosine_similarity(own.user[:, None], own.movie[None, :11], dim=2)
+    torch.testing.assert_close(scores[:, :11], expected)
 
 
 def test_blend_weighs_the_blocks_of_users_alone() -> None:
@@ -202,6 +222,57 @@ def test_blend_weighs_the_blocks_of_users_alone() -> None:
                 weighted[:, columns], getattr(BLEND, name) * plain[:, columns]
             )
     assert ones.blend == Blend(1, 1, 1, 1, 1)
+
+
+COLUMN = np.array([0, 1, 1])  # of each feature
+
+
+def _whole_model() -> HybridModel:
+    """With all that a model can have: paths, associations and features of two columns."""
+    features = FEATURES.copy()
+    features[11, 0] = features[12, 1:] = 0  # blanks
+    return HybridModel.assemble(
+        _learned({part: _tower(part) for part in (ID, METADATA)}),
+        _spectral(),
+        features=features,
+        degree=DEGREE,
+        feature_column=COLUMN,
+        associations=Associations.fit(MATRIX),
+        blend=replace(BLEND, paths=0.6),
+        paths=LinkPropagation.fit(MATRIX, PathsSettings()),
+    )
+
+
+def test_paths_count_by_their_weight() -> None:
+    model = _whole_model()
+    paths = model.paths.scores(NEW)
+    assert (paths != 0).any()
+    expected = model.user_vectors(NEW) @ model.movie_vectors().T + 0.6 * paths
+    torch.testing.assert_close(model.scores(NEW), expected)
+    assert model.blocks == (*BLOCKS, PATHS)
+
+
+def test_all_parts_of_unrated_movies_are_imputed_by_what_is_known_of_them() -> None:
+    model = _whole_model()
+    ridge = KernelRidge.fit(model.features.numpy(), DEGREE, column=COLUMN)
+    compared = ridge.impute(Associations.fit(MATRIX).movie.numpy())
+    np.testing.assert_allclose(model.associations.movie, compared, rtol=1e-5, atol=1e-7)
+    paths = LinkPropagation.fit(MATRIX, PathsSettings()).impute(ridge)
+    torch.testing.assert_close(model.paths.scores(NEW), paths.scores(NEW))
+    expected = predict_log_degree(model.features.numpy(), DEGREE, COLUMN)
+    np.testing.assert_allclose(model.log_degree, expected)
+
+
+def test_paths_lead_to_added_movies_as_to_those_that_are_alike() -> None:
+    model = _whole_model()
+    longer = model.add_movies(model.features[[11, 3]].numpy())
+    history, wider = (_history([{0: 1.0, 4: 0.5}], width) for width in (14, 16))
+    scores = longer.paths.scores(wider)[0]
+    assert scores[NUM_MOVIES] != 0
+    torch.testing.assert_close(scores[NUM_MOVIES], scores[11])
+    torch.testing.assert_close(scores[:NUM_MOVIES], model.paths.scores(history)[0])
+    compared = longer.associations.movie
+    torch.testing.assert_close(compared[NUM_MOVIES], compared[11])
 
 
 # --- what a tower leaves
@@ -267,6 +338,12 @@ def test_a_layer_of_ones_own_makes_a_part_of_a_model(part: str) -> None:
 
 
 # --- new users
+
+
+def test_a_ridge_regression_by_hand() -> None:
+    """Of one input, whose penalty is a fraction of its own variance."""
+    inputs, targets = np.array([[1.0], [2.0]]), np.array([[3.0], [1.0]])
+    assert ridge_regression(inputs, targets) == pytest.approx(5 / (5 * (1 + PENALTY)))
 
 
 @pytest.mark.parametrize("part", [ID, METADATA])
@@ -462,6 +539,20 @@ def test_impute_changes_unrated_movies_alone() -> None:
     torch.testing.assert_close(later[12], after[12])
 
 
+def test_the_first_movie_is_imputed_like_any_other() -> None:
+    order = np.roll(np.arange(NUM_MOVIES), 2)  # an unrated movie comes first
+    model = _model()
+    learned = {
+        part: own.with_movies(own.movie[torch.from_numpy(order)])
+        for part, own in _learned({part: _tower(part) for part in (ID, METADATA)}).items()
+    }
+    rolled = HybridModel.assemble(
+        learned, Spectral.empty(NUM_MOVIES), features=FEATURES[order], degree=DEGREE[order]
+    )
+    first = rolled.movie_vectors()[0, : 2 * DIM]
+    torch.testing.assert_close(first, model.movie_vectors()[12, : 2 * DIM], rtol=1e-4, atol=1e-6)
+
+
 def test_an_imputed_vector_says_nothing_of_who_rates_the_movie() -> None:
     model = _model()
     with_unrated, without = model.user_vectors(_history([{0: 1.0, 12: 1.0}, {0: 1.0}]))
@@ -546,6 +637,13 @@ def test_state_and_settings_are_all_of_the_model(
     assert (again.blend, again.cosine, again.blocks) == (BLEND, cosine, model.blocks)
     added = (one.add_movies(FEATURES[:3]).movie_vectors() for one in (model, again))
     assert torch.equal(*added)
+
+
+def test_state_and_settings_hold_paths_and_associations_too() -> None:
+    model = _whole_model()
+    again = HybridModel.from_state(model.state_dict(), model.settings())
+    assert torch.equal(again.scores(NEW), model.scores(NEW))
+    torch.testing.assert_close(again.state_dict(), model.state_dict(), rtol=0, atol=0)
 
 
 def test_blend_survives_json() -> None:

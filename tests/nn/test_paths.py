@@ -7,6 +7,7 @@ import pytest
 import scipy.sparse as sp
 import torch
 
+from graphrec.nn import paths as paths_module
 from graphrec.nn.coldstart import KernelRidge
 from graphrec.nn.paths import LinkPropagation, PathsSettings
 
@@ -77,6 +78,33 @@ def test_an_unrated_movie_has_the_scores_of_those_that_are_alike(matrix: sp.csr_
     before, after = plain.scores(matrix), imputed.scores(matrix)
     np.testing.assert_allclose(after[:, :19], before[:, :19])
     np.testing.assert_allclose(after.T, ridge.impute(before.T.numpy()), rtol=1e-3, atol=1e-5)
+
+
+def test_unrated_movies_are_left_out_where_they_would_take_too_much_memory(
+    matrix: sp.csr_array, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here one, which is predicted from 19."""
+    monkeypatch.setattr(paths_module, "MAX_IMPUTED", 19)
+    assert _imputed(matrix).unrated.tolist() == [19]
+    monkeypatch.setattr(paths_module, "MAX_IMPUTED", 18)
+    assert _imputed(matrix).unrated.tolist() == []
+
+
+def test_one_movie_may_be_all_that_another_is_predicted_from() -> None:
+    matrix = sp.csr_array(np.array([[1, 0], [1, 0]], dtype=np.float32))
+    ridge = KernelRidge.fit(np.ones((2, 1)), np.array([2, 0]))
+    paths = LinkPropagation.fit(matrix, SETTINGS).impute(ridge)
+    assert paths.unrated.tolist() == [1]
+    assert (paths.scores(matrix) > 0).all()
+
+
+def test_without_interactions_every_score_is_zero(matrix: sp.csr_array) -> None:
+    empty, fitted = LinkPropagation.empty(20), LinkPropagation.fit(matrix, SETTINGS)
+    assert empty.scores(matrix).tolist() == np.zeros((30, 20)).tolist()
+    assert empty.length(matrix).tolist() == [1] * 30
+    assert not empty.summands(matrix[[0]], 3).any()
+    dtypes = ({name: own.dtype for name, own in p.state_dict().items()} for p in (empty, fitted))
+    assert next(dtypes) == next(dtypes)
 
 
 def test_neighbors_hold_the_whole_operator_when_nothing_is_cut(matrix: sp.csr_array) -> None:

@@ -85,16 +85,24 @@ def test_same_generator_state_gives_same_values(part: NodeState) -> None:
     torch.testing.assert_close(_tower(part).state_dict(), _tower(part).state_dict())
 
 
-@pytest.mark.parametrize(
-    "embedding", [IdEmbedding(2_000, 20, init_std=0.1), MetadataEmbedding(2_000, 20, init_std=0.1)]
-)
+@pytest.mark.parametrize("kind", [IdEmbedding, MetadataEmbedding])
 def test_initial_values_have_the_standard_deviation_asked_for(
-    embedding: IdEmbedding | MetadataEmbedding,
+    kind: type[IdEmbedding | MetadataEmbedding],
 ) -> None:
+    embedding = kind(2_000, 20, init_std=0.1)
     before = embedding.weight.detach().clone()
     embedding.reset_parameters(torch.Generator().manual_seed(0))
     assert embedding.weight.std().item() == pytest.approx(0.1, rel=0.05)
     assert not torch.equal(embedding.weight, before)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_unless_asked_initial_values_are_small(part: NodeState) -> None:
+    features = torch.ones(500, 400)
+    tower = Tower.make(part, 600, features, embedding_dim=20, layers=Layers.LIGHTGCN, num_layers=1)
+    alone = IdEmbedding(600, 20), MetadataEmbedding(400, 20)
+    for weight in (tower.users.weight, tower.movies.weight, *(own.weight for own in alone)):
+        assert weight.std().item() == pytest.approx(0.01, rel=0.05)
 
 
 def test_states_that_were_never_trained_can_be_left_out(graph: HeteroData) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.torture.mutation import mutate, sites
 from tests.torture.tally import LostError, Tally, check_sentence, must
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="there is no fork on Windows")
@@ -57,3 +59,21 @@ def test_what_is_no_sentence_for_a_person(text: str) -> None:
     with pytest.raises(LostError):
         check_sentence(text)
     check_sentence("ratings.csv, line 3: 5 fields where 4 are expected.")
+
+
+def test_each_mutant_differs_in_one_place() -> None:
+    body = "g(x + 1, key=not x) if x > 0 else -x"
+    source = f"def f(x: int = 5) -> int:\n    return {body}\n"
+    trees = [mutate(source, number)[0] for number in range(len(sites(ast.parse(source))))]
+    first, *others = (ast.unparse(tree).splitlines() for tree in trees)
+    assert first == ["def f(x: int=6) -> int:", f"    return {body}"]
+    assert sorted(line.removeprefix("    return ") for _, line in others) == [
+        "g(x + 1) if x > 0 else -x",
+        "g(x + 1, key=not not x) if x > 0 else -x",
+        "g(x + 1, key=not x) if not x > 0 else -x",
+        "g(x + 1, key=not x) if x > 0 else +x",
+        "g(x + 1, key=not x) if x > 1 else -x",
+        "g(x + 1, key=not x) if x >= 0 else -x",
+        "g(x + 2, key=not x) if x > 0 else -x",
+        "g(x - 1, key=not x) if x > 0 else -x",
+    ]

@@ -7,7 +7,6 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.model_selection import ParameterSampler
@@ -15,7 +14,7 @@ from sklearn.model_selection import ParameterSampler
 import graphrec
 from graphrec.config import ModelConfig, NodeState, TrainConfig
 from graphrec.data.dataset import Dataset
-from graphrec.data.split import Split, another_validation, make_split
+from graphrec.data.split import Split
 from graphrec.errors import ConfigError
 from graphrec.settings_file import read_settings
 from graphrec.train.trainer import Callbacks
@@ -183,20 +182,6 @@ def test_what_cannot_work_is_refused(
     with pytest.raises(ConfigError) as caught:
         _tune(small_world, GOOD, **options)
     assert sentence in str(caught.value)
-
-
-def test_another_draw_of_validation_has_the_same_test_part(
-    small_world: tuple[Dataset, Split],
-) -> None:
-    dataset, _ = small_world
-    for kind in ("random", "temporal", "leave-last-out", "cold-movies", "new-users", "none"):
-        split = make_split(dataset, kind, seed=0)
-        other = another_validation(dataset, split, seed=1)
-        assert np.array_equal(np.sort(split.test), np.sort(other.test))
-        assert np.array_equal(split.test_history, other.test_history)
-        assert not np.array_equal(split.valid, other.valid), kind
-        rows = [other.train, other.valid, other.test, other.valid_history, other.test_history]
-        assert np.array_equal(np.sort(np.concatenate(rows)), np.arange(len(dataset.interactions)))
 
 
 def test_the_estimator_in_an_objective_of_ones_own(small_world: tuple[Dataset, Split]) -> None:
