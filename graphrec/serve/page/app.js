@@ -163,7 +163,7 @@
   const WAYS = {
     features: ["By numbers", "Facts compared as plain numbers: nothing is learned."],
     collaborative: ["By viewers", "Films that the same people rate, beyond chance."],
-    both: ["By both", "Who rates them, what is learned of their facts, and their titles."],
+    both: ["By both", "Who rates them, labels such as genres, and titles."],
   };
   async function filmView(here) {
     const id = encodeURIComponent(decodeURIComponent(here.argument));
