@@ -43,6 +43,7 @@ from graphrec.evaluate.classical import TRIALS, Classical, Settings
 from graphrec.evaluate.scorers import EmbeddingScorer
 from graphrec.evaluate.significance import paired_bootstrap
 from graphrec.evaluate.word_vectors import item2vec
+from graphrec.features.known import KnownFeatures
 from graphrec.features.matrix import fit_features
 from graphrec.nn.associations import Associations
 from graphrec.recommend.similarity import Likeness, closest
@@ -92,7 +93,8 @@ def ours(known: Known) -> Similar:
     compared = Associations.fit(interactions.to_liked_csr(rows)).movie.numpy()
     encoder = fit_features(dataset.metadata, known=known.degree > 0)
     titles = dataset.movies[TITLE].tolist() if dataset.has_titles else None
-    likeness = Likeness(encoder, encoder.transform(dataset.metadata), titles)
+    features = KnownFeatures(encoder.transform(dataset.metadata), encoder.feature_column)
+    likeness = Likeness(encoder, features, titles)
     none, degree = compared[:, :0], known.degree.astype(np.float32)
     embeddings = MovieEmbeddings(none, none, none, degree, compared, np.zeros(0, np.int64))
 

@@ -32,24 +32,31 @@ class KnownFeatures:
     """
 
     def __init__(self, features: np.ndarray, column: np.ndarray) -> None:
-        self._features = features
+        self._features, self._column = features, column
         self._known = known_columns(features, column)
         self._squared = _by_column(features**2, column)
 
-    def cosine_to(self, row: int, rows: np.ndarray | None = None) -> np.ndarray:
+    def cosine_to(
+        self, row: int, rows: np.ndarray | None = None, *, columns: np.ndarray | None = None
+    ) -> np.ndarray:
         """Cosine of movies' features with one's, over columns known of both.
 
         Args:
             row: the one.
             rows: the others, int64 [n]; all by default.
+            columns: the columns to compare by, bool [C]; all by default.
 
         Returns:
             float64 [n], 0 where no column is known of both.
         """
         of = slice(None) if rows is None else rows
         own, known, squared = self._features, self._known, self._squared
-        length = np.sqrt((squared[of] @ known[row]) * (known[of] @ squared[row]))
-        return np.asarray((own[of] @ own[row]) / np.maximum(length, 1e-12), dtype=np.float64)
+        features, its_known, its_squared = own[row], known[row], squared[row]
+        if columns is not None:
+            features = features * columns[self._column]
+            its_known, its_squared = its_known * columns, its_squared * columns
+        length = np.sqrt((squared[of] @ its_known) * (known[of] @ its_squared))
+        return np.asarray((own[of] @ features) / np.maximum(length, 1e-12), dtype=np.float64)
 
 
 def cosine_of_known(features: np.ndarray, column: np.ndarray, row: int) -> np.ndarray:

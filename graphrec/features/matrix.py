@@ -35,10 +35,10 @@ class FeatureEncoder:
         return np.repeat(np.arange(len(self.used)), [column.width for column in self.used])
 
     @property
-    def is_label(self) -> np.ndarray:
-        """Which features are of columns with several labels, such as genres, bool [F]."""
-        labels = [column.finding.kind is ColumnKind.MULTI_LABEL for column in self.used]
-        return np.repeat(labels, [column.width for column in self.used]).astype(bool)
+    def has_labels(self) -> np.ndarray:
+        """Which of the used columns hold several labels, such as genres, bool [C]."""
+        kinds = [column.finding.kind for column in self.used]
+        return np.array([kind is ColumnKind.MULTI_LABEL for kind in kinds], dtype=bool)
 
     @property
     def feature_names(self) -> list[str]:

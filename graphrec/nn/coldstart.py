@@ -187,7 +187,7 @@ def predict_log_degree(
     that have interactions, its penalty by leave-one-out validation, clipped to their range. (Little
     is known of movies that few people rate: without the missing columns, ndcg@20 among cold-start
     movies of ml-latest-small is .212 instead of .225 on validation.) A movie of which nothing is
-    known has the mean.
+    known is predicted as one whose features are all at their means.
 
     Args:
         features: float32 [M, F].

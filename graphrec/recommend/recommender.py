@@ -145,7 +145,7 @@ class Recommender:
     def likeness(self) -> Likeness:
         """Labels and titles, by which `similar` compares movies, too."""
         titles = self.movies[TITLE].tolist() if self.has_titles else None
-        return Likeness(self.artefact.encoder(), self.embeddings.features, titles)
+        return Likeness(self.artefact.encoder(), self.embeddings.known_features, titles)
 
     @cached_property
     def user_ids(self) -> IdMap:

@@ -34,19 +34,17 @@ class Likeness:
 
     Args:
         encoder: of the features.
-        features: of all movies, [M, F].
+        features: of all movies.
         titles: of all movies; None if they were made up.
     """
 
     def __init__(
-        self, encoder: FeatureEncoder, features: np.ndarray, titles: Sequence[str] | None
+        self, encoder: FeatureEncoder, features: KnownFeatures, titles: Sequence[str] | None
     ) -> None:
         self._titles = None if titles is None else TitleWords(titles)
-        chosen = encoder.is_label
-        if not chosen.any():  # the other columns, then
-            chosen = np.ones_like(chosen)
-        column = encoder.feature_column[chosen]
-        self._labels = KnownFeatures(features[:, chosen], column) if len(column) else None
+        self._features, self._columns = features, encoder.has_labels
+        if not self._columns.any():  # the other columns, then
+            self._columns = np.ones_like(self._columns)
 
     def titles(self, row: int) -> np.ndarray | None:
         """How much of its wording each movie's title shares with one's, 0 to 1, float64 [M]."""
@@ -58,7 +56,9 @@ class Likeness:
         Without columns of labels it is the cosine of all features; 0 where nothing is known of
         both, which is about the mean.
         """
-        return None if self._labels is None else self._labels.cosine_to(row)
+        if not len(self._columns):
+            return None
+        return self._features.cosine_to(row, columns=self._columns)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

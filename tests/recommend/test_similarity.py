@@ -12,6 +12,7 @@ import pytest
 from graphrec import Recommender
 from graphrec.config import Similarity
 from graphrec.errors import ConfigError
+from graphrec.features.known import KnownFeatures
 from graphrec.features.matrix import FeatureEncoder, fit_features
 from graphrec.recommend.similarity import (
     LABEL_WEIGHT,
@@ -37,14 +38,16 @@ def _standardised(values: np.ndarray, row: int, degree: np.ndarray) -> np.ndarra
 
 def test_each_way_by_its_own_vectors(recommender: Recommender) -> None:
     own, encoder = recommender.embeddings, recommender.artefact.encoder()
-    likeness = Likeness(encoder, own.features, [f"Dune {row % 2 * 'War'}" for row in range(32)])
+    likeness = Likeness(
+        encoder, own.known_features, [f"Dune {row % 2 * 'War'}" for row in range(32)]
+    )
     found = compare_to(own, 5, likeness)
     product = own.associations @ own.associations[5].astype(np.float64)
     collaborative, learned = _standardised(product, 5, own.degree), _cosine(own.metadata, 5)
     np.testing.assert_allclose(found[Similarity.COLLABORATIVE], collaborative, atol=1e-5)
     np.testing.assert_allclose(found[Similarity.METADATA], learned, atol=1e-5)
     np.testing.assert_allclose(found[Similarity.FEATURES], _cosine(own.features, 5), atol=1e-5)
-    genres = _cosine(own.features[:, encoder.is_label], 5)
+    genres = _cosine(own.features[:, encoder.has_labels[encoder.feature_column]], 5)
     both = np.sign(collaborative) * np.sqrt(np.abs(collaborative))
     both += LABEL_WEIGHT * _standardised(genres, 5, own.degree)
     both[1::2] += TITLE_WEIGHT  # "War" as the fifth; "Dune" is in all of them
@@ -55,10 +58,11 @@ def test_without_labels_all_features_count() -> None:
     movies = pd.DataFrame({"runtime": [80.0, 95, 110, 140], "budget": [1.0, 50, 60, 200]})
     encoder = fit_features(movies)
     features = encoder.transform(movies)
-    labels = Likeness(encoder, features, None).labels(1)
+    known = KnownFeatures(features, encoder.feature_column)
+    labels = Likeness(encoder, known, None).labels(1)
     assert labels is not None
     np.testing.assert_allclose(labels, _cosine(features, 1), atol=1e-6)
-    nothing = Likeness(FeatureEncoder(()), features[:, :0], None)
+    nothing = Likeness(FeatureEncoder(()), known, None)
     assert nothing.labels(1) is None
     assert nothing.titles(1) is None
 
@@ -79,7 +83,7 @@ def test_films_of_one_series_are_near_by_their_titles(
     recommender = train_recommender(ratings, movies)
     table = recommender.similar(movie_id=4, k=31).set_index("movie_id")
     own = recommender.embeddings
-    untitled = Likeness(recommender.artefact.encoder(), own.features, None)
+    untitled = Likeness(recommender.artefact.encoder(), own.known_features, None)
     plain = compare_to(own, 4, untitled)[Similarity.BOTH]
     added = table["score"] - plain[table.index]
     assert added[9] > TITLE_WEIGHT / 3
