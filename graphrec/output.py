@@ -9,7 +9,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from graphrec.errors import OutputError, argument
@@ -125,9 +125,10 @@ def _beside(target: Path) -> Iterator[Path]:
                 _remove_if_left(left)
         yield beside
     finally:
-        _remove(beside)
-        if lock is not None:
+        _restore(beside)
+        if lock is not None:  # first: there may be no more files to open for the rest
             os.close(lock)
+        _delete(beside)
 
 
 def lock_folder(folder: Path, *, wait: bool = False) -> int | None:
@@ -172,7 +173,8 @@ def _remove_if_left(folder: Path) -> None:
     try:
         inside = {path.name for path in folder.iterdir()}
         if _NAME in inside and inside <= {_NAME, _NEW, _OLD}:  # else it is new, or no such folder
-            _remove(folder)
+            _restore(folder)
+            _delete(folder)
     except OSError:
         return  # that process has just removed it
     finally:
@@ -189,15 +191,31 @@ def _is_own(folder: Path) -> bool:
     return has_users and stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
 
 
-def _remove(beside: Path) -> None:
-    """Remove a folder made by `_beside`; an old result that has no successor comes back."""
+def _restore(beside: Path) -> None:
+    """The old result comes back from a folder made by `_beside`, if it has no successor."""
     old = beside / _OLD
     if old.exists():
         name = (beside / _NAME).read_text("utf-8", errors="surrogateescape")
         target = beside.with_name(Path(name).name)  # never out of this folder
         if not target.exists():
             old.rename(target)
-    shutil.rmtree(beside, ignore_errors=True)
+
+
+def _delete(folder: Path) -> None:
+    """Remove a folder, also where a process may open hardly any more files."""
+    shutil.rmtree(folder, ignore_errors=True)  # holds two open for every level
+    with suppress(OSError):
+        folder.rmdir()  # opens none
+    if not folder.exists():
+        return
+    with suppress(OSError):
+        for name in os.listdir(folder):  # noqa: PTH208 - it closes the folder before what follows
+            path = folder / name
+            if path.is_dir() and not path.is_symlink():
+                _delete(path)
+            else:
+                path.unlink()
+        folder.rmdir()
 
 
 def _exchange(one: Path, other: Path) -> bool:

@@ -304,3 +304,35 @@ def test_what_only_looks_like_a_killed_run_s_folder_is_left_alone(tmp_path: Path
 def _run_killed(target: Path, kind: str, moment: str) -> None:
     command = [sys.executable, "-c", KILLED, str(target), kind, moment]
     assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("free", [1, 2, 3])
+def test_nothing_is_left_where_hardly_any_more_files_may_be_opened(
+    tmp_path: Path, free: int
+) -> None:
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    opened = [os.open(os.devnull, os.O_RDONLY)]
+
+    def open_all() -> None:
+        while True:
+            opened.append(os.open(os.devnull, os.O_RDONLY))
+
+    def write() -> None:
+        with atomic_folder(tmp_path / "model") as folder:
+            for number in range(free + 1):
+                opened.append(os.open(folder / f"{number}.bin", os.O_CREAT | os.O_WRONLY))
+
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(opened) + 40, hard))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            open_all()
+        for _ in range(free):
+            os.close(opened.pop())
+        with pytest.raises(OutputError):
+            write()
+    finally:
+        for one in opened:
+            os.close(one)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert not list(tmp_path.iterdir())
