@@ -49,7 +49,7 @@ from graphrec.nn.associations import Associations
 from graphrec.recommend.similarity import Likeness, closest
 from graphrec.recommend.vectors import MovieEmbeddings
 
-K, FOLDS, VALID_FRACTION = 10, 5, 0.1
+K, FOLDS = 10, 5
 LEAST_RATINGS = 10
 SERIES = Path(__file__).parent / "series.csv"
 OURS = "graphrec"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,9 +93,10 @@ class KernelRidge:
         if column is None:
             column = np.zeros(features.shape[1], dtype=np.int64)
         members, known = zip(*_by_what_is_known(features[movie], column), strict=True)
-        distances = _known_distances(features[landmark], column, np.stack(known))
-        factors = (_factor(each, degree[landmark]) for each in distances)
-        groups = map(_Group, members, known, *zip(*factors, strict=True))
+        distances = _known_distances(features[landmark], column, known)
+        groups = []
+        for own in zip(members, known, strict=True):  # each is let go before the next is factored
+            groups.append(_Group(*own, *_factor(distances.pop(0), degree[landmark])))
         return cls(movie, landmark, features, tuple(groups))
 
     def impute(self, vectors: np.ndarray) -> np.ndarray:
@@ -157,17 +158,20 @@ def _factor(distance: np.ndarray, degree: np.ndarray) -> tuple[float, np.ndarray
     return scale, cholesky(kernel, lower=True)
 
 
-def _known_distances(landmarks: np.ndarray, column: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Distances between landmarks by the features of each group, known [G, F], as [G, L, L].
+def _known_distances(
+    landmarks: np.ndarray, column: np.ndarray, known: Sequence[np.ndarray]
+) -> list[np.ndarray]:
+    """Distances between landmarks, [L, L], by the features that each group knows, bool [F].
 
     Groups differ in whole columns, so the distances by each column are made once for all.
     """
-    result = np.zeros((len(known), len(landmarks), len(landmarks)))
+    result = [np.zeros((len(landmarks), len(landmarks))) for _ in known]
     for each in np.unique(column):
         of = column == each
         by_column = _distances(landmarks[:, of], landmarks[:, of])
-        for group in np.flatnonzero(known[:, of].any(axis=1)):
-            result[group] += by_column
+        for group, own in enumerate(known):
+            if own[of].any():
+                result[group] += by_column
     return result
 
 

@@ -18,7 +18,7 @@ from graphrec.recommend.vectors import MovieEmbeddings
 from graphrec.recommend.wording import TitleWords
 
 LEARNED = (Similarity.COLLABORATIVE, Similarity.METADATA)
-"""The two learned parts, which `Similarity.BOTH` blends."""
+"""The two learned parts."""
 ORDER = (*LEARNED, Similarity.BOTH, Similarity.FEATURES)
 _NEEDS = {
     Similarity.COLLABORATIVE: "collaborative part",
@@ -281,7 +281,7 @@ def _each_way(
     """
     ways = [way for way in ORDER if way in cosines and cosines[way].any()]
     if not set(LEARNED) <= set(ways):
-        ways = [way for way in ways if way is not Similarity.BOTH]  # it is the other one
+        ways = [way for way in ways if way is not Similarity.BOTH]  # hardly more than the other one
     lists = {way: best(cosines[way]) for way in ways}
     rows = np.concatenate(list(lists.values()))
     others = [lists[way] for way in ways if way not in (Similarity.COLLABORATIVE, Similarity.BOTH)]
