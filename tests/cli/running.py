@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from typer.testing import CliRunner, Result
 
 from graphrec.cli import app
@@ -13,3 +17,16 @@ def run(*arguments: object) -> Result:
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result
+
+
+@contextmanager
+def heeding_ctrl_c() -> Iterator[None]:
+    """Processes that are started meanwhile heed Ctrl-C.
+
+    A shell that starts the tests in the background has them, and so their processes, ignore it.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import run
+from tests.cli.running import heeding_ctrl_c, run
 
 QUICK = ("--quick", "--epochs", "3", "--embedding-dim", "8")
 
@@ -81,15 +81,12 @@ def test_settings_are_refused_before_tables_are_read(tmp_path: Path) -> None:
 def test_interrupt_says_how_to_go_on(tmp_path: Path) -> None:
     small = ("--epochs", "3", "--embedding-dim", "8")
     command = [sys.executable, "-m", "graphrec", "ablate", *small, "--output"]
-    # a shell that starts the tests in the background has them, and so the process, ignore Ctrl-C
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        started = subprocess.Popen(
+    with (
+        heeding_ctrl_c(),
+        subprocess.Popen(
             [*command, tmp_path / "study"], stderr=subprocess.PIPE, text=True
-        )
-    finally:
-        signal.signal(signal.SIGINT, before)
-    with started as process:
+        ) as process,
+    ):
         assert process.stderr is not None
         for line in process.stderr:  # stopped once something is measured
             if line.startswith("1/"):

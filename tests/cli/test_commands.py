@@ -21,7 +21,7 @@ from graphrec.errors import OutputError
 from graphrec.evaluate import baselines
 from graphrec.nn.sampling import UserBatch
 from graphrec.train.trainer import Trainer
-from tests.cli.running import run
+from tests.cli.running import heeding_ctrl_c, run
 
 _BEST = re.compile(r"\(best 0\.\d{4}\)")
 QUICK = ["--epochs", "2", "--batch-size", "64", "--embedding-dim", "8"]
@@ -562,15 +562,16 @@ def test_ctrl_c_keeps_the_best_so_far(tmp_path: Path, launcher: list[str]) -> No
     """A real process, interrupted in the middle of training, leaves a complete model."""
     model = tmp_path / "model"
     command = [sys.executable, *launcher, "train", "--output", str(model)]
-    # a shell that starts the tests in the background has them, and so the process, ignore Ctrl-C
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     ours, theirs = os.openpty()  # a terminal: its progress bar says when there is a best epoch
-    with subprocess.Popen(
-        [*command, "--epochs", "100000", "--patience", "100000"],
-        stderr=theirs,
-        cwd=Path(__file__).parents[2],
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "200"},
-    ) as process:
+    with (
+        heeding_ctrl_c(),
+        subprocess.Popen(
+            [*command, "--epochs", "100000", "--patience", "100000"],
+            stderr=theirs,
+            cwd=Path(__file__).parents[2],
+            env={**os.environ, "TERM": "xterm", "COLUMNS": "200"},
+        ) as process,
+    ):
         os.close(theirs)
         shown = ""
         for part in _read(ours):
@@ -578,7 +579,6 @@ def test_ctrl_c_keeps_the_best_so_far(tmp_path: Path, launcher: list[str]) -> No
                 process.send_signal(signal.SIGINT)
             shown += part
     os.close(ours)
-    signal.signal(signal.SIGINT, before)
     assert process.returncode == 0, shown
     assert "Traceback" not in shown
     assert "(stopped early)" in shown

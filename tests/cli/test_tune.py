@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from graphrec.settings_file import read_settings
-from tests.cli.running import run
+from tests.cli.running import heeding_ctrl_c, run
 
 optuna = pytest.importorskip("optuna", reason="Optuna is not installed: graphrec[tune]")
 
@@ -116,12 +116,8 @@ def test_two_processes_share_a_study_and_one_that_is_killed_loses_its_trial_only
 
 
 def test_ctrl_c_ends_the_search_and_writes_what_was_found(tables: Path) -> None:
-    # a shell that starts the tests in the background has them, and so the process, ignore Ctrl-C
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
+    with heeding_ctrl_c():
         process = _start(tables, 10_000)
-    finally:
-        signal.signal(signal.SIGINT, before)
     try:
         assert process.stderr is not None
         for line in process.stderr:
