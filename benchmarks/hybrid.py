@@ -165,7 +165,7 @@ class Seed:
             ("the same, cold movies listed as often as looked for", imputed, True),
         ):
             candidates = (by_id.best.popularity, *self.config.popularity_weights)
-            blend, _ = choose_blend(self.choosing, model, candidates)
+            blend = choose_blend(self.choosing, model, candidates)
             chosen = blend if unrated else replace(blend, unrated=0.0)
             yield name, ModelScorer(model.with_blend(chosen), self.choosing.history)
 

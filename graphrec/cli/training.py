@@ -325,7 +325,8 @@ def _say_result(
 ) -> None:
     score = f"validation ndcg@20 {fitted.valid:.4f}"
     if math.isnan(fitted.valid):
-        score = fitted.change or "too few interactions for validation"
+        few = "too few interactions for validation"
+        score = fitted.change or ("no validation" if fitted.was_interrupted else few)
     was_stopped = " (stopped early)" if fitted.was_interrupted else ""
     say(f"Trained in {duration(fitted.seconds)}{was_stopped}: {score}. Written to {output}.")
     model = "" if output == options.DEFAULT_MODEL else f" --model {shlex.quote(str(output))}"

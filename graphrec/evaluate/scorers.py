@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,7 +11,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from graphrec.nn.hybrid import PATHS, HybridModel
+from graphrec.nn.hybrid import BLOCKS, PATHS, HybridModel
 
 
 class ModelScorer:
@@ -47,19 +48,22 @@ class ModelScorer:
         which = None if self._users is None else self._users[users]
         return self.model.scores(self.history[users], which, self._movies)
 
-    def score_blocks(self, users: np.ndarray, *, paths: bool = True) -> dict[str, Tensor]:
+    def score_blocks(
+        self, users: np.ndarray, wanted: Collection[str] = (*BLOCKS, PATHS)
+    ) -> dict[str, Tensor]:
         """The same by block (`graphrec.nn.hybrid.BLOCKS`) and by `PATHS`; their sum is the score.
 
         Args:
             users: as for `score`.
-            paths: whether `PATHS` is wanted, which costs most.
+            wanted: which of them.
         """
         own = self._vectors(users)
         blocks = {
             name: own[:, columns] @ self._movies[:, columns].T
             for name, columns in self.model.columns.items()
+            if name in wanted
         }
-        return {**blocks, PATHS: self._paths(users)} if paths else blocks
+        return {**blocks, PATHS: self._paths(users)} if PATHS in wanted else blocks
 
     def _paths(self, users: np.ndarray) -> Tensor:
         return self.model.blend.paths * self.model.paths.scores(self.history[users])

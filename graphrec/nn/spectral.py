@@ -21,8 +21,9 @@ MANY_FLOATS, FEW_COLUMNS = 50_000_000, 1024
 """Of the vectors of users and movies, and how many columns are made even where that is more: more
 columns are better where users and movies are many, and cost time and memory."""
 OVERSAMPLES = 64  # with scikit-learn's 10, the last of few vectors are poor ones
-ITERATIONS = 5
-"""Power iterations; with these, NDCG is within a thousandth of the exact decomposition's."""
+ITERATIONS, ITERATIONS_FROM_START = 5, 2
+"""Power iterations, from a random start and from vectors of nearly the same matrix. With these,
+NDCG is within a thousandth of the exact decomposition's."""
 SHRINKAGE = 0.5
 """Exponent of the filter; choosing it on validation gained nothing, see docs/engine.md."""
 SMALLEST_REST = 1e-3  # of a movie's column that others leave unexplained
@@ -63,7 +64,13 @@ class Decomposition:
     vectors: np.ndarray
 
     @classmethod
-    def fit(cls, matrix: sp.csr_array, settings: SpectralSettings, seed: int) -> Decomposition:
+    def fit(
+        cls,
+        matrix: sp.csr_array,
+        settings: SpectralSettings,
+        seed: int,
+        start: np.ndarray | None = None,
+    ) -> Decomposition:
         r"""Decompose :math:`D_u^{-\alpha} R D_i^{-\beta}`, where D are row and column sums.
 
         Subspace iteration from a random start (Halko, Martinsson & Tropp, SIAM Review 2011), then
@@ -74,6 +81,8 @@ class Decomposition:
             matrix: R, interactions, users x movies.
             settings: K vectors (fewer where the matrix has fewer), alpha and beta.
             seed: of the random start.
+            start: right singular vectors of nearly the same matrix, [M, any], if they are at hand:
+                fewer iterations do then.
         """
         import scipy.sparse as sp  # slow to load, as is the next
         from scipy.linalg import eigh, lu
@@ -86,7 +95,10 @@ class Decomposition:
         size = min(dim + OVERSAMPLES, *matrix.shape)
         generator = torch.Generator().manual_seed(seed)
         basis = torch.randn(matrix.shape[1], size, generator=generator)
-        for _ in range(ITERATIONS):
+        if start is not None:
+            known = torch.from_numpy(start)[:, :size]
+            basis = torch.cat([known, basis[:, known.shape[1] :]], dim=1)
+        for _ in range(ITERATIONS if start is None else ITERATIONS_FROM_START):
             basis = spmm(movies, spmm(users, basis))
             basis = torch.from_numpy(lu(basis.numpy(), permute_l=True, check_finite=False)[0])
         reached = spmm(users, basis)
@@ -167,9 +179,16 @@ class Spectral(nn.Module):
         return part
 
     @classmethod
-    def fit(cls, matrix: sp.csr_array, settings: SpectralSettings, seed: int) -> Spectral:
-        """Of the singular vectors of `matrix`, users x movies, decomposed anew."""
-        return cls.from_decomposition(Decomposition.fit(matrix, settings, seed), matrix, settings)
+    def fit(
+        cls,
+        matrix: sp.csr_array,
+        settings: SpectralSettings,
+        seed: int,
+        start: np.ndarray | None = None,
+    ) -> Spectral:
+        """Of the singular vectors of `matrix`, users x movies: `Decomposition.fit` makes them."""
+        decomposition = Decomposition.fit(matrix, settings, seed, start)
+        return cls.from_decomposition(decomposition, matrix, settings)
 
     @classmethod
     def empty(cls, num_movies: int) -> Spectral:

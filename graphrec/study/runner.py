@@ -122,7 +122,7 @@ class Runner:
                 chosen = {name: asdict(own) for name, own in settings.items() if own is not None}
             on_train = combine(parts, closed, experiment.train, on_train=True)
             candidates = parts[0].popularity_candidates
-            blend, _ = choose_blend(experiment.validator, on_train, candidates)
+            blend = choose_blend(experiment.validator, on_train, candidates)
             closed = closed.fit(final.matrix, self.seed)
             model = combine(parts, closed, final, blend=blend)
         scorer = ModelScorer(model, final.full_history)

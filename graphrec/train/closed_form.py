@@ -30,20 +30,23 @@ class ClosedForm:
         spectral, paths: without columns and without interactions where they are left out.
         spectral_settings: what validation chose; None without a spectral part.
         paths_settings: None without paths.
+        vectors: the right singular vectors of the spectral part, from which `fit` starts;
+            None once that is done.
     """
 
     spectral: Spectral
     paths: LinkPropagation
     spectral_settings: SpectralSettings | None = None
     paths_settings: PathsSettings | None = None
+    vectors: np.ndarray | None = None
 
     @classmethod
     def choose(cls, validator: Validator, config: ModelConfig, seed: int) -> ClosedForm:
         """Those that `config` wants, of the training interactions and as validation likes them."""
         chosen = cls.empty(validator.matrix.shape[1])
         if config.spectral:
-            settings, spectral = choose_spectral(validator, config.spectral_dim, seed)
-            chosen = replace(chosen, spectral=spectral, spectral_settings=settings)
+            settings, spectral, vectors = choose_spectral(validator, config.spectral_dim, seed)
+            chosen = replace(chosen, spectral=spectral, spectral_settings=settings, vectors=vectors)
         if config.paths:
             settings_of_paths = PathsSettings()
             paths = LinkPropagation.fit(validator.matrix, settings_of_paths)
@@ -61,20 +64,24 @@ class ClosedForm:
         return not self.spectral.dim and self.paths.is_empty
 
     def fit(self, matrix: sp.csr_array, seed: int) -> ClosedForm:
-        """The same of other interactions, users x movies."""
+        """The same of nearly the same interactions, users x movies."""
         spectral, paths = self.spectral, self.paths
         if self.spectral_settings is not None:
-            spectral = Spectral.fit(matrix, self.spectral_settings, seed)
+            spectral = Spectral.fit(matrix, self.spectral_settings, seed, self.vectors)
         if self.paths_settings is not None:
             paths = LinkPropagation.fit(matrix, self.paths_settings)
-        return replace(self, spectral=spectral, paths=paths)
+        return replace(self, spectral=spectral, paths=paths, vectors=None)
 
 
 # --- the spectral part
 
 
-def choose_spectral(validator: Validator, dim: int, seed: int) -> tuple[SpectralSettings, Spectral]:
+def choose_spectral(
+    validator: Validator, dim: int, seed: int
+) -> tuple[SpectralSettings, Spectral, np.ndarray]:
     """The best spectral part of the training interactions, of at most `dim` columns.
+
+    Its settings, the part, and the right singular vectors that it is made of.
 
     Of each kind fewer columns, or a higher penalty, for as long as that is better. A ridge
     regression is tried where the columns are at least `RIDGE_FRACTION` of all there are: it lives
@@ -94,7 +101,7 @@ def choose_spectral(validator: Validator, dim: int, seed: int) -> tuple[Spectral
         decomposition = Decomposition.fit(matrix, settings, seed)
         candidates = [replace(settings, ridge=rank) for rank in ranks[1:]]
         best = max(best, _best(validator, decomposition, candidates), key=lambda own: own.ndcg)
-    return best.settings, best.spectral
+    return best.settings, best.spectral, best.vectors
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,6 +109,7 @@ class _Candidate:
     ndcg: float
     settings: SpectralSettings
     spectral: Spectral
+    vectors: np.ndarray
 
 
 def _best(
@@ -118,7 +126,7 @@ def _best(
         ndcg = validator.ndcg(ModelScorer(model, validator.history))
         if best is not None and not ndcg > best.ndcg:
             break
-        best = _Candidate(ndcg, settings, part)
+        best = _Candidate(ndcg, settings, part, decomposition.vectors)
     assert best is not None
     return best
 

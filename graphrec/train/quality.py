@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -45,6 +46,12 @@ class Quality:
     tried: tuple[Tried, ...] = field(repr=False, default=())
     by_activity: tuple[Bin, ...] = field(repr=False, default=())
     by_popularity: tuple[Bin, ...] = field(repr=False, default=())
+
+    @property
+    def ndcg(self) -> float:
+        """NDCG@20 of all users; NaN without any."""
+        users = sum(one.count for one in self.by_activity)
+        return sum(one.count * one.mean for one in self.by_activity) / users if users else math.nan
 
 
 def measure_quality(validator: Validator, scorer: Scorer, tried: list[Tried]) -> Quality:

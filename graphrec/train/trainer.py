@@ -306,13 +306,13 @@ def fit(
         ),
         keep_none=closed.is_empty,
     )
-    tried, quality = list[Tried](), Quality()
+    tried, quality, valid = list[Tried](), Quality(), math.nan
     try:
         model = combine(parts, closed, experiment.train, on_train=True, cosine=config.cosine)
         candidates = parts[0].popularity_candidates if parts else ()
-        blend, valid = choose_blend(validator, model, candidates, tried=tried)
+        blend = choose_blend(validator, model, candidates, tried=tried)
     except KeyboardInterrupt:  # what there is without a choice
-        stopped, parts, valid = INTERRUPTED, parts[:1], math.nan
+        stopped, parts = INTERRUPTED, parts[:1]
         blend = Blend(spectral=1.0, paths=1.0)
         if parts:
             closed, valid = ClosedForm.empty(final.num_movies), parts[0].best.valid
@@ -322,6 +322,7 @@ def fit(
             if stopped != INTERRUPTED:
                 scorer = ModelScorer(model.with_blend(blend), validator.history)
                 quality = measure_quality(validator, scorer, tried)
+                valid = quality.ndcg
             closed = closed.fit(final.matrix, config.seed)
         except KeyboardInterrupt:  # keep those of the training part
             stopped = INTERRUPTED
@@ -790,7 +791,7 @@ class Trainer:
             scorer = ModelScorer(model, validator.history)
 
             def score(users: np.ndarray) -> Iterator[Tensor]:
-                blocks = scorer.score_blocks(users, paths=False)
+                blocks = scorer.score_blocks(users, {self.part.value, POPULARITY})
                 own, added = blocks[self.part.value], blocks[POPULARITY]
                 return (own + weight * added for weight in weights)
 

@@ -180,8 +180,8 @@ def choose_blend(
     popularity: Sequence[float],
     *,
     tried: list[Tried] | None = None,
-) -> tuple[Blend, float]:
-    """The best weights of a model's parts, and its NDCG@20 with them.
+) -> Blend:
+    """The best weights of a model's parts.
 
     First the metadata weight beside the ID part, then the spectral one, then that of paths, then
     popularity's, all by movies with training interactions: others follow by their metadata. Last,
@@ -199,10 +199,10 @@ def choose_blend(
     by_rated = validator.among(validator.is_rated) if validator.can_score else validator
     if not by_rated.can_score:
         if not (has_id or has_metadata):
-            return replace(blend, spectral=1.0, paths=1.0), math.nan
+            return replace(blend, spectral=1.0, paths=1.0)
         metadata = DEFAULT_METADATA if has_id and has_metadata else blend.metadata
         weights = {"metadata": metadata, "spectral": DEFAULT_SPECTRAL, "paths": DEFAULT_PATHS}
-        return replace(blend, **weights), math.nan
+        return replace(blend, **weights)
     unit = model.with_blend(Blend(**dict.fromkeys([*BLOCKS, PATHS], 1.0)))
     tried = [] if tried is None else tried
     search = _BlendSearch(by_rated, ModelScorer(unit, validator.history), tried)
@@ -216,10 +216,9 @@ def choose_blend(
     if not (model.paths.is_empty or blend.paths):
         blend = search.with_paths(blend)
     blend = search.with_popularity(blend, popularity)
-    search = replace(search, validator=validator)
     if has_metadata and validator.has_unrated:
-        blend = search.with_unrated(blend)
-    return blend, float(search.ndcgs([blend])[0])
+        blend = replace(search, validator=validator).with_unrated(blend)
+    return blend
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -232,18 +231,16 @@ class _BlendSearch:
 
     def scores(self, users: np.ndarray, blends: Sequence[Blend]) -> Iterator[Tensor]:
         """Scores of some users by each blend."""
-        blocks = self.scorer.score_blocks(users, paths=any(blend.paths for blend in blends))
-        for blend in blends:
-            weights = {name: getattr(blend, name) for name in [*BLOCKS, PATHS]}
-            total = torch.zeros_like(blocks[ID])
-            for name, weight in weights.items():
-                if weight:
-                    total.add_(blocks[name], alpha=weight)
+        weights = [
+            {name: weight for name in [*BLOCKS, PATHS] if (weight := getattr(blend, name))}
+            for blend in blends
+        ]
+        blocks = self.scorer.score_blocks(users, set().union(*weights))
+        for own in weights:
+            total = torch.zeros(len(users), self.scorer.num_movies)
+            for name, weight in own.items():
+                total.add_(blocks[name], alpha=weight)
             yield total
-
-    def ndcgs(self, blends: Sequence[Blend]) -> np.ndarray:
-        """NDCG@20 of each."""
-        return self.validator.ndcgs(lambda users: self.scores(users, blends))
 
     def best(
         self,

@@ -69,7 +69,7 @@ class Bench:
             parts.append(trained)
         model = combine(parts, closed, experiment.train, on_train=True, cosine=config.cosine)
         candidates = parts[0].popularity_candidates if parts else ()
-        blend, _ = choose_blend(validator, model, candidates)
+        blend = choose_blend(validator, model, candidates)
         scorer = ModelScorer(model.with_blend(blend), validator.history)
 
         def score(users: np.ndarray) -> list[Tensor]:

@@ -37,6 +37,28 @@ def test_decomposition_is_that_of_the_scaled_matrix(matrix: sp.csr_array) -> Non
     np.testing.assert_allclose(overlap[:3], 1, atol=1e-2)
 
 
+def test_vectors_of_nearly_the_same_matrix_are_a_better_start_than_a_random_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng, shape = np.random.default_rng(0), (500, 600)
+    tastes = rng.gamma(0.3, size=(500, 12)) @ rng.gamma(0.3, size=(12, 600))
+    matrix = sp.csr_array((rng.random(shape) < tastes / 10).astype(np.float32))
+    most = matrix.multiply(rng.random(shape) < 0.95).tocsr()
+    settings = SpectralSettings(60, user_exponent=0.0, movie_exponent=0.0)
+    start = Decomposition.fit(most, settings, seed=0).vectors
+    _, _, exact = np.linalg.svd(matrix.toarray())
+
+    def error(found: Decomposition) -> float:
+        return 60 - float(np.square(exact[:60] @ found.vectors).sum())
+
+    from_all = error(Decomposition.fit(matrix, settings, 0, start))
+    from_some = error(Decomposition.fit(matrix, settings, 0, start[:, :20]))  # and random ones
+    monkeypatch.setattr(spectral, "ITERATIONS", spectral.ITERATIONS_FROM_START)
+    at_random = error(Decomposition.fit(matrix, settings, seed=0))
+    assert from_all < at_random / 2
+    assert from_some < 1.5 * at_random
+
+
 @pytest.mark.parametrize(
     "dense",
     [np.ones((6, 4)), np.eye(7, 5), np.kron(np.eye(3), np.ones((4, 3))), np.ones((1, 1))],

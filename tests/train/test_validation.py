@@ -72,7 +72,7 @@ def test_without_validation_there_is_no_ndcg_and_the_defaults_are_taken(
     none = Validator.of(dataset.interactions, replace(split, valid=split.valid[:0]), seed=0)
     assert not none.can_score
     assert math.isnan(none.ndcg(EmbeddingScorer(torch.zeros(40, 1), torch.zeros(32, 1))))
-    settings, spectral = choose_spectral(none, 8, seed=0)
+    settings, spectral, _ = choose_spectral(none, 8, seed=0)
     assert settings == SpectralSettings(8)
     assert spectral.dim == 8
 
@@ -94,7 +94,7 @@ def test_only_rated_movies_are_ranked_and_looked_for_among_rated_ones(cold_world
 
 
 def test_the_spectral_part_is_at_least_as_good_as_the_default(validator: Validator) -> None:
-    settings, spectral = choose_spectral(validator, 16, seed=0)
+    settings, spectral, _ = choose_spectral(validator, 16, seed=0)
     assert spectral.dim == settings.dim <= 16
 
     def ndcg(own: Spectral) -> float:
@@ -115,15 +115,15 @@ def test_the_blend_is_at_least_as_good_as_each_part(
     small_world: World, fitted: Fitted, validator: Validator
 ) -> None:
     experiment = Experiment.of(*small_world, seed=0)
-    _, spectral = choose_spectral(validator, 16, seed=0)
+    _, spectral, _ = choose_spectral(validator, 16, seed=0)
     model = _on_train(experiment, fitted, spectral)
     popularity = fitted.train_config.popularity_weights
-    blend, ndcg = choose_blend(validator, model, (fitted.first.best.popularity, *popularity))
+    blend = choose_blend(validator, model, (fitted.first.best.popularity, *popularity))
 
     def of(one: Blend) -> float:
         return validator.ndcg(ModelScorer(model.with_blend(one), validator.history))
 
-    assert of(blend) == pytest.approx(ndcg)
+    ndcg = of(blend)
     assert blend.unrated == 0  # validation holds no movie without ratings
     assert ndcg >= of(Blend(0.0, 1.0))
     assert ndcg >= of(Blend(1.0, 0.0, popularity=fitted.first.best.popularity))
@@ -137,7 +137,7 @@ def test_a_closed_form_part_of_noise_is_left_out(small_world: World, fitted: Fit
         vectors = 0.1 * torch.randn(32, 4, generator=torch.Generator().manual_seed(seed))
         noise = Spectral(vectors, torch.ones(32), torch.ones(4))
         model = _on_train(experiment, fitted, noise)
-        blend, _ = choose_blend(validator, model, (fitted.first.best.popularity,))
+        blend = choose_blend(validator, model, (fitted.first.best.popularity,))
         weights.append(blend.spectral)
     assert weights == [0.0] * 8
 
@@ -152,7 +152,7 @@ def test_unrated_movies_are_listed_as_often_as_they_are_looked_for(
     experiment = Experiment.of(dataset, split, seed=0)
     validator = experiment.validator
     model = _on_train(experiment, fitted, Spectral.empty(32))
-    blend, _ = choose_blend(validator, model, config.popularity_weights)
+    blend = choose_blend(validator, model, config.popularity_weights)
     unrated = ~validator.is_rated
 
     def fraction(one: Blend) -> float:
