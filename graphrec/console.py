@@ -34,6 +34,7 @@ INDENT = 4
 _NO_MEMORY = re.compile(  # as torch says it, and who loads libraries
     "can't allocate memory|out of memory|failed to map segment", re.IGNORECASE
 )
+_state = {"muted": False}
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -63,6 +64,11 @@ def handle_errors(command: Command) -> Command:
     return wrapped  # type: ignore[return-value]
 
 
+def mute() -> None:
+    """Print nothing from now on but what nobody expects: another process says it all."""
+    _state["muted"] = True
+
+
 def fail(sentence: str) -> NoReturn:
     """Print an error and leave with code 2."""
     _coloured(f"Error: {printable(sentence)}", "red")
@@ -71,13 +77,16 @@ def fail(sentence: str) -> NoReturn:
 
 def _coloured(sentence: str, colour: str) -> None:
     """Print on stderr, in a colour where it is a terminal that shows some."""
+    if _state["muted"]:
+        return
     is_plain = bool(os.environ.get("NO_COLOR")) or not sys.stderr.isatty()
     typer.secho(sentence, fg=None if is_plain else colour, err=True)
 
 
 def say(sentence: str) -> None:
     """Print something that is not a result, on stderr."""
-    typer.echo(printable(typed(sentence)), err=True)
+    if not _state["muted"]:
+        typer.echo(printable(typed(sentence)), err=True)
 
 
 def note(sentence: str) -> None:
@@ -167,7 +176,7 @@ def hint(sentence: str) -> None:
 @contextmanager
 def training_progress(quiet: bool) -> Iterator[Callbacks | None]:
     """Callbacks for `graphrec.fit` that draw a bar on stderr while it is a terminal."""
-    if quiet or not sys.stderr.isatty():
+    if quiet or _state["muted"] or not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console

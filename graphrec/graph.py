@@ -15,6 +15,7 @@ from graphrec.data.files import Note, warn
 from graphrec.data.interactions import Interactions
 from graphrec.data.tables import read_movies, read_ratings
 from graphrec.features.matrix import FeatureEncoder, fit_features
+from graphrec.processes import sum_rows_
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -126,6 +127,7 @@ def normalized_adjacency(graph: HeteroData) -> Tensor:
     order = torch.argsort(row * num_nodes + column)  # CSR wants them sorted; callers may edit edges
     row, column, value = row[order], column[order], value[order]
     degree = torch.zeros(num_nodes, device=row.device).index_add_(0, row, value)
+    sum_rows_(degree, num_users)
     root = degree.clamp(min=torch.finfo(torch.float32).tiny).rsqrt() * (degree > 0)
     pointer = torch.zeros(num_nodes + 1, dtype=torch.int64, device=row.device)
     pointer[1:] = torch.bincount(row, minlength=num_nodes).cumsum(0)

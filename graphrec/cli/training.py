@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from graphrec.cli import options
+from graphrec.cli.processes import in_processes
 from graphrec.config import (
     COLD_FRACTION,
     ModelConfig,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 
 @handle_errors
+@in_processes
 @options.takes(tables=options.Tables, model=ModelConfig, training=TrainConfig)
 def train(
     *,
@@ -102,6 +104,14 @@ def train(
             " nothing to go on from, begin. Implies --checkpoint-every.",
         ),
     ] = False,
+    processes: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Train by so many processes of this machine, each with some of the users. On"
+            " several machines, start this command with torchrun instead.",
+        ),
+    ] = 1,
     track: options.Tracks = None,
     verbose: Annotated[
         bool,
@@ -130,6 +140,8 @@ def train(
 
         graphrec train --data ml-latest-small --checkpoint-every 5 --resume
 
+        graphrec train --data ml-latest-small --processes 2
+
         graphrec train --from graphrec-model --ratings ratings.csv --movies movies.csv --force
     """
     from graphrec.recommend.artefact import FILES
@@ -138,13 +150,14 @@ def train(
     if fast:
         model = _without_embeddings(model)
     options.check_settings(model, training)
+    keeps = resume or checkpoint_every is not None
+    if processes > 1:
+        _check_several(model, training, continues=earlier is not None, keeps=keeps)
     start = None
     if earlier is not None:
         _check_continued(tables, from_store, validation)
         start = _earlier(earlier)
-        names = [one.name for group in (ModelConfig, TrainConfig) for one in fields(group)]
-        typed = [name for name in names if options.typed_among(context, name)]
-        model, training = _settings(start, model, training, typed)
+        model, training = _settings(start, model, training, context)
     dataset = (
         tables.load() if from_store is None else _with_store(tables, earlier or output, from_store)
     )
@@ -158,12 +171,11 @@ def train(
     from graphrec.recommend.saving import save_model
     from graphrec.tracking.run import TrackedRun
     from graphrec.train.checkpoint import facts_of
-    from graphrec.train.continuing import continue_fit
-    from graphrec.train.trainer import Callbacks, fit
+    from graphrec.train.trainer import Callbacks
 
     ignored = tuple(ignore_column or ())
     checkpoint = None
-    if resume or checkpoint_every is not None:
+    if keeps:
         facts = facts_of(dataset, parts, model, training, ignore=ignored, earlier=start)
         checkpoint = _checkpoint(output, facts, checkpoint_every, resume=resume, force=force)
     with (
@@ -174,12 +186,8 @@ def train(
             own = (callbacks or Callbacks()).beside(run.callbacks)
             if not (as_json or (checkpoint is not None and checkpoint.was_there)):
                 own = replace(own, on_estimate=_say_estimate)
-            calls: dict[str, Any] = {"callbacks": own, "checkpoint": checkpoint}
-            fitted = (
-                fit(dataset, parts, model, training, ignore=ignored, **calls)
-                if start is None
-                else continue_fit(dataset, parts, start, training, ignore=ignored, **calls)
-            )
+            calls: dict[str, Any] = {"ignore": ignored, "callbacks": own, "checkpoint": checkpoint}
+            fitted = _fit(dataset, parts, start or model, training, processes, **calls)
         with ignore_sigint():
             artefact = save_model(output, dataset, parts, fitted, force=force)
             if checkpoint is not None and not fitted.was_interrupted:
@@ -187,7 +195,7 @@ def train(
             run.finish(fitted, output)
     options.say_kept(run, quiet=as_json)
     if as_json:
-        show_json({"model": str(output), **artefact.manifest})
+        show_json({"output": str(output), **artefact.manifest})
         return
     if verbose:
         _say_choices(fitted)
@@ -204,6 +212,42 @@ def _without_embeddings(model: ModelConfig) -> ModelConfig:
         )
     few_columns = min(model.spectral_dim, FAST_COLUMNS)
     return replace(model, node_state=NodeState.NONE, spectral_dim=few_columns)
+
+
+def _check_several(
+    model: ModelConfig, training: TrainConfig, *, continues: bool, keeps: bool
+) -> None:
+    """Fail if something doesn't go with several processes."""
+    from graphrec.train.shared import check_shared
+
+    for name, given in (("--from", continues), ("--checkpoint-every", keeps)):
+        if given:
+            raise ConfigError(f"{name} doesn't go with several processes.")
+    check_shared(model, training)
+
+
+def _fit(
+    dataset: Dataset,
+    parts: Split,
+    model: ModelConfig | EarlierModel,
+    training: TrainConfig,
+    processes: int,
+    **calls: Any,
+) -> Fitted:
+    """A new model, or an earlier one continued; only the first of several processes goes on."""
+    from graphrec.train.continuing import continue_fit
+    from graphrec.train.shared import fit_shared
+    from graphrec.train.trainer import fit
+
+    if not isinstance(model, ModelConfig):
+        return continue_fit(dataset, parts, model, training, **calls)
+    if processes == 1:
+        return fit(dataset, parts, model, training, **calls)
+    del calls["checkpoint"]
+    fitted = fit_shared(dataset, parts, model, training, **calls)
+    if fitted is None:
+        raise typer.Exit
+    return fitted
 
 
 def _check_continued(
@@ -231,11 +275,13 @@ def _earlier(folder: Path) -> EarlierModel:
 
 
 def _settings(
-    start: EarlierModel, model: ModelConfig, training: TrainConfig, typed: list[str]
+    start: EarlierModel, model: ModelConfig, training: TrainConfig, context: typer.Context
 ) -> tuple[ModelConfig, TrainConfig]:
     """Its settings, with those that were given."""
     from graphrec.train.continuing import settings_of
 
+    names = [one.name for group in (ModelConfig, TrainConfig) for one in fields(group)]
+    typed = [name for name in names if options.typed_among(context, name)]
     return start.model_config, settings_of(start, model, training, typed)
 
 

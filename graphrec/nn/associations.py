@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from graphrec.nn.spectral import MAX_FLOATS, Decomposition, SpectralSettings
+from graphrec.processes import all_rows_of, all_sum, shape_of
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -73,7 +74,7 @@ class Associations(nn.Module):
             penalty: lambda over the mean of d.
             popularity: gamma.
         """
-        degree = np.asarray(matrix.sum(axis=0), dtype=np.float64)
+        degree = all_sum(np.asarray(matrix.sum(axis=0), dtype=np.float64))
         if not degree.any():
             return cls.empty(len(degree))
         singular, vectors = _decompose(matrix, seed)
@@ -128,7 +129,7 @@ def _decompose(matrix: sp.csr_array, seed: int) -> tuple[np.ndarray, np.ndarray]
     """Singular values [K], descending, and right singular vectors [M, K]; no zero among them."""
     from scipy.linalg import eigh  # slow to load
 
-    num_users, num_movies = matrix.shape
+    num_users, num_movies = shape_of(matrix)
     small = min(num_users, num_movies)
     dim = min(DIM, small, MAX_FLOATS // (num_users + num_movies) or 1)
     if small > EXACT:
@@ -137,8 +138,8 @@ def _decompose(matrix: sp.csr_array, seed: int) -> tuple[np.ndarray, np.ndarray]
         )
         return found.singular, found.vectors
     by_user = num_users <= num_movies
-    matrix = matrix.astype(np.float64)
-    gram = (matrix @ matrix.T if by_user else matrix.T @ matrix).toarray()
+    matrix = (all_rows_of(matrix) if by_user else matrix).astype(np.float64)
+    gram = (matrix @ matrix.T).toarray() if by_user else all_sum((matrix.T @ matrix).toarray())
     squared, vectors = eigh(gram, subset_by_index=[small - dim, small - 1])
     kept = np.flatnonzero(squared > 1e-9 * squared[-1])[::-1]
     singular, vectors = np.sqrt(squared[kept]), vectors[:, kept]

@@ -65,6 +65,7 @@ from graphrec.nn.paths import LinkPropagation
 from graphrec.nn.propagation import Adjacency
 from graphrec.nn.spectral import Spectral
 from graphrec.nn.towers import Tower
+from graphrec.processes import all_sum, total
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -195,8 +196,10 @@ class LearnedVectors(nn.Module):
         is_new, trust = degree[: len(users)] == 0, _trust(degree[len(users) :], half_trust)
         fold_in = _fit_fold_in(adjacency.matrix, users, movies, trust)
         vectors = cls(users, movies, fold_in, tower.feature_vectors().float().cpu(), half_trust)
-        if bool(is_new.any()) and not bool(is_new.all()):
-            vectors.user[is_new] = users[~is_new].mean(dim=0)
+        trained = total(int((~is_new).sum()))
+        mean = all_sum(users[~is_new].sum(dim=0)) / max(trained, 1)
+        if bool(is_new.any()) and trained:
+            vectors.user[is_new] = mean
             if history is not None and history.nnz:
                 rows = np.flatnonzero(np.diff(history.indptr) * is_new.numpy())
                 vectors.user[torch.from_numpy(rows)] = vectors.fold(history[rows], trust)
@@ -238,17 +241,22 @@ def _fit_fold_in(matrix: sp.csr_array, users: Tensor, movies: Tensor, trust: Ten
     history, user = matrix[trained], users.numpy()[trained]
     trusted = (functional.normalize(movies, dim=1) * trust[:, None]).numpy()
     size = np.maximum(np.linalg.norm(user, axis=1, keepdims=True), 1e-12)
-    total = np.maximum(np.asarray(history.sum(axis=1)), 1e-12)[:, None]
-    inputs = ((history @ trusted) / np.sqrt(total) / size).astype(np.float64)
-    return torch.from_numpy(ridge_regression(inputs, user / size).astype(np.float32))
+    length = np.maximum(np.asarray(history.sum(axis=1)), 1e-12)[:, None]
+    inputs = ((history @ trusted) / np.sqrt(length) / size).astype(np.float64)
+    products = all_sum(inputs.T @ inputs), all_sum(inputs.T @ (user / size))
+    return torch.from_numpy(_solve_ridge(*products).astype(np.float32))
 
 
 def ridge_regression(inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """The matrix that takes inputs [N, D] to targets [N, K], with `PENALTY`; float64 [D, K]."""
-    covariance = inputs.T @ inputs
+    return _solve_ridge(inputs.T @ inputs, inputs.T @ targets)
+
+
+def _solve_ridge(covariance: np.ndarray, products: np.ndarray) -> np.ndarray:
+    """The same by the products [D, D] of inputs and [D, K] of inputs and targets."""
     penalty = PENALTY * np.trace(covariance) / max(len(covariance), 1)
     covariance[np.diag_indices_from(covariance)] += max(penalty, 1e-12)
-    solved: np.ndarray = np.linalg.solve(covariance, inputs.T @ targets)
+    solved: np.ndarray = np.linalg.solve(covariance, products)
     return solved
 
 

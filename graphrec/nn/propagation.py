@@ -35,6 +35,7 @@ from torch_geometric.nn import GATConv, SAGEConv
 from graphrec.config import Layers
 from graphrec.errors import ConfigError, argument
 from graphrec.graph import csr_tensor, normalized_adjacency
+from graphrec.processes import all_sum, is_shared, size, sum_rows_
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -69,11 +70,20 @@ class MeanOfNeighbors:
     Args:
         edge_index: sources and destinations, int64 [2, E], no edge twice.
         num_sources, num_destinations: S and T.
+        of_users: whether the sources are users, of whom other processes may have some.
     """
 
-    def __init__(self, edge_index: Tensor, num_sources: int, num_destinations: int) -> None:
+    def __init__(
+        self,
+        edge_index: Tensor,
+        num_sources: int,
+        num_destinations: int,
+        *,
+        of_users: bool = False,
+    ) -> None:
         source, destination = edge_index
         degree = torch.bincount(destination, minlength=num_destinations)
+        degree, self.of_users = all_sum(degree) if of_users else degree, of_users
         weight = 1 / degree.to(torch.float32)[destination]
         self.forward = _csr(destination, source, weight, (num_destinations, num_sources))
         self.backward = _csr(source, destination, weight, (num_sources, num_destinations))
@@ -81,7 +91,7 @@ class MeanOfNeighbors:
     def __call__(self, state: Tensor) -> Tensor:
         """Means [T, D] of states [S, D]."""
         apply: Any = _Spmm.apply  # torch doesn't type it
-        result: Tensor = apply(state, self.forward, self.backward)
+        result: Tensor = apply(state, self.forward, self.backward, self.of_users)
         return result
 
 
@@ -93,16 +103,25 @@ def _csr(row: Tensor, column: Tensor, value: Tensor, size: tuple[int, int]) -> T
 
 
 class _Spmm(torch.autograd.Function):
-    """A sparse matrix product; its backward pass is that with the transpose."""
+    """A sparse matrix product; its backward pass is that with the transpose.
+
+    Over several processes the result is a sum over users if `of_users`, else one's own. A gradient
+    with regard to movies is always a part of it, whose sum over processes is the whole.
+    """
 
     @staticmethod
-    def forward(ctx: Any, state: Tensor, adjacency: Tensor, transposed: Tensor) -> Tensor:
-        ctx.transposed = transposed
-        return spmm(adjacency, state)
+    def forward(
+        ctx: Any, state: Tensor, adjacency: Tensor, transposed: Tensor, of_users: bool
+    ) -> Tensor:
+        ctx.transposed, ctx.of_users = transposed, of_users
+        result = spmm(adjacency, state)
+        return all_sum(result) if of_users else result
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Any) -> tuple[Tensor, None, None]:
-        return spmm(ctx.transposed, gradients[0].contiguous()), None, None
+    def backward(ctx: Any, *gradients: Any) -> tuple[Tensor, None, None, None]:
+        gradient = gradients[0].contiguous()
+        gradient = all_sum(gradient) if ctx.of_users else gradient
+        return spmm(ctx.transposed, gradient), None, None, None
 
 
 class Adjacency:
@@ -134,7 +153,11 @@ class Adjacency:
     @cached_property
     def degree(self) -> Tensor:
         """Edges of every node, users first, int64 [U + M]."""
-        return self.normalized.crow_indices().diff().long()
+        return sum_rows_(self.normalized.crow_indices().diff().long(), self.num_users)
+
+    def hop(self, state: Tensor) -> Tensor:
+        """The weighted sum of every node's neighbors, users first, [U + M, D]."""
+        return sum_rows_(spmm(self.normalized, state), self.num_users)
 
     @cached_property
     def matrix(self) -> sp.csr_array:
@@ -160,7 +183,7 @@ class Adjacency:
         sizes = self.num_users, self.num_movies
         return (
             MeanOfNeighbors(torch.stack([movie, user]), sizes[1], sizes[0]),
-            MeanOfNeighbors(torch.stack([user, movie]), *sizes),
+            MeanOfNeighbors(torch.stack([user, movie]), *sizes, of_users=True),
         )
 
 
@@ -218,7 +241,7 @@ class Propagation(nn.Module, ABC):
         """Set the layers' own parameters to their initial values; nothing where there are none."""
 
 
-def propagate(adjacency: Tensor, state: Tensor, num_layers: int) -> Tensor:
+def propagate(adjacency: Adjacency, state: Tensor, num_layers: int) -> Tensor:
     r"""Mean over the layers of LightGCN.
 
     .. math:: Z = \frac{1}{K+1} \sum_{k=0}^{K} \hat A^k E
@@ -226,28 +249,36 @@ def propagate(adjacency: Tensor, state: Tensor, num_layers: int) -> Tensor:
     (He et al., LightGCN, SIGIR 2020, eq. 8 with equal layer weights.)
 
     Shapes:
-        - `adjacency`: sparse CSR [N, N], symmetric.
-        - `state`: [N, D].
+        - `state`: [N, D], users first.
         - returns [N, D]; with `num_layers` 0 the state itself (matrix factorisation).
     """
     layer, total = state, state.clone()
     for _ in range(num_layers):
-        layer = spmm(adjacency, layer)
+        layer = adjacency.hop(layer)
         total += layer
     return total.div_(num_layers + 1)
 
 
 class _SymmetricPropagation(torch.autograd.Function):
-    """`propagate` is linear and symmetric, so its backward pass is itself: nothing is kept."""
+    """`propagate` is linear and symmetric, so its backward pass is itself: nothing is kept.
+
+    Over several processes a gradient with regard to movies is a part, as in `_Spmm`.
+    """
 
     @staticmethod
-    def forward(ctx: Any, state: Tensor, adjacency: Tensor, num_layers: int) -> Tensor:
+    def forward(ctx: Any, state: Tensor, adjacency: Adjacency, num_layers: int) -> Tensor:
         ctx.adjacency, ctx.num_layers = adjacency, num_layers
         return propagate(adjacency, state, num_layers)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> tuple[Tensor, None, None]:
-        return propagate(ctx.adjacency, gradients[0].contiguous(), ctx.num_layers), None, None
+        gradient, num_users = gradients[0].contiguous(), ctx.adjacency.num_users
+        if is_shared():
+            gradient = sum_rows_(gradient.clone(), num_users)
+        result = propagate(ctx.adjacency, gradient, ctx.num_layers)
+        if is_shared():
+            result[num_users:] /= size()
+        return result, None, None
 
 
 class LightGCN(Propagation):
@@ -268,7 +299,7 @@ class LightGCN(Propagation):
 
     def forward(self, users: Tensor, movies: Tensor, adjacency: Adjacency) -> Pair:
         apply: Any = _SymmetricPropagation.apply  # torch doesn't type it
-        states: Tensor = apply(torch.cat([users, movies]), adjacency.normalized, self.num_layers)
+        states: Tensor = apply(torch.cat([users, movies]), adjacency, self.num_layers)
         return states[: len(users)], states[len(users) :]
 
     def forward_isolated(self, movies: Tensor) -> Tensor:
@@ -282,7 +313,7 @@ class LightGCN(Propagation):
         layer = torch.cat([users, movies])
         total = torch.zeros_like(layer)
         for index in range(self.num_layers):
-            layer = spmm(adjacency.normalized, layer) if index else layer
+            layer = adjacency.hop(layer) if index else layer
             total = total + layer
         root = adjacency.degree.clamp(min=1).to(layer.dtype).rsqrt()
         total = total * root[:, None] / (self.num_layers + 1)

@@ -11,6 +11,8 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import IterableDataset
 
+from graphrec.processes import all_sum, is_shared, place
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UserBatch:
@@ -21,12 +23,16 @@ class UserBatch:
         degree: interactions of each, int64 [B].
         row: for each interaction the index of its user in `users`, ascending, int64 [E].
         movie: for each interaction its movie, int64 [E].
+        first, total: where these interactions begin among those of all processes, and how many
+            they are together; 0 and E in one process.
     """
 
     users: Tensor
     degree: Tensor
     row: Tensor
     movie: Tensor
+    first: int
+    total: int
 
     def sum_positives(self, movies: Tensor) -> Tensor:
         """Each user's sum over their movies of rows of `movies` [M, D]: [B, D]."""
@@ -70,7 +76,7 @@ class PositiveLists:
         pointer[1:] = torch.bincount(user, minlength=num_users).cumsum(0)
         degree = torch.bincount(movie, minlength=num_movies)
         order = torch.argsort(user * num_movies + movie)
-        return cls(pointer, movie[order], degree.clamp(min=1).float().log())
+        return cls(pointer, movie[order], all_sum(degree).clamp(min=1).float().log())
 
     def degree(self, users: Tensor) -> Tensor:
         """Number of movies of each user, [len(users)]."""
@@ -82,7 +88,8 @@ class PositiveLists:
         row = torch.repeat_interleave(torch.arange(len(users), device=users.device), degree)
         offset = torch.arange(len(row), device=users.device)
         offset = offset - torch.repeat_interleave(degree.cumsum(0) - degree, degree)
-        return UserBatch(users, degree, row, self.movie[self.pointer[users][row] + offset])
+        movie = self.movie[self.pointer[users][row] + offset]
+        return UserBatch(users, degree, row, movie, *place(len(movie)))
 
     def sample_negatives(self, users: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """One movie per user, uniformly among those the user hasn't rated, int64 [len(users)].
@@ -93,7 +100,9 @@ class PositiveLists:
         """
         degree = self.degree(users)
         free = self.num_movies - degree
-        uniform = torch.rand(len(users), generator=generator, dtype=torch.float64)
+        first, in_all = place(len(users))
+        uniform = torch.rand(in_all, generator=generator, dtype=torch.float64)
+        uniform = uniform[first : first + len(users)]
         rank = (uniform.to(users.device) * free).long().clamp(max=free - 1)
         low, high = torch.zeros_like(degree), degree
         start = self.pointer[users]
@@ -124,15 +133,18 @@ class UserBatches(IterableDataset[UserBatch]):
     ) -> None:
         self.positives, self.batch_size, self.generator = positives, batch_size, generator
         self.active = torch.nonzero(positives.pointer.diff())[:, 0]
+        self.first, self.num_active = place(len(self.active))
 
     def __len__(self) -> int:
-        return math.ceil(len(self.active) / self.batch_size)
+        return math.ceil(self.num_active / self.batch_size)
 
     def __iter__(self) -> Iterator[UserBatch]:
-        order = torch.randperm(len(self.active), generator=self.generator)
+        order = torch.randperm(self.num_active, generator=self.generator)
         for start in range(0, len(order), self.batch_size):
-            rows = order[start : start + self.batch_size].to(self.active.device)
-            yield self.positives.batch(self.active[rows].sort().values)
+            rows = order[start : start + self.batch_size] - self.first
+            if is_shared():
+                rows = rows[(rows >= 0) & (rows < len(self.active))]
+            yield self.positives.batch(self.active[rows.to(self.active.device)].sort().values)
 
 
 class Triples(IterableDataset[tuple[Tensor, Tensor, Tensor]]):

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from graphrec.graph import csr_tensor
 from graphrec.nn.propagation import spmm
+from graphrec.processes import all_rows, all_sum, evenly, shape_of, sum_rows_
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -87,24 +88,28 @@ class Decomposition:
         import scipy.sparse as sp  # slow to load, as is the next
         from scipy.linalg import eigh, lu
 
-        by_user, by_movie = (np.maximum(np.asarray(matrix.sum(axis=a)), 1.0) for a in (1, 0))
+        by_user = np.maximum(np.asarray(matrix.sum(axis=1)), 1.0)
+        by_movie = np.maximum(all_sum(np.asarray(matrix.sum(axis=0))), 1.0)
         scaled = sp.diags_array(by_user**-settings.user_exponent) @ matrix
         scaled = scaled @ sp.diags_array(by_movie**-settings.movie_exponent)
         users, movies = (_as_torch(sp.csr_array(a, dtype=np.float32)) for a in (scaled, scaled.T))
-        dim = min(settings.dim, *matrix.shape, MAX_FLOATS // sum(matrix.shape) or 1)
-        size = min(dim + OVERSAMPLES, *matrix.shape)
+        shape = shape_of(matrix)
+        dim = min(settings.dim, *shape, MAX_FLOATS // sum(shape) or 1)
+        size = min(dim + OVERSAMPLES, *shape)
         generator = torch.Generator().manual_seed(seed)
         basis = torch.randn(matrix.shape[1], size, generator=generator)
         if start is not None:
             known = torch.from_numpy(start)[:, :size]
             basis = torch.cat([known, basis[:, known.shape[1] :]], dim=1)
         for _ in range(ITERATIONS if start is None else ITERATIONS_FROM_START):
-            basis = spmm(movies, spmm(users, basis))
+            basis = sum_rows_(spmm(movies, spmm(users, basis)), 0)
             basis = torch.from_numpy(lu(basis.numpy(), permute_l=True, check_finite=False)[0])
         reached = spmm(users, basis)
-        squared, inside = eigh(*((a.T @ a).double().numpy() for a in (reached, basis)))
+        squares = all_sum(reached.T @ reached), basis.T @ basis
+        squared, inside = eigh(*(square.double().numpy() for square in squares))
         largest = np.argsort(-squared, kind="stable")[:dim]
         vectors = basis @ torch.from_numpy(inside[:, largest].astype(np.float32))
+        vectors *= vectors.gather(0, vectors.abs().argmax(dim=0, keepdim=True)).sign()  # as good
         singular = np.sqrt(np.maximum(squared[largest], 0)).astype(np.float32)
         return cls(singular, vectors.numpy())
 
@@ -156,7 +161,7 @@ class Spectral(nn.Module):
         cls, decomposition: Decomposition, matrix: sp.csr_array, settings: SpectralSettings
     ) -> Spectral:
         """Of the first singular vectors of `matrix`, users x movies, as `settings` say."""
-        interactions = np.asarray(matrix.sum(axis=0))
+        interactions = all_sum(np.asarray(matrix.sum(axis=0)))
         degree = np.maximum(interactions, 1.0)
         singular = decomposition.singular[: settings.dim]
         vectors = decomposition.vectors[:, : settings.dim]
@@ -172,10 +177,9 @@ class Spectral(nn.Module):
         weight = degree ** (-2 * settings.movie_exponent) * rest
         arrays = (vectors * (root / rest)[:, None], weight, kept)
         part = cls(*(torch.from_numpy(array.astype(np.float32)) for array in arrays))
-        active = np.flatnonzero(np.diff(matrix.indptr))
-        some = active[:: max(1, len(active) // _STD_USERS)]
+        some = evenly(np.flatnonzero(np.diff(matrix.indptr)), _STD_USERS)
         scores = part.user_vectors(matrix[some]) @ part.movie.T
-        part.movie /= float(scores.std(dim=1, correction=0).mean()) or 1.0
+        part.movie /= float(all_rows(scores.std(dim=1, correction=0)).mean()) or 1.0
         return part
 
     @classmethod

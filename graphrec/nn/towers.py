@@ -21,6 +21,7 @@ from graphrec.nn.propagation import (
     Propagation,
     make_layers,
 )
+from graphrec.processes import place
 
 
 class IdEmbedding(nn.Module):
@@ -132,7 +133,10 @@ class Tower(nn.Module):
     ) -> Tower:
         """A new tower by ID or by metadata; `features` [M, F] says how many movies there are."""
         start = {"init_std": init_std, "generator": generator}
-        users = IdEmbedding(num_users, embedding_dim, **start)  # type: ignore[arg-type]
+        first, all_users = place(num_users)
+        users = IdEmbedding(all_users, embedding_dim, **start)  # type: ignore[arg-type]
+        if all_users > num_users:  # others are on other processes
+            users.weight = nn.Parameter(users.weight[first : first + num_users].detach().clone())
         own = make_layers(layers, embedding_dim, num_layers)
         if part is NodeState.ID:
             movies = IdEmbedding(len(features), embedding_dim, **start)  # type: ignore[arg-type]

@@ -69,7 +69,12 @@ class Recommender:
         """Ask a saved model: with its own movies, or those of `before` and the table of `new`."""
         self.artefact, self._before = artefact, before
         old = artefact.movies() if before is None else before.movies
-        self.movies: pd.DataFrame = old if new is None else pd.concat([old, new], ignore_index=True)
+        self.movies: pd.DataFrame = old
+        if new is not None:  # empty columns say nothing of the type
+            empty = [
+                name for name in old.columns.intersection(new.columns) if new[name].isna().all()
+            ]
+            self.movies = pd.concat([old, new.drop(columns=empty)], ignore_index=True)
         ids = self.movies[MOVIE]
         self.movie_ids = IdMap(pd.Index(ids.to_numpy(), dtype=ids.to_numpy().dtype), "movie")
 

@@ -103,7 +103,8 @@ def learning_curve(results: Results) -> Plot | None:
         ends.append(mean[-1])
         colour, marker = _style(arm)
         if _is_main(arm):
-            at, error = np.arange(len(buckets)) + shift, [mean - low, high - mean]
+            at = np.arange(len(buckets)) + shift
+            error = (mean - low).tolist(), (high - mean).tolist()  # one array of one would warn
             axes.errorbar(at, mean, error, color=colour, marker=marker, **_LINE)
         else:
             axes.plot(mean, color=FAINT, lw=1, marker=".", ms=3, zorder=1)

@@ -13,6 +13,7 @@ from graphrec.evaluate.scorers import ModelScorer
 from graphrec.nn.hybrid import Blend, HybridModel
 from graphrec.nn.paths import LinkPropagation, PathsSettings
 from graphrec.nn.spectral import Decomposition, Spectral, SpectralSettings, most_columns
+from graphrec.processes import all_rows_of, all_sum, shape_of
 from graphrec.train.validation import Validator
 
 DIM = 256
@@ -49,7 +50,7 @@ class ClosedForm:
             chosen = replace(chosen, spectral=spectral, spectral_settings=settings, vectors=vectors)
         if config.paths:
             settings_of_paths = PathsSettings()
-            paths = LinkPropagation.fit(validator.matrix, settings_of_paths)
+            paths = LinkPropagation.fit(all_rows_of(validator.matrix), settings_of_paths)
             chosen = replace(chosen, paths=paths, paths_settings=settings_of_paths)
         return chosen
 
@@ -69,7 +70,7 @@ class ClosedForm:
         if self.spectral_settings is not None:
             spectral = Spectral.fit(matrix, self.spectral_settings, seed, self.vectors)
         if self.paths_settings is not None:
-            paths = LinkPropagation.fit(matrix, self.paths_settings)
+            paths = LinkPropagation.fit(all_rows_of(matrix), self.paths_settings)
         return replace(self, spectral=spectral, paths=paths, vectors=None)
 
 
@@ -88,14 +89,15 @@ def choose_spectral(
     on many of them. Without validation `DIM` columns are kept at most.
     """
     matrix, can_score = validator.matrix, validator.can_score
-    dim = most_columns(dim, sum(matrix.shape))
+    shape = shape_of(matrix)
+    dim = most_columns(dim, sum(shape))
     settings = SpectralSettings(dim if can_score else min(dim, DIM))
     decomposition = Decomposition.fit(matrix, settings, seed)
     settings = replace(settings, dim=len(decomposition.singular))
     ranks = _ranks(settings.dim) if can_score else [settings.dim]
     candidates = [replace(settings, dim=rank) for rank in ranks]
     best = _best(validator, decomposition, candidates)
-    if can_score and dim >= RIDGE_FRACTION * min(matrix.shape) and len(ranks) > 1:
+    if can_score and dim >= RIDGE_FRACTION * min(shape) and len(ranks) > 1:
         exponent = RIDGE_EXPONENT
         settings = replace(settings, user_exponent=exponent, movie_exponent=exponent)
         decomposition = Decomposition.fit(matrix, settings, seed)
@@ -116,7 +118,7 @@ def _best(
     validator: Validator, decomposition: Decomposition, candidates: Sequence[SpectralSettings]
 ) -> _Candidate:
     """The first of some whose next one is no better alone, by some of the users."""
-    degree = np.asarray(validator.matrix.sum(axis=0))
+    degree = all_sum(np.asarray(validator.matrix.sum(axis=0)))
     nothing = np.zeros((len(degree), 0), np.float32)
     best: _Candidate | None = None
     for settings in candidates:

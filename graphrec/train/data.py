@@ -16,6 +16,7 @@ from graphrec.features.matrix import FeatureEncoder, fit_features
 from graphrec.graph import graph_from_dataset
 from graphrec.nn.coldstart import predict_log_degree
 from graphrec.nn.propagation import Adjacency
+from graphrec.processes import all_sum
 
 Change = Callable[[np.ndarray], np.ndarray]
 
@@ -58,7 +59,7 @@ class TrainingData:
             change: makes other features of the right ones [M, F], for the study's controls.
         """
         interactions = dataset.interactions
-        known = interactions.movie_degree(rows) > 0
+        known = all_sum(interactions.movie_degree(rows)) > 0
         encoder = fit_features(dataset.metadata, known=known, ignore=ignore)
         graph = graph_from_dataset(dataset, encoder, rows=rows)
         if change is not None:
@@ -94,7 +95,7 @@ class TrainingData:
     @cached_property
     def degree(self) -> np.ndarray:
         """Interactions of each movie, float32 [M]."""
-        return np.asarray(self.matrix.sum(axis=0), dtype=np.float32)
+        return all_sum(np.asarray(self.matrix.sum(axis=0), dtype=np.float32))
 
     @cached_property
     def log_degree(self) -> np.ndarray:

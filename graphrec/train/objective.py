@@ -15,6 +15,7 @@ from torch.nn import functional
 from graphrec.config import Loss, Negatives, TrainConfig
 from graphrec.nn.losses import bpr_loss, sampled_softmax_loss
 from graphrec.nn.sampling import PositiveLists, UserBatch
+from graphrec.processes import all_rows, is_shared
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,12 +70,15 @@ class SoftmaxObjective(Objective):
 
     def sample(self, batch: UserBatch) -> Sampled:
         uniform = self.config.negatives is Negatives.SAMPLED
-        source = self.positives.num_movies if uniform else len(batch.movie)
+        source = self.positives.num_movies if uniform else batch.total
         chosen = torch.randperm(source, generator=self.generator)[: self.config.num_negatives]
         chosen = chosen.to(batch.movie.device)
         if uniform:
             return Sampled(chosen, torch.zeros(len(chosen), device=chosen.device))
-        distinct, count = batch.movie[chosen].unique(return_counts=True)
+        chosen = chosen - batch.first
+        if is_shared():
+            chosen = chosen[(chosen >= 0) & (chosen < len(batch.movie))]
+        distinct, count = all_rows(batch.movie[chosen]).unique(return_counts=True)
         log_degree = self.positives.log_degree[distinct]
         return Sampled(distinct, count.log() - self.config.logq_correction * log_degree)
 
@@ -100,10 +104,7 @@ class BPRObjective(Objective):
     def sample(self, batch: UserBatch) -> Sampled:
         user = batch.users[batch.row]
         row = torch.nonzero(self.positives.degree(user) < self.positives.num_movies)[:, 0]
-        movie = batch.movie[:0]
-        if len(row):
-            movie = self.positives.sample_negatives(user[row], self.generator)
-        return Sampled(movie, row=row)
+        return Sampled(self.positives.sample_negatives(user[row], self.generator), row=row)
 
     def __call__(self, users: Tensor, movies: Tensor, batch: UserBatch, sampled: Sampled) -> Tensor:
         assert sampled.row is not None

@@ -10,6 +10,7 @@ import numpy as np
 from graphrec.evaluate.metrics import ndcg_at_k
 from graphrec.evaluate.ranking import Scorer
 from graphrec.evaluate.report import hits
+from graphrec.processes import all_rows, all_sum
 from graphrec.train.validation import VALID_K, Tried, Validator
 
 NUM_BINS = 8
@@ -65,19 +66,20 @@ def measure_quality(validator: Validator, scorer: Scorer, tried: list[Tried]) ->
     num_movies = validator.target.shape[1]
     users = np.sort(validator.users)
     found = np.zeros(num_movies, dtype=np.int64)
-    ndcg = []
+    ndcg = [np.zeros(0)]
     relevant = np.diff(validator.target.indptr)
     for (block,) in validator.ranked(lambda some: [scorer.score(some)], users):
         right = hits(block, validator.target)
         ndcg.append(ndcg_at_k(right, relevant[block.users], VALID_K))
         found += np.bincount(block.movies[right], minlength=num_movies)
-    wanted = np.bincount(validator.target.indices, minlength=num_movies)
-    degree = np.asarray(validator.matrix.sum(axis=0)).astype(np.int64)
+    found = all_sum(found)
+    wanted = all_sum(np.bincount(validator.target.indices, minlength=num_movies))
+    degree = all_sum(np.asarray(validator.matrix.sum(axis=0))).astype(np.int64)
     rank = np.arange(wanted.sum()) - np.repeat(np.cumsum(wanted) - wanted, wanted)
     is_found = rank < np.repeat(found, wanted)  # which of a movie's doesn't matter
     return Quality(
         tuple(tried),
-        _bins(np.diff(validator.history.indptr)[users], np.concatenate(ndcg)),
+        _bins(all_rows(np.diff(validator.history.indptr)[users]), all_rows(np.concatenate(ndcg))),
         _bins(np.repeat(degree, wanted), is_found.astype(np.float64)),
     )
 

@@ -31,6 +31,7 @@ from graphrec.nn.neighbors import NeighborSampler
 from graphrec.nn.sampling import PositiveLists, UserBatch, UserBatches
 from graphrec.nn.spectral import Spectral
 from graphrec.nn.towers import Tower
+from graphrec.processes import all_sum, is_shared, total
 from graphrec.train.checkpoint import Checkpoint, load_optimizer, optimizer_tensors
 from graphrec.train.closed_form import ClosedForm
 from graphrec.train.data import Change, TrainingData
@@ -141,7 +142,7 @@ class Experiment:
         train = final = TrainingData.from_rows(
             dataset, split.train, history=split.valid_history, ignore=ignore, change=change
         )
-        if len(split.valid) + len(split.valid_history) + len(split.test_history):
+        if total(len(split.valid) + len(split.valid_history) + len(split.test_history)):
             final = TrainingData.from_rows(
                 dataset, split.known, history=split.test_history, ignore=ignore, change=change
             )
@@ -276,7 +277,7 @@ def fit(
     began = time.perf_counter()
     model_config = model_config or ModelConfig()
     given = config or TrainConfig()
-    config = given.for_users(dataset.interactions.num_users)
+    config = given.for_users(total(dataset.interactions.num_users))
     config = replace(config, device=str(find_device(config.device)))
     callbacks, ignore = callbacks or Callbacks(), dataset.metadata_names(ignore)
     check_settings(dataset, model_config, config, ignore)
@@ -288,7 +289,7 @@ def fit(
             " needs metadata, and no column gives a feature.",
         )
     wanted = trained_parts(model_config, final)
-    if callbacks.on_estimate is not None and wanted:
+    if callbacks.on_estimate is not None and wanted and not is_shared():
         callbacks.on_stage("first steps", None)
         callbacks.on_estimate(_estimate(wanted, experiment, model_config, config))
     if model_config.spectral or model_config.paths:
@@ -734,13 +735,13 @@ class Trainer:
         Raises:
             ConfigError: if the loss is no longer a number and there is no earlier epoch to keep.
         """
-        total, seen = 0.0, 0
+        summed, seen = 0.0, 0
         for done, batch in enumerate(self.batches, start=1):
             loss = self.step(batch)
-            seen += len(batch.movie)
-            total += loss * len(batch.movie)
-            self.callbacks.on_batch(number, done, len(self.batches), total / seen)
-        if not math.isfinite(total) and self._best is None:
+            seen += batch.total
+            summed += loss * batch.total
+            self.callbacks.on_batch(number, done, len(self.batches), summed / seen)
+        if not math.isfinite(summed) and self._best is None:
             raise ConfigError(
                 f"the loss is no longer a number in epoch {number}; try a lower ",
                 argument("learning_rate"),
@@ -748,10 +749,13 @@ class Trainer:
                 argument("temperature"),
                 ".",
             )
-        return total / seen
+        return summed / seen
 
     def step(self, batch: UserBatch) -> float:
-        """One step of the optimizer; the mean loss over the batch's interactions."""
+        """One step of the optimizer; the mean loss over the batch's interactions.
+
+        Over several processes it is the sum of their losses, each by its part of these.
+        """
         self.optimizer.zero_grad(set_to_none=True)
         sampled = self.objective.sample(batch)
         if self.sampler is None:
@@ -760,9 +764,21 @@ class Trainer:
             wanted = torch.cat([batch.movie, sampled.movie]).unique()
             users, movies = self.tower.forward_sampled(self.sampler, batch.users, wanted)
         loss: Tensor = self.objective(users, movies, batch, sampled)
+        if is_shared():
+            loss = loss * (len(batch.movie) / max(batch.total, 1))
         loss.backward()
+        self._add_up_gradients()
         self.optimizer.step()
-        return loss.item()
+        return all_sum(loss).item()
+
+    def _add_up_gradients(self) -> None:
+        """Those of all that each process has; users are one's own."""
+        if not is_shared():
+            return
+        for parameter in self.tower.parameters():
+            if parameter is not self.tower.users.weight:
+                own = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+                parameter.grad = all_sum(own)
 
     def validate(self, number: int, loss: float, began: float, validator: Validator) -> None:
         """Measure, and remember the best.

