@@ -71,9 +71,8 @@ class Recommender:
         old = artefact.movies() if before is None else before.movies
         self.movies: pd.DataFrame = old
         if new is not None:  # empty columns say nothing of the type
-            empty = [
-                name for name in old.columns.intersection(new.columns) if new[name].isna().all()
-            ]
+            both = old.columns.intersection(new.columns)
+            empty = both[new[both].isna().all()]
             self.movies = pd.concat([old, new.drop(columns=empty)], ignore_index=True)
         ids = self.movies[MOVIE]
         self.movie_ids = IdMap(pd.Index(ids.to_numpy(), dtype=ids.to_numpy().dtype), "movie")
