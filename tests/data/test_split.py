@@ -130,6 +130,18 @@ def test_new_users_provide_four_fifths_and_are_not_trained_on() -> None:
     assert len(split.test_history) == 320
 
 
+def test_a_new_user_has_at_least_two_interactions() -> None:
+    """One can't be both history and held out."""
+    single = [(user, user % 5, user) for user in range(100, 200)]
+    double = [(user, movie, movie) for user in range(20) for movie in range(5)]
+    dataset = dataset_of(single + double)
+    for seed in range(3):
+        split = make_split(dataset, SplitKind.NEW_USERS, seed=seed)
+        for rows in (split.test, split.valid, split.test_history, split.valid_history):
+            assert len(rows) > 0
+            assert dataset.interactions.user[rows].max() < 20
+
+
 def test_fractions_of_a_random_split() -> None:
     dataset = grid(40, 50)
 

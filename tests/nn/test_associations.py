@@ -86,6 +86,11 @@ def test_nobody_adds_to_a_movie_that_came_later(matrix: sp.csr_array) -> None:
     np.testing.assert_array_equal(longer.user_summands(matrix, 3), own.user_summands(matrix, 3))
 
 
+def test_vectors_are_single_precision(matrix: sp.csr_array) -> None:
+    own = Associations.fit(matrix)
+    assert {tensor.dtype for tensor in own.state_dict().values()} == {torch.float32}
+
+
 def test_no_interactions_at_all() -> None:
     own = Associations.fit(sp.csr_array((3, 4), dtype=np.float32))
     assert own.movie.shape == (4, 0)

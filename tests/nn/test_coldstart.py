@@ -176,6 +176,12 @@ def test_log_degree_is_zero_where_nothing_can_be_predicted(width: int) -> None:
     assert predict_log_degree(features, np.array([0, 5, 0])).tolist()[::2] == [0.0, 0.0]
 
 
+def test_two_rated_movies_are_enough_to_predict_from() -> None:
+    features = np.array([[0.0], [1.0], [1.0]], dtype=np.float32)
+    predicted = predict_log_degree(features, np.array([1, 100, 0]))
+    assert predicted[2] > np.log(10)  # the mean of both logarithms
+
+
 def test_missing_columns_tell_how_popular_a_movie_is() -> None:
     """Movies without a value in the second column have few interactions."""
     rng = np.random.default_rng(0)

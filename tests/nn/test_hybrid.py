@@ -30,6 +30,7 @@ from graphrec.nn.hybrid import (
     HybridModel,
     LearnedVectors,
     Messages,
+    _fit_fold_in,
     ridge_regression,
 )
 from graphrec.nn.paths import LinkPropagation, PathsSettings
@@ -344,6 +345,14 @@ def test_a_ridge_regression_by_hand() -> None:
     """Of one input, whose penalty is a fraction of its own variance."""
     inputs, targets = np.array([[1.0], [2.0]]), np.array([[3.0], [1.0]])
     assert ridge_regression(inputs, targets) == pytest.approx(5 / (5 * (1 + PENALTY)))
+
+
+def test_map_of_folding_in_grows_with_the_length_of_users() -> None:
+    rng = np.random.default_rng(0)
+    matrix = sp.csr_array((rng.random((20, 6)) < 0.5).astype(np.float32))
+    users, movies = (torch.from_numpy(rng.normal(size=(n, 3)).astype(np.float32)) for n in (20, 6))
+    maps = [_fit_fold_in(matrix, users * length, movies, torch.ones(6)) for length in (1e-3, 1.0)]
+    torch.testing.assert_close(maps[0] * 1e3, maps[1], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("part", [ID, METADATA])

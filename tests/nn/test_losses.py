@@ -107,3 +107,19 @@ def test_user_with_no_negative_does_not_count() -> None:
     nobody.backward()
     assert candidates.grad is not None
     assert (candidates.grad == 0).all()
+
+
+def test_gradients_grow_with_what_the_loss_is_multiplied_by() -> None:
+    def gradients(factor: float) -> list[torch.Tensor]:
+        generator = torch.Generator().manual_seed(0)
+        user, candidate = (
+            torch.randn(4, 3, generator=generator).requires_grad_() for _ in range(2)
+        )
+        loss = sampled_softmax_loss(
+            user, candidate, (user * candidate).sum(dim=1), torch.ones(4), temperature=0.5
+        )
+        (factor * loss).backward()
+        return [own.grad for own in (user, candidate) if own.grad is not None]
+
+    for one, three in zip(gradients(1), gradients(3), strict=True):
+        torch.testing.assert_close(3 * one, three)

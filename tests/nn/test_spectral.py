@@ -8,7 +8,7 @@ import scipy.sparse as sp
 import torch
 
 from graphrec.nn import spectral
-from graphrec.nn.spectral import Decomposition, Spectral, SpectralSettings
+from graphrec.nn.spectral import Decomposition, Spectral, SpectralSettings, most_columns
 
 
 @pytest.fixture(name="matrix")
@@ -57,6 +57,20 @@ def test_vectors_of_nearly_the_same_matrix_are_a_better_start_than_a_random_one(
     at_random = error(Decomposition.fit(matrix, settings, seed=0))
     assert from_all < at_random / 2
     assert from_some < 1.5 * at_random
+
+
+@pytest.mark.parametrize(
+    ("dim", "num_nodes", "most"),
+    [
+        (2048, 1000, 2048),  # as many as are asked for
+        (2048, 40_000, 1250),  # MANY_FLOATS
+        (2048, 100_000, 1024),  # FEW_COLUMNS
+        (2048, 2**20, 512),  # MAX_FLOATS
+        (5, 2**30, 1),
+    ],
+)
+def test_columns_are_fewer_the_more_nodes_there_are(dim: int, num_nodes: int, most: int) -> None:
+    assert most_columns(dim, num_nodes) == most
 
 
 @pytest.mark.parametrize(

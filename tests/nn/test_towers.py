@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
+
 import pytest
 import torch
 from torch import Tensor
 from torch_geometric.data import HeteroData
 
-from graphrec.config import Layers, NodeState
+from graphrec.config import Layers, ModelConfig, NodeState
 from graphrec.errors import ConfigError
 from graphrec.nn.neighbors import NeighborSampler
-from graphrec.nn.propagation import Adjacency, LightGCN
+from graphrec.nn.propagation import GAT, Adjacency, GraphSAGE, LightGCN
 from graphrec.nn.towers import IdEmbedding, MetadataEmbedding, Tower
 from tests.nn.graphs import random_graph, randomize
 
@@ -94,6 +96,19 @@ def test_initial_values_have_the_standard_deviation_asked_for(
     embedding.reset_parameters(torch.Generator().manual_seed(0))
     assert embedding.weight.std().item() == pytest.approx(0.1, rel=0.05)
     assert not torch.equal(embedding.weight, before)
+
+
+def test_defaults_are_those_of_the_settings() -> None:
+    settings = ModelConfig()
+    pairs = {"num_layers": "num_layers", "init_std": "init_std"}
+    pairs |= {"metadata_scale": "metadata_scale", "scale": "metadata_scale"}
+    found = set()
+    for made in (LightGCN, GraphSAGE, GAT, IdEmbedding, MetadataEmbedding, Tower.make):
+        for name, parameter in inspect.signature(made).parameters.items():
+            if name in pairs and parameter.default is not inspect.Parameter.empty:
+                assert parameter.default == getattr(settings, pairs[name]), (made, name)
+                found.add(name)
+    assert found == {*pairs}
 
 
 @pytest.mark.parametrize("part", PARTS)
