@@ -13,6 +13,8 @@ import re
 import shlex
 import shutil
 import sqlite3
+import subprocess
+import sys
 import tomllib
 import warnings
 import zipfile
@@ -175,6 +177,9 @@ def _run(arguments: list[str], typed: bytes | None = None) -> str:
         "evaluate": QUICK,
         "ablate": (*QUICK, "--quick"),
     }.get(arguments[0], ())
+    if "--processes" in arguments:  # of the command line
+        command = [sys.executable, "-m", "graphrec", *arguments, *more]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
     result = CliRunner().invoke(app, [*arguments, *more], input=typed)
     assert result.exit_code == 0, f"{shlex.join(arguments)}\n{result.output}"
     return result.stdout

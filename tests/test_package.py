@@ -21,7 +21,7 @@ GROUND = {"graphrec"} | {
     f"graphrec.{name}"
     for name in (
         *("charts", "config", "errors", "formatting", "notebook", "output", "settings_file"),
-        "style",
+        *("processes", "style"),
     )
 }
 TOP = {"graphrec.console"}  # the terminal: the command line's alone

@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -75,8 +76,9 @@ def _joined(number: int) -> Iterator[None]:
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // number))
     meeting: dict[str, Any] = {"init_method": "env://"}
     if _MEETING in os.environ:
-        meeting = {"init_method": f"file://{os.environ[_MEETING]}"}
-        meeting |= {"rank": int(os.environ["RANK"]), "world_size": number}
+        place, rank = os.environ[_MEETING], os.environ["RANK"]
+        Path(f"{place}-{rank}").touch()
+        meeting = {"init_method": f"file://{place}", "rank": int(rank), "world_size": number}
     try:
         dist.init_process_group("gloo", timeout=TIMEOUT, **meeting)
     except (RuntimeError, ValueError) as error:  # DistError, and what env:// lacks
@@ -114,6 +116,7 @@ def _others(number: int) -> Iterator[None]:
                     start_new_session=True,  # Ctrl-C is for the first, which stops them
                 )
             )
+        _await(started, folder)
         os.environ.update(own, RANK="0")
         yield
     finally:
@@ -125,6 +128,18 @@ def _others(number: int) -> Iterator[None]:
         for process in started:
             process.wait()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _await(started: Sequence[subprocess.Popen[bytes]], folder: Path) -> None:
+    """Wait until all have come as far as this one."""
+    for rank, process in enumerate(started, start=1):
+        while not (folder / f"meeting-{rank}").exists():
+            if process.poll() is not None:
+                raise ConfigError(
+                    f"process {rank} ended with exit code {process.returncode} before it began:"
+                    " --processes works on the command line only."
+                )
+            time.sleep(0.02)
 
 
 def _stop(*_: object) -> None:
