@@ -76,8 +76,8 @@ def test_edges_can_not_be_written_to() -> None:
 
 
 IDS = st.text(max_size=2)
-if int(pd.__version__.split(".")[0]) < 3:  # whose `factorize` overlooks a last zero byte
-    IDS = IDS.filter(lambda text: not text.endswith("\0"))
+if int(pd.__version__.split(".")[0]) < 3:  # whose `factorize` reads no further than a zero byte
+    IDS = IDS.filter(lambda text: "\0" not in text)
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), IDS), min_size=2, unique=True))
