@@ -4,8 +4,9 @@
 
 `graphrec.train.shared.fit_shared` as `graphrec train --processes` calls it: parts in closed form,
 some epochs of embeddings by ID, validation, the whole model on the first process. It prints how far
-the scores are from those of one process, what each process sends and holds, and seconds. Processes
-share the cores of one machine, one thread each, but for the first line, where one process has all.
+the scores are from those of one process, what each process holds and sends in sums over processes
+(not what they tell each other as a whole, such as the interactions for 3-hop paths), and seconds.
+Processes share the cores of one machine.
 """
 
 from __future__ import annotations

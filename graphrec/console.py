@@ -34,7 +34,7 @@ INDENT = 4
 _NO_MEMORY = re.compile(  # as torch says it, and who loads libraries
     "can't allocate memory|out of memory|failed to map segment", re.IGNORECASE
 )
-_state = {"muted": False}
+_state = {"muted": False, "errors": True}
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -64,21 +64,20 @@ def handle_errors(command: Command) -> Command:
     return wrapped  # type: ignore[return-value]
 
 
-def mute() -> None:
-    """Print nothing from now on but what nobody expects: another process says it all."""
-    _state["muted"] = True
+def mute(*, errors: bool) -> None:
+    """Print nothing from now on, another process says it; `errors` neither, or else they are."""
+    _state["muted"], _state["errors"] = True, not errors
 
 
 def fail(sentence: str) -> NoReturn:
     """Print an error and leave with code 2."""
-    _coloured(f"Error: {printable(sentence)}", "red")
+    if _state["errors"]:
+        _coloured(f"Error: {printable(sentence)}", "red")
     raise typer.Exit(2)
 
 
 def _coloured(sentence: str, colour: str) -> None:
     """Print on stderr, in a colour where it is a terminal that shows some."""
-    if _state["muted"]:
-        return
     is_plain = bool(os.environ.get("NO_COLOR")) or not sys.stderr.isatty()
     typer.secho(sentence, fg=None if is_plain else colour, err=True)
 
@@ -91,6 +90,8 @@ def say(sentence: str) -> None:
 
 def note(sentence: str) -> None:
     """Say what was repaired or left out, or what else there is to know."""
+    if _state["muted"]:
+        return
     if isinstance(sentence, Grave):
         _coloured(f"Warning: {printable(typed(sentence))}", "yellow")
     else:

@@ -62,6 +62,13 @@ def sum_rows_(values: Tensor, first: int) -> Tensor:
     return values
 
 
+def first_s(values: Tensor) -> Tensor:
+    """What the first process has, for what rounding or threads could make differ; in place."""
+    if is_shared():
+        dist.broadcast(values, 0)
+    return values
+
+
 def total(count: int) -> int:
     """The sum of a number over processes."""
     return int(all_sum(np.array([count]))[0])
@@ -93,6 +100,12 @@ def all_rows(values: Numbers) -> Numbers:
     if isinstance(values, Tensor):
         return torch.from_numpy(np.concatenate(gather(values.detach().cpu().numpy())))
     return np.concatenate(gather(values))
+
+
+def mean_std(scores: Tensor) -> float:
+    """Mean over the rows of all processes of their standard deviation, 0 without any."""
+    own = scores.std(dim=1, correction=0) if len(scores) else scores.new_zeros(0)
+    return float(all_rows(own).mean().nan_to_num())
 
 
 def all_rows_of(matrix: sp.csr_array) -> sp.csr_array:

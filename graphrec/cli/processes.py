@@ -53,17 +53,34 @@ def several_processes(number: int) -> Iterator[int]:
     if is_started:
         if number > 1 and _MEETING not in os.environ:
             raise ConfigError("--processes doesn't go with torchrun, which has its own.")
-        number = int(os.environ["WORLD_SIZE"])
+        number = _number("WORLD_SIZE")
     if number == 1:
         yield 1
         return
     with ExitStack() as stack:
         if not is_started:
             stack.enter_context(_others(number))
-        if os.environ["RANK"] != "0":
-            mute()
+        if not _is_first():  # of several machines, each says what goes wrong there
+            mute(errors=os.environ.get("LOCAL_RANK") != "0")
         stack.enter_context(_joined(number))
         yield number
+
+
+def kept_by(tracks: Sequence[str] | None) -> Sequence[str]:
+    """The tracks of this process; only the first has any."""
+    return tracks or () if "WORLD_SIZE" not in os.environ or _is_first() else ()
+
+
+def _is_first() -> bool:
+    """Whether this is the process that writes and says what there is."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _number(name: str) -> int:
+    try:
+        return int(os.environ[name])
+    except ValueError:
+        raise ConfigError(f"the variable {name} is {os.environ[name]!r}, not a number.") from None
 
 
 @contextmanager
@@ -71,18 +88,23 @@ def _joined(number: int) -> Iterator[None]:
     """In the process group, on some of the cores; what ends a group becomes one sentence."""
     import torch
     import torch.distributed as dist
+    from threadpoolctl import threadpool_limits
 
-    if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(max(1, (os.cpu_count() or 1) // number))
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", number))
     meeting: dict[str, Any] = {"init_method": "env://"}
     if _MEETING in os.environ:
-        place, rank = os.environ[_MEETING], os.environ["RANK"]
+        place, rank = os.environ[_MEETING], _number("RANK")
         Path(f"{place}-{rank}").touch()
-        meeting = {"init_method": f"file://{place}", "rank": int(rank), "world_size": number}
+        store = dist.FileStore(place, number)  # type: ignore[attr-defined]
+        meeting = {"store": store, "rank": rank, "world_size": number}
+    before = [signal.signal(one, _stop) for one in (signal.SIGINT, signal.SIGTERM)]
+    threads = torch.get_num_threads()
+    limits = threadpool_limits(_threads(here))
+    torch.set_num_threads(_threads(here))
     try:
         dist.init_process_group("gloo", timeout=TIMEOUT, **meeting)
     except (RuntimeError, ValueError) as error:  # DistError, and what env:// lacks
-        first = (str(error).splitlines() or [""])[0]
+        first = (str(error).splitlines() or [""])[0].rstrip(".")
         raise ConfigError(f"the {number} processes did not find each other: {first}.") from error
     try:
         yield
@@ -91,27 +113,35 @@ def _joined(number: int) -> Iterator[None]:
             raise
         waited = "answered within half an hour" if "Timed out" in str(error) else "goes on"
         raise ConfigError(
-            f"one of the {number} processes no longer {waited}, so nothing was written: it ran out"
-            " of memory, or was stopped."
+            f"one of the {number} processes no longer {waited}, so nothing was written: it failed,"
+            " ran out of memory, or was stopped."
         ) from error
     finally:
         dist.destroy_process_group()
+        limits.restore_original_limits()
+        torch.set_num_threads(threads)
+        for one, handler in zip((signal.SIGINT, signal.SIGTERM), before, strict=True):
+            signal.signal(one, handler)
+
+
+def _threads(number: int) -> int:
+    """Of each of so many processes of this machine."""
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    return int(given) if given.isdigit() else max(1, (os.cpu_count() or 1) // number)
 
 
 @contextmanager
 def _others(number: int) -> Iterator[None]:
     """The other processes run the same command meanwhile."""
     folder = Path(tempfile.mkdtemp(prefix="graphrec-processes-"))
-    threads = str(max(1, (os.cpu_count() or 1) // number))
     own = {"WORLD_SIZE": str(number), _MEETING: str(folder / "meeting")}
     started: list[subprocess.Popen[bytes]] = []
-    before = signal.signal(signal.SIGINT, _stop)
     try:
         for rank in range(1, number):
             started.append(
                 subprocess.Popen(
-                    [sys.executable, "-m", "graphrec", *sys.argv[1:]],
-                    env={"OMP_NUM_THREADS": threads, **os.environ, **own, "RANK": str(rank)},
+                    [sys.executable, "-P", "-m", "graphrec", *sys.argv[1:]],
+                    env={**os.environ, **own, "RANK": str(rank)},
                     stdin=subprocess.DEVNULL,
                     start_new_session=True,  # Ctrl-C is for the first, which stops them
                 )
@@ -120,7 +150,6 @@ def _others(number: int) -> Iterator[None]:
         os.environ.update(own, RANK="0")
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
         for name in (*own, "RANK"):
             os.environ.pop(name, None)
         for process in started:
@@ -143,6 +172,6 @@ def _await(started: Sequence[subprocess.Popen[bytes]], folder: Path) -> None:
 
 
 def _stop(*_: object) -> None:
-    """Ctrl-C: a model of some processes' users would be none."""
+    """Ctrl-C, or SIGTERM: a model of some processes' users would be none."""
     say("\nStopped. Nothing was written.")
     raise typer.Exit(130)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from graphrec.cli import options
-from graphrec.cli.processes import in_processes
+from graphrec.cli.processes import in_processes, kept_by
 from graphrec.config import (
     COLD_FRACTION,
     ModelConfig,
@@ -152,7 +152,7 @@ def train(
     options.check_settings(model, training)
     keeps = resume or checkpoint_every is not None
     if processes > 1:
-        _check_several(model, training, continues=earlier is not None, keeps=keeps)
+        _check_several(model, training, tables, earlier=earlier, keeps=keeps)
     start = None
     if earlier is not None:
         _check_continued(tables, from_store, validation)
@@ -180,7 +180,7 @@ def train(
         checkpoint = _checkpoint(output, facts, checkpoint_every, resume=resume, force=force)
     with (
         checkpoint or nullcontext(),
-        TrackedRun(track or (), dataset, parts, model, training, note=note) as run,
+        TrackedRun(kept_by(track), dataset, parts, model, training, note=note) as run,
     ):
         with training_progress(quiet=as_json) as callbacks:
             own = (callbacks or Callbacks()).beside(run.callbacks)
@@ -215,13 +215,20 @@ def _without_embeddings(model: ModelConfig) -> ModelConfig:
 
 
 def _check_several(
-    model: ModelConfig, training: TrainConfig, *, continues: bool, keeps: bool
+    model: ModelConfig,
+    training: TrainConfig,
+    tables: options.Tables,
+    *,
+    earlier: Path | None,
+    keeps: bool,
 ) -> None:
     """Fail if something doesn't go with several processes."""
     from graphrec.train.shared import check_shared
 
-    for name, given in (("--from", continues), ("--checkpoint-every", keeps)):
-        if given:
+    stdin = "-" in {tables.ratings, tables.movies}
+    given = {"--from": earlier, "--checkpoint-every": keeps, "standard input": stdin}
+    for name, is_given in given.items():
+        if is_given:
             raise ConfigError(f"{name} doesn't go with several processes.")
     check_shared(model, training)
 

@@ -197,9 +197,8 @@ class LearnedVectors(nn.Module):
         fold_in = _fit_fold_in(adjacency.matrix, users, movies, trust)
         vectors = cls(users, movies, fold_in, tower.feature_vectors().float().cpu(), half_trust)
         trained = total(int((~is_new).sum()))
-        mean = all_sum(users[~is_new].sum(dim=0)) / max(trained, 1)
-        if bool(is_new.any()) and trained:
-            vectors.user[is_new] = mean
+        if total(int(is_new.sum())) and trained:
+            vectors.user[is_new] = all_sum(users[~is_new].sum(dim=0)) / trained
             if history is not None and history.nnz:
                 rows = np.flatnonzero(np.diff(history.indptr) * is_new.numpy())
                 vectors.user[torch.from_numpy(rows)] = vectors.fold(history[rows], trust)

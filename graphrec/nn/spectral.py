@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from graphrec.graph import csr_tensor
 from graphrec.nn.propagation import spmm
-from graphrec.processes import all_rows, all_sum, evenly, shape_of, sum_rows_
+from graphrec.processes import all_sum, evenly, first_s, mean_std, shape_of, sum_rows_
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -103,7 +103,8 @@ class Decomposition:
             basis = torch.cat([known, basis[:, known.shape[1] :]], dim=1)
         for _ in range(ITERATIONS if start is None else ITERATIONS_FROM_START):
             basis = sum_rows_(spmm(movies, spmm(users, basis)), 0)
-            basis = torch.from_numpy(lu(basis.numpy(), permute_l=True, check_finite=False)[0])
+            lower = lu(basis.numpy(), permute_l=True, check_finite=False)[0]
+            basis = first_s(torch.from_numpy(np.ascontiguousarray(lower)))
         reached = spmm(users, basis)
         squares = all_sum(reached.T @ reached), basis.T @ basis
         squared, inside = eigh(*(square.double().numpy() for square in squares))
@@ -111,7 +112,7 @@ class Decomposition:
         vectors = basis @ torch.from_numpy(inside[:, largest].astype(np.float32))
         vectors *= vectors.gather(0, vectors.abs().argmax(dim=0, keepdim=True)).sign()  # as good
         singular = np.sqrt(np.maximum(squared[largest], 0)).astype(np.float32)
-        return cls(singular, vectors.numpy())
+        return cls(first_s(torch.from_numpy(singular)).numpy(), first_s(vectors).numpy())
 
 
 def _as_torch(matrix: sp.csr_array) -> Tensor:
@@ -179,7 +180,7 @@ class Spectral(nn.Module):
         part = cls(*(torch.from_numpy(array.astype(np.float32)) for array in arrays))
         some = evenly(np.flatnonzero(np.diff(matrix.indptr)), _STD_USERS)
         scores = part.user_vectors(matrix[some]) @ part.movie.T
-        part.movie /= float(all_rows(scores.std(dim=1, correction=0)).mean()) or 1.0
+        part.movie /= mean_std(scores) or 1.0
         return part
 
     @classmethod

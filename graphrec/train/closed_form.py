@@ -12,7 +12,13 @@ from graphrec.config import ModelConfig
 from graphrec.evaluate.scorers import ModelScorer
 from graphrec.nn.hybrid import Blend, HybridModel
 from graphrec.nn.paths import LinkPropagation, PathsSettings
-from graphrec.nn.spectral import Decomposition, Spectral, SpectralSettings, most_columns
+from graphrec.nn.spectral import (
+    OVERSAMPLES,
+    Decomposition,
+    Spectral,
+    SpectralSettings,
+    most_columns,
+)
 from graphrec.processes import all_rows_of, all_sum, shape_of
 from graphrec.train.validation import Validator
 
@@ -103,7 +109,8 @@ def choose_spectral(
         decomposition = Decomposition.fit(matrix, settings, seed)
         candidates = [replace(settings, ridge=rank) for rank in ranks[1:]]
         best = max(best, _best(validator, decomposition, candidates), key=lambda own: own.ndcg)
-    return best.settings, best.spectral, best.vectors
+    kept = best.vectors[:, : best.settings.dim + OVERSAMPLES].copy()
+    return best.settings, best.spectral, kept
 
 
 @dataclass(frozen=True, slots=True, eq=False)

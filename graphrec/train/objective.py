@@ -56,6 +56,10 @@ class Objective(ABC):
         """The negatives of a batch."""
 
     @abstractmethod
+    def count(self, batch: UserBatch, sampled: Sampled) -> int:
+        """How many interactions the mean loss is of."""
+
+    @abstractmethod
     def __call__(self, users: Tensor, movies: Tensor, batch: UserBatch, sampled: Sampled) -> Tensor:
         """Mean loss of the batch's interactions.
 
@@ -82,6 +86,11 @@ class SoftmaxObjective(Objective):
         log_degree = self.positives.log_degree[distinct]
         return Sampled(distinct, count.log() - self.config.logq_correction * log_degree)
 
+    def count(self, batch: UserBatch, sampled: Sampled) -> int:
+        row, _ = batch.own(sampled.movie, self.positives.num_movies)
+        usable = torch.bincount(row, minlength=len(batch.users)) < len(sampled.movie)
+        return int(batch.degree[usable].sum())
+
     def __call__(self, users: Tensor, movies: Tensor, batch: UserBatch, sampled: Sampled) -> Tensor:
         temperature = self.config.temperature
         assert temperature is not None  # one of `TrainConfig.candidates`
@@ -106,10 +115,14 @@ class BPRObjective(Objective):
         row = torch.nonzero(self.positives.degree(user) < self.positives.num_movies)[:, 0]
         return Sampled(self.positives.sample_negatives(user[row], self.generator), row=row)
 
+    def count(self, batch: UserBatch, sampled: Sampled) -> int:
+        del batch
+        return 0 if sampled.row is None else len(sampled.row)
+
     def __call__(self, users: Tensor, movies: Tensor, batch: UserBatch, sampled: Sampled) -> Tensor:
         assert sampled.row is not None
         if not len(sampled.row):
-            return users.sum() * 0
+            return (users.sum() + movies.sum()) * 0
         user = users.index_select(0, batch.users[batch.row[sampled.row]])
         positive = (user * movies.index_select(0, batch.movie[sampled.row])).sum(dim=1)
         return bpr_loss(positive, (user * movies.index_select(0, sampled.movie)).sum(dim=1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from typing import Any
 
@@ -47,7 +48,8 @@ def fit_shared(
     own = slice(*bounds[dist.get_rank() : dist.get_rank() + 2])
     with processes.users_shared():
         parts = of_users(dataset, split, own)
-        fitted = fit(*parts, model_config, config, ignore=ignore, callbacks=callbacks)
+        on_cpu = replace(config, device="cpu")
+        fitted = fit(*parts, model_config, on_cpu, ignore=ignore, callbacks=callbacks)
         users = {name: processes.all_rows(part.user) for name, part in _learned(fitted)}
         weights = {
             name: processes.all_rows(part.tower.users.weight) for name, part in fitted.parts.items()
@@ -109,7 +111,9 @@ def _check_alike(*given: Any) -> None:
     import graphrec
 
     dataset, split, *settings = given
-    mine = graphrec.__version__, dataset.fingerprint(), len(split.train), *map(repr, settings)
+    parts = b"".join(map(np.ndarray.tobytes, (split.train, split.valid, split.test)))
+    rows = hashlib.sha256(parts)
+    mine = graphrec.__version__, dataset.fingerprint(), rows.hexdigest(), *map(repr, settings)
     found: list[Any] = [None] * dist.get_world_size()
     dist.all_gather_object(found, mine)
     names = ("another version", "other tables", "another split", *["other settings"] * 3)

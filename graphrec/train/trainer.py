@@ -312,6 +312,8 @@ def fit(
         model = combine(parts, closed, experiment.train, on_train=True, cosine=config.cosine)
         candidates = parts[0].popularity_candidates if parts else ()
         blend = choose_blend(validator, model, candidates, tried=tried)
+        if tried:
+            valid = tried[-1].ndcg[tried[-1].chosen]
     except KeyboardInterrupt:  # what there is without a choice
         stopped, parts = INTERRUPTED, parts[:1]
         blend = Blend(spectral=1.0, paths=1.0)
@@ -341,7 +343,7 @@ def fit(
         train_config=config,
         given_config=given,
         ignored=ignore,
-        closed_form=closed,
+        closed_form=replace(closed, vectors=None),
         parts={part.name: part for part in parts},
         valid=valid,
         quality=quality,
@@ -765,7 +767,8 @@ class Trainer:
             users, movies = self.tower.forward_sampled(self.sampler, batch.users, wanted)
         loss: Tensor = self.objective(users, movies, batch, sampled)
         if is_shared():
-            loss = loss * (len(batch.movie) / max(batch.total, 1))
+            count = self.objective.count(batch, sampled)
+            loss = loss * (count / max(total(count), 1))
         loss.backward()
         self._add_up_gradients()
         self.optimizer.step()

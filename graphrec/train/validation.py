@@ -27,7 +27,7 @@ from graphrec.nn.hybrid import (
     Blend,
     HybridModel,
 )
-from graphrec.processes import all_rows, all_sum, gather, place, total
+from graphrec.processes import all_rows, all_sum, gather, mean_std, place, total
 
 VALID_K = 20
 QUICK_USERS = 2_000
@@ -284,8 +284,7 @@ class _BlendSearch:
     def std(self, blend: Blend) -> float:
         """Mean over some users of the standard deviation of their scores of rated movies."""
         (scores,) = self.scores(self.validator.some_users(_STD_USERS), [blend])
-        rated = scores[:, torch.from_numpy(self.validator.is_rated)]
-        return float(all_rows(rated.std(dim=1, correction=0)).mean().nan_to_num())
+        return mean_std(scores[:, torch.from_numpy(self.validator.is_rated)])
 
     def with_metadata(self, blend: Blend) -> Blend:
         """The best weight of metadata beside the ID part; popularity grows with the sum of both."""

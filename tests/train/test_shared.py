@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import torch
 import torch.distributed as dist
+from threadpoolctl import threadpool_limits
 from torch.multiprocessing.spawn import spawn
 
 from graphrec.config import Layers, Loss, ModelConfig, NodeState, SplitKind, TrainConfig
@@ -30,6 +31,11 @@ CASES: dict[str, tuple[SplitKind, ModelConfig, TrainConfig]] = {
     "cold movies": (SplitKind.COLD_MOVIES, replace(SMALL, num_layers=2), SHORT),
     "new users": (SplitKind.NEW_USERS, replace(SMALL, layers=Layers.SAGE), SHORT),
     "bpr": (SplitKind.RANDOM, SMALL, replace(SHORT, loss=Loss.BPR)),
+    "bpr by graphsage": (
+        SplitKind.RANDOM,
+        replace(SMALL, layers=Layers.SAGE),
+        replace(SHORT, loss=Loss.BPR, batch_size=2),
+    ),
     "closed forms": (SplitKind.RANDOM, replace(SMALL, node_state=NodeState.NONE), SHORT),
     "no validation": (SplitKind.NONE, SMALL, SHORT),
 }
@@ -73,12 +79,13 @@ def _facts(fitted: Fitted) -> dict[str, Any]:
 
 
 def _work(rank: int, size: int, dataset: Dataset, folder: str, cases: list[str]) -> None:
-    torch.set_num_threads(1)
+    torch.set_num_threads(1 + rank)  # as on different machines, which round differently
     meeting = f"file://{folder}/meeting"
     dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=size)
     found = {}
     for case in cases:
-        fitted = fit_shared(dataset, _split(dataset, case), *CASES[case][1:])
+        with threadpool_limits(1 + rank):
+            fitted = fit_shared(dataset, _split(dataset, case), *CASES[case][1:])
         assert (fitted is None) == (rank > 0)
         found[case] = None if fitted is None else _facts(fitted)
     if rank == 0:
@@ -96,6 +103,23 @@ def test_several_processes_train_what_one_does(dataset: Dataset, tmp_path: Path,
         for name, one in expected.items():
             difference = np.linalg.norm(np.subtract(found[case][name], one))
             assert difference <= 1e-4 * np.linalg.norm(one), (case, name)
+
+
+def test_a_process_may_have_no_users(tmp_path: Path) -> None:
+    """One user has most of the interactions, and no negative is left for them."""
+    rng = np.random.default_rng(0)
+    rows = [(0, movie) for movie in range(40)]
+    rows += [(user, int(movie)) for user in (1, 2, 3) for movie in rng.permutation(40)[:4]]
+    table = pd.DataFrame(rows, columns=["user_id", "movie_id"])
+    dataset = make_dataset(table, note=lambda _: None)
+    cases = ["bpr", "bpr by graphsage", "no validation"]
+    spawn(_work, args=(3, dataset, str(tmp_path), cases), nprocs=3)
+    found = pickle.loads((tmp_path / "found").read_bytes())
+    for case in cases:
+        expected = _facts(fit(dataset, _split(dataset, case), *CASES[case][1:]))
+        for name in ("scores", "loss"):
+            one, several = expected[name], found[case][name]
+            np.testing.assert_allclose(several, one, rtol=1e-4, atol=1e-4, err_msg=case)
 
 
 def test_each_process_has_its_own_users(dataset: Dataset) -> None:
