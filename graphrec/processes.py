@@ -102,20 +102,20 @@ def all_rows(values: Numbers) -> Numbers:
     return np.concatenate(gather(values))
 
 
-def mean_std(scores: Tensor) -> float:
-    """Mean over the rows of all processes of their standard deviation, 0 without any."""
-    own = scores.std(dim=1, correction=0) if len(scores) else scores.new_zeros(0)
-    return float(all_rows(own).mean().nan_to_num())
-
-
 def all_rows_of(matrix: sp.csr_array) -> sp.csr_array:
-    """The same of a sparse matrix."""
+    """The same of sparse matrices, one from each process."""
     if not is_shared():
         return matrix
     import scipy.sparse as sp
 
     stacked: sp.csr_array = sp.vstack(gather(matrix), format="csr")
     return stacked
+
+
+def mean_std(scores: Tensor) -> float:
+    """Mean over the rows of all processes of their standard deviation, 0 without any."""
+    own = scores.std(dim=1, correction=0) if len(scores) else scores.new_zeros(0)
+    return float(all_rows(own).mean().nan_to_num())
 
 
 def shape_of(matrix: sp.csr_array) -> tuple[int, int]:
